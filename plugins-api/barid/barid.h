@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module interface: the only header that a module includes. */
+#ifndef BARID_BARID_H
+#define BARID_BARID_H
+
+#include <barid/error.h>
+#include <barid/finding.h>
+#include <barid/module.h>
+#include <barid/runtime.h>
+#include <barid/session.h>
+#include <barid/setting.h>
+#include <barid/slice.h>
+#include <barid/store.h>
+#include <barid/transport.h>
+#include <barid/verdict.h>
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+
+#include <barid/runtime.h>
+
+static gint64
+clock_system_monotonic(gpointer data G_GNUC_UNUSED)
+{
+    return g_get_monotonic_time();
+}
+
+static gint64
+clock_system_wall(gpointer data G_GNUC_UNUSED)
+{
+    return g_get_real_time();
+}
+
+static const ClockSource clock_system = {clock_system_monotonic, clock_system_wall, NULL};
+static ClockSource clock_source = {clock_system_monotonic, clock_system_wall, NULL};
+
+static _Thread_local struct {
+    gboolean turning;
+    gint64 monotonic_ms;
+    gint64 wall_ms;
+} clock_reading;
+
+void
+clock_set_source(const ClockSource *source)
+{
+    clock_source = source == NULL ? clock_system : *source;
+    clock_reading.turning = FALSE;
+}
+
+void
+clock_turn(void)
+{
+    clock_reading.turning = TRUE;
+    clock_reading.monotonic_ms = clock_source.monotonic_us(clock_source.data) / 1000;
+    clock_reading.wall_ms = clock_source.wall_us(clock_source.data) / 1000;
+}
+
+gint64
+clock_monotonic_ms(void)
+{
+    if (clock_reading.turning)
+        return clock_reading.monotonic_ms;
+    return clock_source.monotonic_us(clock_source.data) / 1000;
+}
+
+gint64
+clock_wall_ms(void)
+{
+    if (clock_reading.turning)
+        return clock_reading.wall_ms;
+    return clock_source.wall_us(clock_source.data) / 1000;
+}
+
+gint64
+clock_monotonic_us(void)
+{
+    return clock_source.monotonic_us(clock_source.data);
+}
+
+gint64
+barid_now_ms(void)
+{
+    return clock_wall_ms();
+}
+
+gint64
+barid_monotonic_ms(void)
+{
+    return clock_monotonic_ms();
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/*
+ * A bounded ring for many producers and one consumer (after Vyukov): each slot has a
+ * sequence number that says whose turn it is, so producers only compete for a ticket.
+ */
+enum { LOG_SLOTS = 2048, LOG_BATCH_MAX = 64 * 1024 };
+
+typedef struct {
+    _Atomic gsize sequence;
+    guint16 len;
+    gchar line[LOG_LINE_MAX + 2];
+} LogSlot;
+
+static struct {
+    LogSlot *slots;
+    _Atomic gsize head;
+    gsize tail;
+    _Atomic gboolean sleeping;
+    _Atomic gboolean stopping;
+    _Atomic guint64 dropped;
+    int wake_fd;
+    GThread *thread;
+    LogSink sink;
+    gpointer sink_data;
+    int fd;
+    _Atomic int level;
+    _Atomic(LogTap) tap;
+    gpointer tap_data;
+} log_state = {.fd = STDERR_FILENO, .wake_fd = -1, .level = BARID_LOG_INFO};
+
+static const gchar *const log_levels[] = {"error", "warning", "notice", "info", "debug", "trace"};
+
+const gchar *
+log_level_name(BaridLogLevel level)
+{
+    return (guint)level < G_N_ELEMENTS(log_levels) ? log_levels[level] : NULL;
+}
+
+gboolean
+log_level_parse(const gchar *name, BaridLogLevel *out_level)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(log_levels); i++) {
+        if (g_strcmp0(name, log_levels[i]) == 0) {
+            *out_level = (BaridLogLevel)i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+void
+log_set_level(BaridLogLevel level)
+{
+    atomic_store_explicit(&log_state.level, (int)level, memory_order_relaxed);
+}
+
+BaridLogLevel
+log_get_level(void)
+{
+    return (BaridLogLevel)atomic_load_explicit(&log_state.level, memory_order_relaxed);
+}
+
+void
+log_set_tap(LogTap tap, gpointer data)
+{
+    log_state.tap_data = data;
+    atomic_store(&log_state.tap, tap);
+}
+
+static void
+log_write_all(int fd, const gchar *lines, gsize len)
+{
+    while (len > 0) {
+        gssize written = write(fd, lines, len);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return; /* nowhere left to complain */
+        lines += written;
+        len -= (gsize)written;
+    }
+}
+
+static void
+log_deliver(const gchar *lines, gsize len)
+{
+    if (log_state.sink != NULL)
+        log_state.sink(lines, len, log_state.sink_data);
+    else
+        log_write_all(log_state.fd, lines, len);
+}
+
+/* Appends what is ready; FALSE when there was nothing. */
+static gboolean
+log_collect(GString *batch)
+{
+    gsize before = log_state.tail;
+
+    while (batch->len < LOG_BATCH_MAX) {
+        LogSlot *slot = &log_state.slots[log_state.tail % LOG_SLOTS];
+
+        if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != log_state.tail + 1)
+            break;
+        g_string_append_len(batch, slot->line, slot->len);
+        atomic_store_explicit(&slot->sequence, log_state.tail + LOG_SLOTS, memory_order_release);
+        log_state.tail++;
+    }
+    return log_state.tail != before;
+}
+
+static gpointer
+log_thread(gpointer data G_GNUC_UNUSED)
+{
+    g_autoptr(GString) batch = g_string_sized_new(4096);
+
+    for (;;) {
+        guint64 wakes;
+
+        g_string_truncate(batch, 0);
+        if (log_collect(batch)) {
+            log_deliver(batch->str, batch->len);
+            continue;
+        }
+        if (atomic_load(&log_state.stopping))
+            return NULL;
+        atomic_store(&log_state.sleeping, TRUE);
+        /* A record may have come between the last look and the flag. */
+        if (log_collect(batch)) {
+            atomic_store(&log_state.sleeping, FALSE);
+            log_deliver(batch->str, batch->len);
+            continue;
+        }
+        if (read(log_state.wake_fd, &wakes, sizeof wakes) < 0 && errno != EINTR)
+            return NULL;
+        atomic_store(&log_state.sleeping, FALSE);
+    }
+}
+
+static void
+log_wake(void)
+{
+    guint64 one = 1;
+
+    if (atomic_exchange(&log_state.sleeping, FALSE)) {
+        gssize ignored = write(log_state.wake_fd, &one, sizeof one);
+
+        (void)ignored;
+    }
+}
+
+static void
+log_push(const gchar *line, gsize len)
+{
+    gsize ticket = atomic_load_explicit(&log_state.head, memory_order_relaxed);
+
+    for (;;) {
+        LogSlot *slot = &log_state.slots[ticket % LOG_SLOTS];
+        gsize sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+
+        if (sequence == ticket) {
+            if (!atomic_compare_exchange_weak(&log_state.head, &ticket, ticket + 1))
+                continue;
+            memcpy(slot->line, line, len);
+            slot->len = (guint16)len;
+            atomic_store_explicit(&slot->sequence, ticket + 1, memory_order_release);
+            log_wake();
+            return;
+        }
+        if (sequence < ticket) {
+            atomic_fetch_add(&log_state.dropped, 1);
+            return;
+        }
+        ticket = atomic_load_explicit(&log_state.head, memory_order_relaxed);
+    }
+}
+
+void
+log_start(LogSink sink, gpointer data, int fd)
+{
+    g_assert(log_state.thread == NULL);
+    log_state.sink = sink;
+    log_state.sink_data = data;
+    log_state.fd = fd;
+    log_state.slots = g_new0(LogSlot, LOG_SLOTS);
+    for (gsize i = 0; i < LOG_SLOTS; i++)
+        atomic_init(&log_state.slots[i].sequence, i);
+    atomic_store(&log_state.head, 0);
+    log_state.tail = 0;
+    atomic_store(&log_state.stopping, FALSE);
+    log_state.wake_fd = eventfd(0, EFD_CLOEXEC);
+    g_assert(log_state.wake_fd >= 0);
+    log_state.thread = g_thread_new("barid-log", log_thread, NULL);
+}
+
+void
+log_stop(void)
+{
+    guint64 one = 1;
+    gssize ignored;
+
+    if (log_state.thread == NULL)
+        return;
+    atomic_store(&log_state.stopping, TRUE);
+    ignored = write(log_state.wake_fd, &one, sizeof one);
+    (void)ignored;
+    g_thread_join(log_state.thread);
+    log_state.thread = NULL;
+    close(log_state.wake_fd);
+    log_state.wake_fd = -1;
+    g_clear_pointer(&log_state.slots, g_free);
+}
+
+/* A bounded line on the stack: appends what fits and remembers that something did not. */
+typedef struct {
+    gchar text[LOG_LINE_MAX + 2];
+    gsize len;
+    gboolean cut;
+} LogLine;
+
+static void
+log_line_put(LogLine *line, const gchar *text, gsize len)
+{
+    gsize room = LOG_LINE_MAX - line->len;
+
+    if (len > room) {
+        len = room;
+        line->cut = TRUE;
+    }
+    memcpy(line->text + line->len, text, len);
+    line->len += len;
+}
+
+static gboolean
+log_value_is_plain(const gchar *value)
+{
+    if (*value == '\0')
+        return FALSE;
+    for (; *value != '\0'; value++) {
+        guchar byte = (guchar)*value;
+
+        if (byte <= 0x20 || byte == '"' || byte == '\\' || byte == '=' || byte >= 0x7f)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+log_line_put_value(LogLine *line, const gchar *value)
+{
+    if (log_value_is_plain(value)) {
+        log_line_put(line, value, strlen(value));
+        return;
+    }
+    log_line_put(line, "\"", 1);
+    for (; *value != '\0'; value++) {
+        guchar byte = (guchar)*value;
+        gchar escaped[8];
+
+        if (byte == '"' || byte == '\\')
+            g_snprintf(escaped, sizeof escaped, "\\%c", byte);
+        else if (byte < 0x20 || byte == 0x7f)
+            g_snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+        else
+            g_snprintf(escaped, sizeof escaped, "%c", byte);
+        log_line_put(line, escaped, strlen(escaped));
+    }
+    log_line_put(line, "\"", 1);
+}
+
+/* Civil date from days since 1970-01-01 (proleptic Gregorian, era of 400 years). */
+static void
+log_line_put_time(LogLine *line, gint64 wall_ms)
+{
+    gint64 seconds = wall_ms / 1000;
+    gint64 days = seconds / 86400 + 719468;
+    gint64 era = days / 146097;
+    gint64 doe = days - era * 146097;
+    gint64 yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    gint64 doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    gint64 mp = (5 * doy + 2) / 153;
+    gint64 month = mp < 10 ? mp + 3 : mp - 9;
+    gint64 rest = seconds % 86400;
+    gchar text[40];
+
+    g_snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+               (gint)(yoe + era * 400 + (month <= 2 ? 1 : 0)), (gint)month,
+               (gint)(doy - (153 * mp + 2) / 5 + 1), (gint)(rest / 3600),
+               (gint)(rest / 60 % 60), (gint)(rest % 60), (gint)(wall_ms % 1000));
+    log_line_put(line, text, strlen(text));
+}
+
+static void
+log_line_finish(LogLine *line)
+{
+    if (line->cut)
+        memcpy(line->text + line->len - 3, "...", 3);
+    line->text[line->len++] = '\n';
+    line->text[line->len] = '\0';
+}
+
+static void
+log_say_dropped(guint64 dropped)
+{
+    LogLine line = {.len = 0};
+    gchar count[24];
+
+    log_line_put_time(&line, clock_wall_ms());
+    g_snprintf(count, sizeof count, "%" G_GUINT64_FORMAT, dropped);
+    log_line_put(&line, " warning log.dropped count=", strlen(" warning log.dropped count="));
+    log_line_put(&line, count, strlen(count));
+    log_line_finish(&line);
+    log_push(line.text, line.len);
+}
+
+static void
+log_emit(const LogLine *line)
+{
+    if (log_state.thread == NULL) {
+        log_deliver(line->text, line->len);
+        return;
+    }
+    if (G_UNLIKELY(atomic_load_explicit(&log_state.dropped, memory_order_relaxed) > 0))
+        log_say_dropped(atomic_exchange(&log_state.dropped, 0));
+    log_push(line->text, line->len);
+}
+
+void
+barid_log(BaridLogLevel level, const gchar *event, ...)
+{
+    LogTap tap = atomic_load_explicit(&log_state.tap, memory_order_acquire);
+    LogLine line;
+    va_list args;
+    const gchar *key;
+
+    if (!log_is_enabled(level) && tap == NULL)
+        return;
+    line.len = 0;
+    line.cut = FALSE;
+    log_line_put_time(&line, clock_wall_ms());
+    log_line_put(&line, " ", 1);
+    log_line_put(&line, log_levels[level], strlen(log_levels[level]));
+    log_line_put(&line, " ", 1);
+    log_line_put(&line, event, strlen(event));
+    va_start(args, event);
+    while ((key = va_arg(args, const gchar *)) != NULL) {
+        const gchar *value = va_arg(args, const gchar *);
+
+        log_line_put(&line, " ", 1);
+        log_line_put(&line, key, strlen(key));
+        log_line_put(&line, "=", 1);
+        log_line_put_value(&line, value == NULL ? "-" : value);
+    }
+    va_end(args);
+    log_line_finish(&line);
+    if (tap != NULL)
+        tap(level, line.text, log_state.tap_data);
+    if (log_is_enabled(level))
+        log_emit(&line);
+}

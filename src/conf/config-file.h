@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The text of a configuration: which files there are, and their bytes. Reading is done
+ * by the supervisor; the worker gets the same text through a sealed memory file, so both
+ * see one state of the disk.
+ */
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+#include "base/buffer.h"
+#include "conf/config-problem.h"
+
+/* A configuration's files together may hold this much. */
+#define CONFIG_BYTES_MAX (16 * 1024 * 1024)
+
+typedef struct {
+    const gchar *name; /* interned path as the administrator knows it */
+    gchar *text;       /* NUL-terminated; checked to be UTF-8 without NUL */
+    gsize len;
+} ConfigFile;
+
+typedef struct {
+    GArray *files; /* of ConfigFile, in order of precedence: later overrides */
+} ConfigFiles;
+
+/* Reads (path) and the conf.d folder beside it (its files ending in .conf, in byte order of the
+ * names). NULL when (path) cannot be read or a file is no text; the error names it. */
+ConfigFiles *config_files_read(const gchar *path, GError **error);
+/* The compiled-in text of conf.d, named "default:NAME.conf". */
+ConfigFiles *config_files_new_default(void);
+/* One file from memory, for tests. */
+ConfigFiles *config_files_new_text(const gchar *name, const gchar *text);
+void config_files_append(ConfigFiles *self, const gchar *name, BaridSlice text);
+void config_files_free(ConfigFiles *self);
+/* The binary form for ipc, and back. */
+gboolean config_files_pack(const ConfigFiles *self, Buffer *out);
+ConfigFiles *config_files_unpack(BaridSlice packed, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfigFiles, config_files_free)
+
+#endif

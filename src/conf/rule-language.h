@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rule language: "if COND then VALUE else VALUE" in settings, compiled and typed when
+ * the configuration is loaded. The public evaluation calls are in <barid/rule.h>.
+ *
+ *   RULE  = VALUE | "if" COND "then" VALUE {"else" "if" COND "then" VALUE} "else" VALUE
+ *   COND  = AND {"or" AND};  AND = NOT {"and" NOT};  NOT = ["not"] TEST | "(" COND ")"
+ *   TEST  = EXPR OP EXPR | EXPR "in" SET | EXPR "matches" REGEX | BOOL
+ *   OP    = == != < <= > >= starts-with ends-with contains
+ *   SET   = "{" item {"," item} "}" | list "NAME" | CIDR | range LOW..HIGH
+ *   REGEX = "/" ... "/" ["i"];  EXPR = variable | "text" | number | duration | function(...)
+ *
+ * Two registries are filled by higher floors: variables (what a scope knows) and
+ * functions. Regular expressions are PCRE2 with match limits.
+ */
+#ifndef RULE_LANGUAGE_H
+#define RULE_LANGUAGE_H
+
+#include <barid/setting.h>
+#include <barid/slice.h>
+
+#include "base/address.h"
+#include "conf/config-tree.h"
+
+typedef enum {
+    RULE_BOOL,
+    RULE_INTEGER,  /* also sizes (bytes) */
+    RULE_DURATION, /* milliseconds */
+    RULE_TEXT,
+    RULE_ADDRESS,  /* network address without port */
+} RuleType;
+
+typedef struct {
+    RuleType type;
+    union {
+        gboolean boolean;
+        gint64 integer;
+        BaridSlice text; /* lives in the scratch arena, or in the scope */
+        Address address;
+    } as;
+} RuleValue;
+
+/* Reads one variable. (scratch) is for results that must be made. A variable that is not
+ * known yet is the empty text, 0, FALSE or 0.0.0.0. (argument) is the part behind the dot
+ * for open families ("finding.NAME"), else empty. */
+typedef void (*RuleGetter)(BaridScope *scope, BaridSlice argument, Arena *scratch,
+                           RuleValue *out_value);
+/* Registers (name); a name that ends in "." opens a family. Before any compile. */
+void rule_variable_register(const gchar *name, RuleType type, BaridKnown known,
+                            RuleGetter getter);
+typedef void (*RuleFunction)(BaridScope *scope, const RuleValue *args, Arena *scratch,
+                             RuleValue *out_value);
+void rule_function_register(const gchar *name, RuleType result, const RuleType *args,
+                            guint n_args, RuleFunction function);
+/* Names of all variables, NULL-terminated; caller owns the array only. For the manual. */
+const gchar **rule_variable_names(void);
+gboolean rule_variable_get_info(const gchar *name, RuleType *out_type, BaridKnown *out_known);
+
+/* Named lists of the configuration ("[list NAME]"), needed while compiling. */
+typedef struct RuleLists RuleLists;
+RuleLists *rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_dir);
+void rule_lists_free(RuleLists *self);
+
+/* Compiles a setting's value of the given BARID_TYPE_RULE_* or BARID_TYPE_CONDITION.
+ * NULL after reporting every problem found in it. The rule holds references to what it
+ * needs but the lists, which must outlive it. */
+BaridRule *rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known,
+                        const RuleLists *lists, ConfigProblems *problems);
+/* The same from plain text (defaults, tests); positions are in "default". */
+BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
+                             const RuleLists *lists, ConfigProblems *problems);
+void rule_free(BaridRule *self);
+/* TRUE when the value never depends on the scope. */
+gboolean rule_is_constant(const BaridRule *self);
+/* Which branch the last evaluation on this thread took: the position of the rule that
+ * won, for the decision record. (*out_branch) counts from 0; the else branch is the last. */
+void rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position,
+                          guint *out_branch);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaridRule, rule_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleLists, rule_lists_free)
+
+#endif

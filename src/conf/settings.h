@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Binding settings tables (<barid/setting.h>) to sections: one declaration gives
+ * parsing, checking, defaults, "config show" and the freeing of what was made.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <barid/setting.h>
+
+#include "conf/config-tree.h"
+
+/* One effective setting, for "config show", Landlock and the manual's test. */
+typedef struct {
+    gchar *section;    /* "queue", "listener main" */
+    gchar *key;
+    gchar *value;      /* as written, or the default; "(secret)" for secrets */
+    ConfigPosition position; /* file NULL when it is the default */
+    const BaridSetting *setting;
+} EffectiveSetting;
+
+/* What is bound in one generation: the tree, the problems, and all effective settings. */
+typedef struct {
+    ConfigTree *tree;
+    ConfigProblems *problems;
+    GPtrArray *effective; /* of EffectiveSetting *, owned */
+    const gchar *state_dir; /* relative paths are below it */
+} SettingsContext;
+
+void settings_context_init(SettingsContext *self, ConfigTree *tree, ConfigProblems *problems,
+                           const gchar *state_dir);
+void settings_context_clear(SettingsContext *self);
+
+/* Fills (target), zeroed and as large as the table's struct, from (section), which may be
+ * NULL (all defaults; (label) names it then, e.g. "module greylist"). (setting_size) is
+ * the size of one table row in the caller's build. Problems are added; FALSE when there
+ * were any, and (target) then still is safe to give to settings_clear(). */
+gboolean settings_bind(SettingsContext *context, ConfigSection *section, const gchar *label,
+                       const BaridSetting *table, gsize setting_size, gpointer target);
+/* Frees what binding allocated and zeroes the members. */
+void settings_clear(const BaridSetting *table, gsize setting_size, gpointer target);
+
+/* Higher floors add the meaning of a type, e.g. BARID_TYPE_STORE. (resolve) makes the
+ * member's pointer from the checked text, borrowed for the generation's life. */
+typedef gpointer (*SettingsResolve)(const gchar *text, gpointer data, GError **error);
+void settings_set_resolver(BaridSettingType type, SettingsResolve resolve, gpointer data);
+
+/* The words of the setting's type for people: "duration", "rule of size", ... */
+const gchar *settings_type_describe(const BaridSetting *setting);
+gboolean settings_type_is_rule(BaridSettingType type);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fibers: stackful, cooperative, pinned to the thread where they were born. Code reads
+ * as if it blocked; only the fiber does.
+ *
+ * Every fiber belongs to a group and every group is joined: nothing runs detached. Each
+ * wait obeys the fiber's deadline and its group's cancellation and then fails with
+ * BARID_ERROR_TIMEOUT or BARID_ERROR_CANCELLED, so that frames unwind normally.
+ */
+#ifndef FIBER_H
+#define FIBER_H
+
+#include <barid/error.h>
+
+#include "fiber/scheduler.h"
+
+#define FIBER_ERROR (fiber_error_quark())
+GQuark fiber_error_quark(void);
+
+typedef struct Fiber Fiber;
+typedef void (*FiberFunc)(gpointer data);
+
+/* The running fiber, or NULL on a plain thread. */
+Fiber *fiber_get_current(void);
+/* Whether the process may still make fibers (vm.max_map_count); when not, a listener
+ * answers 421 instead of accepting a session. */
+gboolean fiber_has_room(void);
+
+/* --- groups --- */
+
+typedef struct FiberGroup {
+    Scheduler *scheduler;
+    Fiber *members;
+    Fiber *joiner;
+    guint n_members;
+    gboolean cancelled;
+} FiberGroup;
+
+/* On the scheduler's own thread; lives on the stack or in an object of the caller. */
+void fiber_group_init(FiberGroup *self, Scheduler *scheduler);
+/* Starts (func) at the next turn. FALSE with BARID_ERROR_BUSY when there is no room for
+ * another stack; (func) is not called then. The group's deadline is none; a child
+ * inherits the deadline of the fiber that spawns it. */
+gboolean fiber_group_spawn(FiberGroup *self, FiberFunc func, gpointer data, GError **error);
+/* Every present and later wait of the members fails with BARID_ERROR_CANCELLED. */
+void fiber_group_cancel(FiberGroup *self);
+/* Waits until all members have ended; not interruptible. From a fiber only. */
+BARID_SUSPENDS void fiber_group_join(FiberGroup *self);
+
+/* --- deadlines --- */
+
+/* Narrows the running fiber's deadline to (timeout_ms) from now (it never widens); the
+ * result is the one before, for fiber_deadline_restore(). */
+gint64 fiber_deadline_push(gint64 timeout_ms);
+void fiber_deadline_restore(gint64 previous);
+/* A wait that must not be cut short (a commit under way) masks both; nests. */
+void fiber_mask(void);
+void fiber_unmask(void);
+
+/* --- waiting --- */
+
+/* Suspends until fiber_wake(). A wake that came before is not lost. */
+BARID_SUSPENDS gboolean fiber_park(GError **error);
+/* Makes (fiber) ready. Same thread only. */
+void fiber_wake(Fiber *fiber);
+/* Lets other ready fibers run. */
+BARID_SUSPENDS void fiber_yield(void);
+
+/* Readiness of a descriptor, registered once, edge-triggered. */
+typedef struct FiberWatch {
+    Scheduler *scheduler;
+    int fd;
+    guint ready; /* EPOLLIN and EPOLLOUT edges not used up yet */
+    Fiber *reader;
+    Fiber *writer;
+} FiberWatch;
+
+gboolean fiber_watch_init(FiberWatch *self, Scheduler *scheduler, int fd, GError **error);
+/* Takes the descriptor out of the set; does not close it. */
+void fiber_watch_clear(FiberWatch *self);
+/* Call after EAGAIN (or a short read): waits for the next edge. */
+BARID_SUSPENDS gboolean fiber_watch_wait_readable(FiberWatch *self, GError **error);
+BARID_SUSPENDS gboolean fiber_watch_wait_writable(FiberWatch *self, GError **error);
+/* For waits that may be long: gives unused stack pages back to the system first when
+ * nothing arrives for FIBER_IDLE_MS. */
+BARID_SUSPENDS gboolean fiber_watch_wait_idle(FiberWatch *self, GError **error);
+
+/* One event that another thread signals. Lives on the waiting fiber's stack. */
+typedef struct FiberCompletion {
+    SchedulerPost post;
+    Scheduler *scheduler;
+    Fiber *fiber;
+    gboolean done;
+} FiberCompletion;
+
+/* For the running fiber. */
+void fiber_completion_init(FiberCompletion *self);
+/* Signals one; any thread; exactly once. */
+void fiber_completion_signal(FiberCompletion *self);
+/* Waits for it, whatever the deadline: the other side still holds (self). */
+BARID_SUSPENDS void fiber_completion_wait(FiberCompletion *self);
+
+/* --- fiber-local data --- */
+
+/* One pointer that the host uses to know the running hook. */
+gpointer fiber_get_local(void);
+void fiber_set_local(gpointer local);
+
+/* Stack bytes used at most so far by the running fiber, to the page. */
+gsize fiber_get_stack_high_water(void);
+
+/* Debug builds: a thread that holds a lock across a suspension is stopped. */
+#ifdef BARID_DEBUG
+void fiber_lock_taken(void);
+void fiber_lock_released(void);
+#else
+static inline void
+fiber_lock_taken(void)
+{
+}
+static inline void
+fiber_lock_released(void)
+{
+}
+#endif
+
+#endif
