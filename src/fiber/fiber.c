@@ -439,6 +439,27 @@ fiber_completion_signal(FiberCompletion *self)
 }
 
 void
+fiber_completion_signal_all(FiberCompletion *const *completions, guint n_completions)
+{
+    /* Once posted, a completion may be gone: each run of one scheduler is linked first. */
+    for (guint i = 0; i < n_completions;) {
+        Scheduler *scheduler = completions[i]->scheduler;
+        SchedulerPost *chain = NULL;
+        guint end = i;
+
+        while (end < n_completions && completions[end]->scheduler == scheduler)
+            end++;
+        /* The inbox is read newest first. */
+        for (guint n = i; n < end; n++) {
+            completions[n]->post.next = chain;
+            chain = &completions[n]->post;
+        }
+        scheduler_post(scheduler, chain);
+        i = end;
+    }
+}
+
+void
 fiber_completion_wait(FiberCompletion *self)
 {
     fiber_mask();

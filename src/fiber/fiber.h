@@ -107,6 +107,8 @@ typedef struct FiberCompletion {
 void fiber_completion_init(FiberCompletion *self);
 /* Signals one; any thread; exactly once. */
 void fiber_completion_signal(FiberCompletion *self);
+/* Signals all of them with one wake-up per thread; reorders nothing. Any thread. */
+void fiber_completion_signal_all(FiberCompletion *const *completions, guint n_completions);
 /* Waits for it, whatever the deadline: the other side still holds (self). */
 BARID_SUSPENDS void fiber_completion_wait(FiberCompletion *self);
 
