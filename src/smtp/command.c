@@ -65,6 +65,9 @@ is_mechanism_byte(guint8 byte)
 static gboolean
 equals(BaridSlice slice, const gchar *text)
 {
+    /* Most words of a table differ in their first letter already. */
+    if (slice.len == 0 || ((slice.data[0] ^ (guint8)text[0]) & 0xdf) != 0)
+        return slice.len == 0 && text[0] == '\0';
     return barid_slice_equal_nocase(slice, barid_slice_from_text(text));
 }
 
