@@ -36,4 +36,5 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c \
 	src/queue/queue-notify.c \
+	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/schedule.c src/queue/schedule.h
