@@ -17,7 +17,8 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-language.h \
 	src/conf/rule-lexer.c src/conf/rule-lexer.h \
 	src/conf/rule-list.c src/conf/rule-list.h \
-	src/conf/rule-parser.c src/conf/rule-parser.h \
+	src/conf/rule-literal.c src/conf/rule-literal.h \
+	src/conf/rule-parser.c src/conf/rule-parser-set.c src/conf/rule-parser.h \
 	src/conf/rule-regex.c src/conf/rule-regex.h \
 	src/conf/rule-registry.c src/conf/rule-registry.h \
 	src/conf/rule-set.c src/conf/rule-set.h \

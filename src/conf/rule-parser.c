@@ -2,8 +2,7 @@
 #include "conf/rule-parser.h"
 
 #include "base/text.h"
-#include "base/units.h"
-#include "conf/rule-list.h"
+#include "conf/rule-literal.h"
 
 static RuleNode *rule_parser_take_or(RuleParser *self);
 static RuleExpr *rule_parser_take_expr(RuleParser *self);
@@ -47,24 +46,6 @@ rule_parser_report_token(RuleParser *self, const gchar *format, ...)
 }
 
 static const gchar *
-rule_type_describe(RuleType type)
-{
-    switch (type) {
-    case RULE_BOOL:
-        return "yes or no";
-    case RULE_INTEGER:
-        return "a number";
-    case RULE_DURATION:
-        return "a duration";
-    case RULE_TEXT:
-        return "a text";
-    case RULE_ADDRESS:
-        return "an address";
-    }
-    g_assert_not_reached();
-}
-
-static const gchar *
 rule_known_describe(BaridKnown known)
 {
     static const gchar *const stages[] = {
@@ -91,7 +72,7 @@ rule_parser_leave(RuleParser *self)
     self->depth--;
 }
 
-static gboolean
+gboolean
 rule_parser_accept_word(RuleParser *self, const gchar *word)
 {
     if (self->is_lost || !rule_lexer_is_word(&self->lexer, word))
@@ -100,7 +81,7 @@ rule_parser_accept_word(RuleParser *self, const gchar *word)
     return TRUE;
 }
 
-static gboolean
+gboolean
 rule_parser_expect(RuleParser *self, RuleTokenKind kind, const gchar *what)
 {
     if (self->is_lost)
@@ -164,48 +145,6 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
 
 /* Literals. */
 
-/* "08:30", the time since midnight. */
-static gboolean
-rule_literal_parse_time(BaridSlice text, gint64 *out_ms)
-{
-    const guint8 *at = text.data;
-    gint hours;
-    gint minutes;
-
-    if (text.len != 5 || at[2] != ':' || !g_ascii_isdigit(at[0]) || !g_ascii_isdigit(at[1]) ||
-        !g_ascii_isdigit(at[3]) || !g_ascii_isdigit(at[4]))
-        return FALSE;
-    hours = (at[0] - '0') * 10 + at[1] - '0';
-    minutes = (at[3] - '0') * 10 + at[4] - '0';
-    if (hours > 24 || minutes > 59 || hours * 60 + minutes > 24 * 60)
-        return FALSE;
-    *out_ms = (hours * 60 + minutes) * G_GINT64_CONSTANT(60000);
-    return TRUE;
-}
-
-static gboolean
-rule_literal_parse(BaridSlice text, RuleValue *out_value)
-{
-    RuleValue value = {.type = RULE_INTEGER};
-
-    if (units_parse_integer(text, &value.as.integer) == UNITS_OK ||
-        units_parse_size(text, &value.as.integer) == UNITS_OK) {
-        *out_value = value;
-        return TRUE;
-    }
-    value.type = RULE_DURATION;
-    if (units_parse_duration(text, &value.as.integer) == UNITS_OK ||
-        rule_literal_parse_time(text, &value.as.integer)) {
-        *out_value = value;
-        return TRUE;
-    }
-    value.type = RULE_ADDRESS;
-    if (!address_parse_ip(text, &value.as.address))
-        return FALSE;
-    *out_value = value;
-    return TRUE;
-}
-
 static RuleExpr *
 rule_parser_take_literal(RuleParser *self)
 {
@@ -244,7 +183,7 @@ rule_parser_new_bool(RuleParser *self, gboolean constant)
 
 /* Expressions. */
 
-static RuleExpr *
+RuleExpr *
 rule_parser_new_text_form(RuleParser *self, RuleExpr *inner)
 {
     RuleExpr *expr;
@@ -258,9 +197,8 @@ rule_parser_new_text_form(RuleParser *self, RuleExpr *inner)
     return expr;
 }
 
-/* Makes (expr) one of (type) where a literal allows it: an address in quotes, a bare 0. */
-static RuleExpr *
-rule_parser_convert(RuleExpr *expr, RuleType type)
+RuleExpr *
+rule_expr_convert(RuleExpr *expr, RuleType type)
 {
     Address address;
 
@@ -290,7 +228,7 @@ rule_parser_check_args(RuleParser *self, RuleExpr *call, guint n_args)
         return;
     }
     for (guint i = 0; i < n_args; i++) {
-        RuleExpr *arg = rule_parser_convert(call->args[i], function->args[i]);
+        RuleExpr *arg = rule_expr_convert(call->args[i], function->args[i]);
 
         if (function->args[i] == RULE_TEXT)
             arg = rule_parser_new_text_form(self, arg);
@@ -452,7 +390,7 @@ rule_parser_peek_operator(const RuleParser *self)
     return NULL;
 }
 
-static RuleNode *
+RuleNode *
 rule_parser_new_constant(RuleParser *self, gboolean constant)
 {
     RuleNode *node = rule_parser_new_node(self, RULE_NODE_CONSTANT, NULL);
@@ -461,7 +399,7 @@ rule_parser_new_constant(RuleParser *self, gboolean constant)
     return node;
 }
 
-static RuleNode *
+RuleNode *
 rule_parser_new_test(RuleParser *self, RuleOp op, RuleExpr *left, RuleExpr *right)
 {
     RuleNode *node = rule_parser_new_node(self, RULE_NODE_TEST, NULL);
@@ -511,8 +449,8 @@ rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *le
 
     if (left->kind == RULE_EXPR_BAD || right->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
-    left = rule_parser_convert(left, right->type);
-    right = rule_parser_convert(right, left->type);
+    left = rule_expr_convert(left, right->type);
+    right = rule_expr_convert(right, left->type);
     if (operator->kind == RULE_COMPARE_TEXT) {
         left = rule_parser_new_text_form(self, left);
         right = rule_parser_new_text_form(self, right);
@@ -533,296 +471,6 @@ rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *le
     node = operator->is_swapped ? rule_parser_new_test(self, op, right, left)
                                 : rule_parser_new_test(self, op, left, right);
     return operator->is_negated ? rule_parser_new_node(self, RULE_NODE_NOT, node) : node;
-}
-
-/* Sets. */
-
-static void
-rule_set_free_data(gpointer data)
-{
-    rule_set_free(data);
-}
-
-static RuleSetKind
-rule_parser_set_kind(RuleType type)
-{
-    switch (type) {
-    case RULE_TEXT:
-        return RULE_SET_TEXTS;
-    case RULE_ADDRESS:
-        return RULE_SET_NETWORKS;
-    default:
-        return RULE_SET_NUMBERS;
-    }
-}
-
-static void
-rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken *token)
-{
-    static const gchar *const expected[] = {
-        [RULE_BOOL] = "yes or no has no sets",
-        [RULE_INTEGER] = "a number or size, or a range such as 1..5, is expected here",
-        [RULE_DURATION] = "a duration, or a range such as 1h..2h or 08:00..18:00, is expected here",
-        [RULE_TEXT] = "a text in quotes is expected here",
-        [RULE_ADDRESS] = "an address or a network such as 192.0.2.0/24 is expected here, without "
-                         "bits past the prefix",
-    };
-
-    rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
-}
-
-/* "LOW..HIGH" or one value. A range of times of day may go over midnight. */
-static gboolean
-rule_parser_add_range(RuleParser *self, const RuleExpr *left, BaridSlice text, RuleSet *set)
-{
-    const guint8 *dots = text.len == 0 ? NULL : memmem(text.data, text.len, "..", 2);
-    BaridSlice low_text = text;
-    BaridSlice high_text = text;
-    RuleExpr low = {.kind = RULE_EXPR_CONSTANT};
-    RuleExpr high = {.kind = RULE_EXPR_CONSTANT};
-    gint64 ignored;
-
-    (void)self;
-    if (dots != NULL) {
-        low_text.len = (gsize)(dots - text.data);
-        high_text = barid_slice(dots + 2, text.len - low_text.len - 2);
-    }
-    if (!rule_literal_parse(low_text, &low.value) || !rule_literal_parse(high_text, &high.value))
-        return FALSE;
-    low.type = low.value.type;
-    high.type = high.value.type;
-    if (rule_parser_convert(&low, left->type)->type != left->type ||
-        rule_parser_convert(&high, left->type)->type != left->type)
-        return FALSE;
-    if (low.value.as.integer <= high.value.as.integer) {
-        rule_set_add_range(set, low.value.as.integer, high.value.as.integer);
-        return TRUE;
-    }
-    if (!rule_literal_parse_time(low_text, &ignored) ||
-        !rule_literal_parse_time(high_text, &ignored))
-        return FALSE;
-    rule_set_add_range(set, low.value.as.integer, G_MAXINT64);
-    rule_set_add_range(set, G_MININT64, high.value.as.integer);
-    return TRUE;
-}
-
-/* Adds the current token to (set). */
-static void
-rule_parser_take_item(RuleParser *self, const RuleExpr *left, RuleSet *set)
-{
-    RuleToken token = self->lexer.token;
-    gboolean is_value = token.kind == RULE_TOKEN_LITERAL || token.kind == RULE_TOKEN_TEXT;
-    gboolean is_valid = FALSE;
-    Network network;
-
-    if (!is_value && token.kind != RULE_TOKEN_WORD) {
-        rule_parser_report_token(self, "an entry of the set is expected here");
-        return;
-    }
-    rule_lexer_next(&self->lexer);
-    if (left->kind == RULE_EXPR_BAD)
-        return;
-    if (left->type == RULE_TEXT && token.kind == RULE_TOKEN_TEXT) {
-        rule_set_add_text(set, token.text);
-        is_valid = TRUE;
-    } else if (left->type == RULE_ADDRESS && is_value && network_parse(token.text, &network)) {
-        rule_set_add_network(set, &network);
-        is_valid = TRUE;
-    } else if ((left->type == RULE_INTEGER || left->type == RULE_DURATION) &&
-               token.kind == RULE_TOKEN_LITERAL) {
-        is_valid = rule_parser_add_range(self, left, token.text, set);
-    }
-    if (!is_valid)
-        rule_parser_refuse_item(self, left, &token);
-}
-
-static void
-rule_parser_take_items(RuleParser *self, const RuleExpr *left, RuleSet *set)
-{
-    if (self->lexer.token.kind != RULE_TOKEN_BRACE_OPEN) {
-        rule_parser_take_item(self, left, set);
-        return;
-    }
-    rule_lexer_next(&self->lexer);
-    while (!self->is_lost) {
-        rule_parser_take_item(self, left, set);
-        if (self->is_lost || self->lexer.token.kind != RULE_TOKEN_COMMA)
-            break;
-        rule_lexer_next(&self->lexer);
-    }
-    rule_parser_expect(self, RULE_TOKEN_BRACE_CLOSE, "a comma or a closing }");
-}
-
-static RuleOp
-rule_in_op(RuleSetKind kind)
-{
-    static const RuleOp ops[] = {
-        [RULE_SET_TEXTS] = RULE_OP_IN_TEXTS,
-        [RULE_SET_NUMBERS] = RULE_OP_IN_NUMBERS,
-        [RULE_SET_NETWORKS] = RULE_OP_IN_NETWORKS,
-        [RULE_SET_PATTERNS] = RULE_OP_IN_PATTERNS,
-    };
-
-    return ops[kind];
-}
-
-static RuleNode *
-rule_parser_take_literal_set(RuleParser *self, RuleExpr *left)
-{
-    RuleSet *set = rule_set_new(rule_parser_set_kind(left->type));
-    RuleNode *node;
-
-    arena_on_reset(self->arena, rule_set_free_data, set);
-    rule_parser_take_items(self, left, set);
-    rule_set_seal(set);
-    if (self->is_lost)
-        return NULL;
-    if (left->kind == RULE_EXPR_BAD)
-        return rule_parser_new_constant(self, FALSE);
-    node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
-    node->with.set = set;
-    return node;
-}
-
-/* The quoted name behind "list" or "store"; NULL after a report. */
-static const gchar *
-rule_parser_take_name(RuleParser *self, const gchar *what, RuleToken *out_token)
-{
-    RuleToken token = self->lexer.token;
-
-    if (token.kind != RULE_TOKEN_TEXT) {
-        rule_parser_report_token(self, "the %s's name in quotes is expected here", what);
-        return NULL;
-    }
-    rule_lexer_next(&self->lexer);
-    *out_token = token;
-    return arena_printf(self->lexer.arena, "%.*s", (gint)token.text.len, token.text.data);
-}
-
-static RuleNode *
-rule_parser_take_list(RuleParser *self, RuleExpr *left)
-{
-    RuleToken token;
-    const gchar *name = rule_parser_take_name(self, "list", &token);
-    const gchar *nearest;
-    const RuleSet *set;
-    RuleNode *node;
-
-    if (name == NULL)
-        return NULL;
-    set = rule_lists_find(self->lists, name);
-    if (set == NULL) {
-        nearest = rule_lists_nearest(self->lists, name);
-        rule_parser_report(self, token.offset, token.width, "there is no [list %s]%s%s%s", name,
-                           nearest == NULL ? "" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
-        return rule_parser_new_constant(self, FALSE);
-    }
-    if (left->kind == RULE_EXPR_BAD)
-        return rule_parser_new_constant(self, FALSE);
-    if (rule_set_get_kind(set) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
-        rule_parser_report(self, left->offset, left->width,
-                           "[list %s] holds networks, and this is %s", name,
-                           rule_type_describe(left->type));
-        return rule_parser_new_constant(self, FALSE);
-    }
-    if (rule_set_get_kind(set) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
-        rule_parser_report(self, token.offset, token.width,
-                           "[list %s] holds texts: write type = networks in it to look for "
-                           "addresses", name);
-        return rule_parser_new_constant(self, FALSE);
-    }
-    if (rule_set_get_kind(set) != RULE_SET_NETWORKS)
-        left = rule_parser_new_text_form(self, left);
-    node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
-    node->with.set = set;
-    return node;
-}
-
-static RuleNode *
-rule_parser_take_store(RuleParser *self, RuleExpr *left)
-{
-    RuleToken token;
-    const gchar *name = rule_parser_take_name(self, "store", &token);
-    g_autoptr(GError) error = NULL;
-    RuleNode *node;
-    gpointer store = NULL;
-
-    if (name == NULL)
-        return NULL;
-    if (!rule_registry_has_stores())
-        rule_parser_report(self, token.offset, token.width,
-                           "look-ups in stores are not available in this version");
-    else if ((store = rule_registry_resolve_store(name, &error)) == NULL)
-        rule_parser_report(self, token.offset, token.width, "%s",
-                           error == NULL ? "there is no such store" : error->message);
-    if (store == NULL || left->kind == RULE_EXPR_BAD)
-        return rule_parser_new_constant(self, FALSE);
-    node = rule_parser_new_test(self, RULE_OP_IN_STORE, rule_parser_new_text_form(self, left),
-                                NULL);
-    node->with.store = store;
-    return node;
-}
-
-static RuleNode *
-rule_parser_take_in(RuleParser *self, RuleExpr *left)
-{
-    if (left->kind != RULE_EXPR_BAD && left->type == RULE_BOOL) {
-        rule_parser_report(self, left->offset, left->width,
-                           "in takes a text, number, duration or address, not yes or no");
-        left->kind = RULE_EXPR_BAD;
-    }
-    if (rule_parser_accept_word(self, "list"))
-        return rule_parser_take_list(self, left);
-    if (rule_parser_accept_word(self, "store"))
-        return rule_parser_take_store(self, left);
-    return rule_parser_take_literal_set(self, left);
-}
-
-/* Patterns. */
-
-static void
-rule_regex_free_data(gpointer data)
-{
-    rule_regex_free(data);
-}
-
-/* The current token is "matches". */
-static RuleNode *
-rule_parser_take_matches(RuleParser *self, RuleExpr *left)
-{
-    RuleRegexFlags flags = RULE_REGEX_PLAIN;
-    g_autofree gchar *reason = NULL;
-    BaridSlice letters;
-    RuleToken token;
-    RuleRegex *regex;
-    RuleNode *node;
-    gsize offset;
-
-    if (!rule_lexer_take_regex(&self->lexer, &letters)) {
-        rule_parser_report_token(self, "a pattern is expected here");
-        return NULL;
-    }
-    token = self->lexer.token;
-    rule_lexer_next(&self->lexer);
-    if (barid_slice_equal_text(letters, "i"))
-        flags |= RULE_REGEX_CASELESS;
-    else if (letters.len > 0)
-        rule_parser_report(self, token.offset + token.width - letters.len, letters.len,
-                           "after a pattern only i may follow, to ignore case");
-    regex = rule_regex_new(token.text, flags, &offset, &reason);
-    if (regex == NULL) {
-        rule_parser_report(self, token.offset + 1 + offset, 1, "the pattern is wrong here: %s",
-                           reason);
-        return rule_parser_new_constant(self, FALSE);
-    }
-    arena_on_reset(self->arena, rule_regex_free_data, regex);
-    self->groups = MAX(self->groups, rule_regex_get_groups(regex) + 1);
-    if (left->kind == RULE_EXPR_BAD)
-        return rule_parser_new_constant(self, FALSE);
-    node = rule_parser_new_test(self, RULE_OP_MATCHES, rule_parser_new_text_form(self, left), NULL);
-    node->with.regex = regex;
-    return node;
 }
 
 /* Conditions. */

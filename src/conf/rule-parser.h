@@ -77,4 +77,21 @@ void rule_parser_report(RuleParser *self, gsize offset, gsize width, const gchar
 const RuleVariable *rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset,
                                               gsize width, BaridSlice *out_argument);
 
+/* For the parser's own parts. */
+
+gboolean rule_parser_accept_word(RuleParser *self, const gchar *word);
+/* Takes the token or reports that (what) is expected. */
+gboolean rule_parser_expect(RuleParser *self, RuleTokenKind kind, const gchar *what);
+RuleNode *rule_parser_new_constant(RuleParser *self, gboolean constant);
+/* (right) may be NULL. */
+RuleNode *rule_parser_new_test(RuleParser *self, RuleOp op, RuleExpr *left, RuleExpr *right);
+/* The expression as text; itself when it is one or is bad. */
+RuleExpr *rule_parser_new_text_form(RuleParser *self, RuleExpr *inner);
+/* Makes (expr) one of (type) where a literal allows it: an address in quotes, a bare 0. */
+RuleExpr *rule_expr_convert(RuleExpr *expr, RuleType type);
+/* SET, behind "in". NULL when lost. */
+RuleNode *rule_parser_take_in(RuleParser *self, RuleExpr *left);
+/* REGEX; the current token is "matches". NULL when lost. */
+RuleNode *rule_parser_take_matches(RuleParser *self, RuleExpr *left);
+
 #endif
