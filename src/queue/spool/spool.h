@@ -30,27 +30,30 @@ GQuark spool_error_quark(void);
 
 typedef struct Spool Spool;
 typedef struct SpoolContent SpoolContent;
-typedef struct SpoolSegment SpoolSegment;
 
 typedef struct {
     gsize segment_bytes; /* size of a segment; 64 MiB by default */
     gsize large_bytes;   /* content above this is its own file; 256 KiB by default */
     guint spare_segments; /* recycled ones kept */
-    guint compact_percent; /* segments with less live data are emptied */
+    guint compact_percent; /* with less live data the oldest segment is emptied */
     gsize reserve_bytes; /* free space that must remain, else NO_SPACE */
 } SpoolOptions;
 
 /* Where the records of one queued message are. Kept by the caller inside its own entry
- * (one per message), filled in and updated by the spool only. */
-typedef struct SpoolRef {
+ * (one per message), filled in and updated by the spool only. The spool links refs into
+ * lists, so one must be zeroed before its ADD, must not move, and must stay until its
+ * REMOVE is done or the spool is closed. 48 bytes. */
+typedef struct SpoolRef SpoolRef;
+struct SpoolRef {
     QueueId id;
-    SpoolSegment *segment; /* of the message record */
-    SpoolSegment *state_segment; /* of the newest state record, or NULL */
-    guint32 offset;
-    guint32 size;
-    guint32 state_size;
-    guint32 large; /* 1 when the content is a file of its own */
-} SpoolRef;
+    SpoolRef *next, *prev;  /* of the same segment */
+    guint32 segment;        /* generation; 0 while the message is not in the spool */
+    guint32 offset, size;   /* of the message record, in units of 8 bytes */
+    guint32 state_segment;  /* of the newest state record, or 0 */
+    guint32 state_offset;   /* likewise */
+    guint32 state_size : 31;
+    guint32 has_file : 1;   /* the body is a file of its own */
+};
 
 typedef enum {
     SPOOL_ADD,    /* a new message: envelope, state, content */
@@ -60,7 +63,7 @@ typedef enum {
 
 typedef struct SpoolChange {
     SpoolChangeKind kind;
-    SpoolRef *ref;        /* ref->id is set by the caller for ADD; the rest by the spool */
+    SpoolRef *ref;        /* ADD: zeroed but for the id; the spool fills in the rest */
     BaridSlice envelope;  /* ADD: immutable for the message's life */
     BaridSlice state;     /* ADD, STATE: mutable part; may be empty */
     BaridSlice prefix;    /* ADD: header fields added in front */

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+
+#include "queue/spool/tests/fixture.h"
+
+static const struct {
+    const gchar *what;
+    gsize envelope, state, content;
+} add_rows[] = {
+    {"ordinary", 300, 60, 4096},
+    {"nothing at all", 0, 0, 0},
+    {"no content", 100, 8, 0},
+    {"no state", 100, 0, 500},
+    {"odd sizes", 101, 7, 1003},
+    {"larger than a segment", 100, 10, 100 * 1000},
+    {"exactly fills", 0, 0, 4096 * 3 - 128},
+};
+
+START_TEST(test_add_and_reopen)
+{
+    Fixture *fixture = fixture_new(NULL);
+
+    fixture_do(fixture, fixture_make_add(fixture, add_rows[_i].envelope, add_rows[_i].state,
+                                         add_rows[_i].content));
+    fixture_check(fixture);
+    fixture_reopen(fixture);
+    ck_assert_msg(fixture->n_given == 1, "%s", add_rows[_i].what);
+    ck_assert_ptr_null(spool_get_damage_report(fixture->spool));
+    fixture_reopen(fixture);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_batch)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autofree SpoolChange **changes = g_new(SpoolChange *, 3000);
+    SpoolStats stats;
+
+    fixture->options.segment_bytes = 4 * 1024 * 1024;
+    fixture_close(fixture);
+    fixture_open(fixture);
+    for (guint i = 0; i < 3000; i++)
+        changes[i] = fixture_make_add(fixture, 50 + i % 9, i % 5, i % 300);
+    /* More pieces than one system call takes. */
+    ck_assert_uint_eq(fixture_commit(fixture, changes, 3000), 3000);
+    spool_get_stats(fixture->spool, &stats);
+    ck_assert_uint_eq(stats.n_syncs, 1);
+    ck_assert_uint_eq(stats.n_changes, 3000);
+    fixture_check(fixture);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 3000);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_batch_over_segments)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolChange *changes[100];
+
+    for (guint i = 0; i < G_N_ELEMENTS(changes); i++)
+        changes[i] = fixture_make_add(fixture, 50, 5, 1500);
+    ck_assert_uint_eq(fixture_commit(fixture, changes, 100), 100);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 100);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_state_and_remove)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolStats stats;
+
+    for (guint i = 0; i < 20; i++)
+        fixture_do(fixture, fixture_make_add(fixture, 100, 20, 900));
+    for (guint i = 0; i < 30; i++)
+        fixture_do(fixture, fixture_make_state(fixture_get_any(fixture, i * 7), i));
+    fixture_reopen(fixture);
+    for (guint i = 0; i < 10; i++)
+        fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, i * 3)));
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 10);
+    for (guint i = 0; i < 10; i++)
+        fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, 0)));
+    spool_get_stats(fixture->spool, &stats);
+    ck_assert_uint_eq(stats.live_bytes, 0);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 0);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_changes_of_one_message_in_one_batch)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolChange *add = fixture_make_add(fixture, 10, 10, 10);
+    FixtureEntry *entry = (FixtureEntry *)(void *)add->ref;
+    SpoolChange *changes[] = {add, fixture_make_state(entry, 30), fixture_make_state(entry, 31)};
+
+    ck_assert_uint_eq(fixture_commit(fixture, changes, 3), 3);
+    ck_assert_uint_eq(g_bytes_get_size(entry->state), 31);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 1);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_large)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autoptr(SpoolContent) content = NULL;
+    FixtureEntry *entry;
+    BaridSlice body;
+    guint sum = 0;
+
+    fixture_do(fixture, fixture_make_large(fixture, 300 * 1000));
+    fixture_do(fixture, fixture_make_large(fixture, 0));
+    fixture_reopen(fixture);
+    entry = fixture_get_any(fixture, 0);
+    if (g_bytes_get_size(entry->content) == 0)
+        entry = fixture_get_any(fixture, 1);
+    content = spool_read(fixture->spool, &entry->ref, NULL);
+    ck_assert_ptr_nonnull(content);
+    fixture_do(fixture, fixture_make_remove(entry));
+    /* The mapping outlives the message. */
+    body = spool_content_get_body(content);
+    for (gsize i = 0; i < body.len; i++)
+        sum += body.data[i];
+    ck_assert_uint_ne(sum, 0);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 1);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_lock)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_null(spool_open(NULL, fixture->folder, &fixture->options, &error));
+    ck_assert(g_error_matches(error, SPOOL_ERROR, BARID_ERROR_BUSY));
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_refusals)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolRef ref = {.id = queue_id_new()};
+    static const guint8 byte = 'x';
+    SpoolChange too_large = {.kind = SPOOL_ADD,
+                             .ref = &ref,
+                             .envelope = {&byte, SPOOL_ENVELOPE_MAX + 1},
+                             .body_fd = -1};
+    SpoolChange unknown = {.kind = SPOOL_STATE, .ref = &ref, .body_fd = -1};
+    SpoolChange *good = fixture_make_add(fixture, 10, 10, 10);
+    SpoolChange *changes[] = {&too_large, &unknown, good};
+
+    spool_commit(fixture->spool, changes, 3);
+    ck_assert(g_error_matches(too_large.error, SPOOL_ERROR, BARID_ERROR_TOO_LARGE));
+    ck_assert(g_error_matches(unknown.error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND));
+    ck_assert_ptr_null(good->error);
+    g_clear_error(&too_large.error);
+    g_clear_error(&unknown.error);
+    ck_assert_ptr_null(spool_read(fixture->spool, &ref, NULL));
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_reserve)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolChange *add;
+    g_autoptr(GError) error = NULL;
+
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 10));
+    fixture->options.reserve_bytes = (gsize)1 << 60;
+    fixture_reopen(fixture);
+    add = fixture_make_add(fixture, 10, 10, 10);
+    ck_assert_uint_eq(fixture_commit(fixture, &add, 1), 0);
+    ck_assert_int_eq(spool_make_file(fixture->spool, &error), -1);
+    ck_assert(g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE));
+    /* What frees space goes on. */
+    fixture_reopen(fixture);
+    fixture_do(fixture, fixture_make_state(fixture_get_any(fixture, 0), 5));
+    fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, 0)));
+    fixture_free(fixture);
+}
+END_TEST
+
+static SpoolRef *
+refuse(QueueId id, BaridSlice envelope, BaridSlice state, gsize content_bytes, gpointer data)
+{
+    (void)id;
+    (void)envelope;
+    (void)state;
+    (void)content_bytes;
+    ++*(guint *)data;
+    return NULL;
+}
+
+/* Messages that the caller does not want stay on the disk, through compaction too. */
+START_TEST(test_unwanted_stay)
+{
+    Fixture *fixture = fixture_new(NULL);
+    gboolean finished = FALSE;
+    guint n_seen = 0;
+
+    for (guint i = 0; i < 30; i++)
+        fixture_do(fixture, fixture_make_add(fixture, 10, 10, 2000));
+    for (guint i = 0; i < 28; i++)
+        fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, i)));
+    fixture_close(fixture);
+    fixture_open(fixture);
+    while (!finished)
+        ck_assert(spool_replay_step(fixture->spool, 5, refuse, &n_seen, &finished, NULL));
+    ck_assert_uint_eq(n_seen, 2);
+    while (spool_tidy(fixture->spool))
+        continue;
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 2);
+    fixture_free(fixture);
+}
+END_TEST
+
+/* Commits go on while the replay reads older segments. */
+START_TEST(test_commit_during_replay)
+{
+    Fixture *fixture = fixture_new(NULL);
+
+    for (guint i = 0; i < 10; i++)
+        fixture_do(fixture, fixture_make_add(fixture, 10, 10, 2000));
+    fixture_close(fixture);
+    fixture_open(fixture);
+    fixture_do(fixture, fixture_make_add(fixture, 20, 10, 2000));
+    fixture_replay(fixture);
+    ck_assert_uint_eq(fixture->n_given, 10);
+    fixture_check(fixture);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 11);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(test_tidy_reclaims)
+{
+    Fixture *fixture = fixture_new(NULL);
+    FixtureEntry *keeper;
+    SpoolStats stats;
+    guint n_most = 0;
+
+    fixture_reopen(fixture);
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 2000));
+    keeper = fixture_get_any(fixture, 0);
+    fixture_do(fixture, fixture_make_state(keeper, 25));
+    for (guint i = 0; i < 400; i++) {
+        SpoolChange *add = fixture_make_add(fixture, 10, 10, 2000);
+        FixtureEntry *entry = (FixtureEntry *)(void *)add->ref;
+
+        fixture_do(fixture, add);
+        fixture_do(fixture, fixture_make_remove(entry));
+        while (spool_tidy(fixture->spool))
+            continue;
+        spool_get_stats(fixture->spool, &stats);
+        n_most = MAX(n_most, stats.n_segments + stats.n_spare);
+    }
+    /* One message that stays does not hold back the log. */
+    ck_assert_uint_le(n_most, 12);
+    fixture_check(fixture);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 1);
+    fixture_free(fixture);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("spool");
+    TCase *tcase = tcase_create("spool");
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, test_add_and_reopen, 0, G_N_ELEMENTS(add_rows));
+    tcase_add_test(tcase, test_batch);
+    tcase_add_test(tcase, test_batch_over_segments);
+    tcase_add_test(tcase, test_state_and_remove);
+    tcase_add_test(tcase, test_changes_of_one_message_in_one_batch);
+    tcase_add_test(tcase, test_large);
+    tcase_add_test(tcase, test_lock);
+    tcase_add_test(tcase, test_refusals);
+    tcase_add_test(tcase, test_reserve);
+    tcase_add_test(tcase, test_unwanted_stay);
+    tcase_add_test(tcase, test_commit_during_replay);
+    tcase_add_test(tcase, test_tidy_reclaims);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int
+main(void)
+{
+    SRunner *runner = srunner_create(make_suite());
+    int failed;
+
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
