@@ -79,6 +79,20 @@ get_raw(BaridScope *scope G_GNUC_UNUSED, BaridSlice argument G_GNUC_UNUSED,
     out_value->as.text = BARID_SLICE_LITERAL("a\0b\xff");
 }
 
+/* A look-up that lets another fiber of the thread evaluate its rule in the middle of this one. */
+static void
+get_nested(BaridScope *scope, BaridSlice argument G_GNUC_UNUSED, Arena *scratch,
+           RuleValue *out_value)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(BaridRule) rule =
+        rule_compile_text("if upper(rcpt) matches /^(INFO)@/ then \"${1}-${finding.x}\" else no",
+                          BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, NULL, problems);
+    g_autofree gchar *text = barid_rule_eval_text(rule, scope);
+
+    out_value->as.text = arena_dup_slice(scratch, barid_slice_from_text(text));
+}
+
 static void
 call_join(BaridScope *scope G_GNUC_UNUSED, const RuleValue *args, Arena *scratch,
           RuleValue *out_value)
@@ -105,6 +119,7 @@ register_fakes(void)
     rule_variable_register("is-tls", RULE_BOOL, BARID_KNOWN_CONNECT, get_is_tls);
     rule_variable_register("finding.", RULE_TEXT, BARID_KNOWN_MESSAGE, get_finding);
     rule_variable_register("raw", RULE_TEXT, BARID_KNOWN_MESSAGE, get_raw);
+    rule_variable_register("nested", RULE_TEXT, BARID_KNOWN_MESSAGE, get_nested);
     rule_function_register("join", RULE_TEXT, two_texts, 2, call_join);
 }
 
@@ -353,6 +368,10 @@ static const struct {
      "if sender matches /^(b)/ and rcpt matches /^(i)/ then ${1} else no", 0, "i", FALSE},
     {BARID_TYPE_RULE_TEXT,
      "if sender matches /^(b)/ and not rcpt matches /^(x)/ then ${1} else no", 0, "b", FALSE},
+    /* An evaluation in the middle of another leaves its texts and captures alone. */
+    {BARID_TYPE_RULE_TEXT,
+     "if upper(sender) matches /^(BOUNCE)/ and nested != \"x\" then \"${1} ${nested} ${1}\" else no",
+     0, "BOUNCE INFO-<x> BOUNCE", FALSE},
     /* What an earlier branch captured is gone. */
     {BARID_TYPE_RULE_TEXT,
      "if sender matches /^(b)/ and no == is-tls then ${1} "
@@ -861,7 +880,7 @@ START_TEST(test_variables)
 
     while (names[count] != NULL)
         count++;
-    ck_assert_uint_eq(count, 12);
+    ck_assert_uint_eq(count, 13);
     ck_assert(rule_variable_get_info("queue-age", &type, &known));
     ck_assert_int_eq(type, RULE_DURATION);
     ck_assert_int_eq(known, BARID_KNOWN_ATTEMPT);
