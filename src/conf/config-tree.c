@@ -103,7 +103,8 @@ config_parser_report(ConfigParser *self, BaridSlice part, const gchar *format, .
 static BaridSlice
 config_slice_from(BaridSlice slice, gsize start)
 {
-    return barid_slice(slice.data + start, slice.len - start);
+    /* An empty slice may have no address to add to. */
+    return start == 0 ? slice : barid_slice(slice.data + start, slice.len - start);
 }
 
 static gboolean

@@ -11,7 +11,18 @@ src_conf_libconftext_la_SOURCES = \
 	src/conf/default-files.h
 nodist_src_conf_libconftext_la_SOURCES = src/conf/default-files.c
 src_conf_libconf_la_SOURCES = \
-	src/conf/rule-stub.c src/conf/rule-language.h \
+	src/conf/rule-compile.c src/conf/rule-program.h \
+	src/conf/rule-eval.c \
+	src/conf/rule-function.c \
+	src/conf/rule-language.h \
+	src/conf/rule-lexer.c src/conf/rule-lexer.h \
+	src/conf/rule-list.c src/conf/rule-list.h \
+	src/conf/rule-literal.c src/conf/rule-literal.h \
+	src/conf/rule-parser.c src/conf/rule-parser-set.c src/conf/rule-parser.h \
+	src/conf/rule-regex.c src/conf/rule-regex.h \
+	src/conf/rule-registry.c src/conf/rule-registry.h \
+	src/conf/rule-set.c src/conf/rule-set.h \
+	src/conf/rule-template.c src/conf/rule-template.h \
 	src/conf/settings.c src/conf/settings.h
 CONF_TEXT_LIBS = src/conf/libconftext.la
 CONF_LIBS = src/conf/libconf.la src/conf/libconftext.la $(PCRE2_LIBS)
@@ -24,11 +35,15 @@ CLEANFILES += src/conf/default-files.c
 EXTRA_DIST += src/conf/make-default-files.sh
 
 if HAVE_CHECK
-check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings
+check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings \
+	src/conf/tests/test-rule-language
 src_conf_tests_test_config_tree_SOURCES = src/conf/tests/test-config-tree.c
 src_conf_tests_test_config_tree_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_config_tree_LDADD = $(CONF_TEXT_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 src_conf_tests_test_settings_SOURCES = src/conf/tests/test-settings.c
 src_conf_tests_test_settings_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_settings_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_rule_language_SOURCES = src/conf/tests/test-rule-language.c
+src_conf_tests_test_rule_language_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_language_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 endif

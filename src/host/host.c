@@ -289,6 +289,22 @@ host_find_provider(const Host *self, BaridProviderKind kind, const gchar *name,
     return provider_find_builtin(kind, name);
 }
 
+gboolean
+host_foreach_provider(const Host *self, BaridProviderKind kind, HostProviderVisitor visit,
+                      gpointer data, GError **error)
+{
+    for (guint i = 0; i < self->modules->len; i++) {
+        HostModule *module = g_ptr_array_index(self->modules, i);
+        const BaridProvider *provider;
+
+        for (guint n = 0; (provider = host_module_get_provider(module->module, n)) != NULL; n++) {
+            if (provider->kind == kind && !visit(provider, module, data, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 const void *
 host_module_get_settings(const HostModule *module)
 {

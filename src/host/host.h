@@ -55,6 +55,11 @@ gboolean host_has_hooks(const Host *self, BaridStage stage);
  * module's state. */
 const void *host_find_provider(const Host *self, BaridProviderKind kind, const gchar *name,
                                HostModule **out_module);
+/* Calls (visit) for each provider of (kind) that a module offers; stops when it fails. */
+typedef gboolean (*HostProviderVisitor)(const BaridProvider *provider, const HostModule *module,
+                                        gpointer data, GError **error);
+gboolean host_foreach_provider(const Host *self, BaridProviderKind kind,
+                               HostProviderVisitor visit, gpointer data, GError **error);
 const void *host_module_get_settings(const HostModule *module);
 
 /* --- looking in --- */

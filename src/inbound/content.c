@@ -195,6 +195,7 @@ cmd_bdat(Session *self, const SmtpCommand *command)
     step = bdat_judge_chunk(self, command->as.bdat.last, refused);
     if (step != SESSION_GOES_ON || self->n_errors != errors || !command->as.bdat.last || !wanted)
         return step;
+    data_decoder_finish(&self->txn.decoder);
     /* Binary content may hold anything; other content keeps to lines. */
     return transaction_finish(self, self->txn.mail.body == SMTP_BODY_BINARYMIME
                                         ? NULL

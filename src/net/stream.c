@@ -53,6 +53,12 @@ stream_free(Stream *self)
 }
 
 void
+stream_interrupt(Stream *self)
+{
+    shutdown(self->fd, SHUT_RD);
+}
+
+void
 stream_end(Stream *self)
 {
     if (self->tls != NULL) {

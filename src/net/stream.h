@@ -19,6 +19,9 @@ typedef struct Stream Stream;
 Stream *stream_new(Scheduler *scheduler, int fd, GError **error);
 /* Closes at once; output that was not flushed is lost. */
 void stream_free(Stream *self);
+/* Ends the reading side: a waiting read fails as if the peer had closed. Any fiber of the
+ * thread. */
+void stream_interrupt(Stream *self);
 /* Sends what is buffered and TLS's closing alert, as far as possible without waiting. */
 void stream_end(Stream *self);
 

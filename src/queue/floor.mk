@@ -2,12 +2,14 @@
 noinst_LTLIBRARIES += src/queue/spool/libspool.la
 LIBBARID_PARTS += src/queue/spool/libspool.la
 src_queue_spool_libspool_la_SOURCES = \
+	src/queue/history.c src/queue/history.h \
 	src/queue/queue-id.c src/queue/queue-id.h \
 	src/queue/spool/commit.c \
 	src/queue/spool/content.c \
 	src/queue/spool/damage.c \
 	src/queue/spool/disk.h src/queue/spool/disk-system.c \
 	src/queue/spool/log.c \
+	src/queue/spool/reader.c src/queue/spool/reader.h \
 	src/queue/spool/record.c src/queue/spool/record.h \
 	src/queue/spool/ref.c \
 	src/queue/spool/replay.c \
@@ -18,10 +20,39 @@ src_queue_spool_libspool_la_SOURCES = \
 SPOOL_LIBS = src/queue/spool/libspool.la $(BASE_LIBS)
 
 if HAVE_CHECK
-spool_tests = src/queue/spool/tests/test-spool
-check_PROGRAMS += $(spool_tests)
-src_queue_spool_tests_test_spool_SOURCES = src/queue/spool/tests/test-spool.c \
-	src/queue/spool/tests/fixture.c src/queue/spool/tests/fixture.h
+check_PROGRAMS += src/queue/spool/tests/test-spool src/queue/spool/tests/test-spool-faults \
+	src/queue/spool/tests/test-spool-model src/queue/tests/test-queue-id \
+	src/queue/tests/test-history
+src_queue_tests_test_queue_id_SOURCES = src/queue/tests/test-queue-id.c
+src_queue_tests_test_queue_id_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_queue_id_LDADD = $(SPOOL_LIBS) $(CHECK_LIBS)
+src_queue_tests_test_history_SOURCES = src/queue/tests/test-history.c
+src_queue_tests_test_history_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_history_LDADD = $(SPOOL_LIBS) $(CHECK_LIBS)
+spool_fixture = src/queue/spool/tests/fixture.c src/queue/spool/tests/fixture.h \
+	src/queue/spool/tests/faulty-disk.c src/queue/spool/tests/faulty-disk.h
+src_queue_spool_tests_test_spool_SOURCES = src/queue/spool/tests/test-spool.c $(spool_fixture)
 src_queue_spool_tests_test_spool_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_spool_tests_test_spool_LDADD = $(SPOOL_LIBS) $(CHECK_LIBS)
+src_queue_spool_tests_test_spool_faults_SOURCES = src/queue/spool/tests/test-spool-faults.c \
+	$(spool_fixture)
+src_queue_spool_tests_test_spool_faults_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_spool_tests_test_spool_faults_LDADD = $(SPOOL_LIBS) $(CHECK_LIBS)
+src_queue_spool_tests_test_spool_model_SOURCES = src/queue/spool/tests/test-spool-model.c \
+	$(spool_fixture)
+src_queue_spool_tests_test_spool_model_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_spool_tests_test_spool_model_LDADD = $(SPOOL_LIBS) $(CHECK_LIBS)
 endif
+
+noinst_LTLIBRARIES += src/queue/libqueue.la
+LIBBARID_PARTS += src/queue/libqueue.la
+src_queue_libqueue_la_SOURCES = \
+	src/queue/arrival.c src/queue/arrival.h \
+	src/queue/envelope.c src/queue/envelope.h \
+	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
+	src/queue/queue-history.c \
+	src/queue/queue-jobs.c \
+	src/queue/queue-look.c \
+	src/queue/queue-notify.c \
+	src/queue/queue-settings.c src/queue/queue-settings.h \
+	src/queue/schedule.c src/queue/schedule.h

@@ -40,11 +40,12 @@ message_write_recipient(const Envelope *envelope, const DeliveryState *state, gu
 }
 
 static void
-message_write_raw_array(JsonWriter *writer, const gchar *key, BaridSlice items,
-                        const gchar *format)
+message_write_raw(JsonWriter *writer, const gchar *key, const gchar *before, BaridSlice items,
+                  const gchar *after)
 {
-    g_autofree gchar *text = g_strdup_printf(format, (int)items.len,
-                                             items.len > 0 ? (const gchar *)items.data : "");
+    g_autofree gchar *text =
+        g_strdup_printf("%s%.*s%s", before, (int)items.len,
+                        items.len > 0 ? (const gchar *)items.data : "", after);
 
     json_writer_raw(writer, key, text);
 }
@@ -75,8 +76,8 @@ queue_write_message(const Envelope *envelope, const DeliveryState *state, const 
         message_write_recipient(envelope, state, i, writer);
     json_writer_end_array(writer);
     if (envelope->decisions.len > 0)
-        message_write_raw_array(writer, "decisions", envelope->decisions, "%.*s");
-    message_write_raw_array(writer, "attempts", state->attempts, "[%.*s]");
+        message_write_raw(writer, "decisions", "", envelope->decisions, "");
+    message_write_raw(writer, "attempts", "[", state->attempts, "]");
 }
 
 void

@@ -81,9 +81,9 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
 {
     gint64 due_ms = SCHEDULE_NEVER;
 
-    if (entry->held != state->held) {
+    if ((entry->held != 0) != (state->held != FALSE)) {
         self->n_held += state->held ? 1u : -1u;
-        entry->held = state->held;
+        entry->held = state->held ? 1 : 0;
     }
     for (guint i = 0; i < envelope->n_domains; i++) {
         const DomainState *domain = &state->domains[i];

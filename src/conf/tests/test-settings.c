@@ -269,6 +269,75 @@ START_TEST(test_mandatory)
 }
 END_TEST
 
+typedef struct {
+    BaridRule *condition, *flag, *number, *size, *duration, *text, *empty;
+} Ruled;
+
+static const BaridSetting ruled_settings[] = {
+    BARID_SETTING_CONDITION("condition", Ruled, condition, "yes or no", "A.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_BOOL("flag", Ruled, flag, "if yes then no else yes", "B.",
+                            BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_INTEGER("number", Ruled, number, "7", "C.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_SIZE("size", Ruled, size, "", "D.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_DURATION("duration", Ruled, duration, "1h", "E.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_TEXT("text", Ruled, text, "\"a b\"", "F.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_TEXT("empty", Ruled, empty, "", "G.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_END,
+};
+
+static const struct {
+    const gchar *text;
+    gboolean condition, flag;
+    gint64 number, size, duration;
+    const gchar *value;
+    const gchar *problem; /* NULL for none */
+} ruled_rows[] = {
+    {"", TRUE, FALSE, 7, 0, 3600000, "a b", NULL},
+    {"condition = no\nflag = yes\nnumber = if 1 < 2 then 3 else 4\nsize =\nduration = 0\n"
+     "text = if \"x\" in list \"l\" then in\n  else out\n[list l]\nentries = x, y\n",
+     FALSE, TRUE, 3, 0, 0, "in", NULL},
+    {"number = if 1 < 2 then 3\n", TRUE, FALSE, 0, 0, 3600000, "a b",
+     "f:2:25: [r] number: the rule has no else"},
+    {"text = \"open\n", TRUE, FALSE, 7, 0, 3600000, "", "f:2:8: [r] the closing \" is missing"},
+    {"number =\n", TRUE, FALSE, 0, 0, 3600000, "a b", "a value is expected here"},
+};
+
+START_TEST(test_rules)
+{
+    g_autofree gchar *config = g_strconcat("[r]\n", ruled_rows[_i].text, NULL);
+    g_autoptr(ConfigFiles) files = config_files_new_text("f", config);
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(ConfigTree) tree = config_tree_parse(files, problems);
+    g_autofree gchar *text = NULL;
+    g_autofree gchar *value = NULL;
+    g_autofree gchar *empty = NULL;
+    SettingsContext context;
+    Ruled ruled = {0};
+    gboolean is_valid;
+
+    settings_context_init(&context, tree, problems, NULL);
+    is_valid = settings_bind(&context, config_tree_find(tree, "r", NULL), "r", ruled_settings,
+                             sizeof(BaridSetting), &ruled);
+    text = config_problems_to_text(problems);
+    value = barid_rule_eval_text(ruled.text, NULL);
+    empty = barid_rule_eval_text(ruled.empty, NULL);
+    ck_assert_msg(is_valid == (ruled_rows[_i].problem == NULL), "%s", text);
+    ck_assert_uint_eq(config_problems_get_count(problems), is_valid ? 0 : 1);
+    if (!is_valid)
+        ck_assert_msg(strstr(text, ruled_rows[_i].problem) != NULL, "%s", text);
+    ck_assert_int_eq(barid_rule_eval_bool(ruled.condition, NULL), ruled_rows[_i].condition);
+    ck_assert_int_eq(barid_rule_eval_bool(ruled.flag, NULL), ruled_rows[_i].flag);
+    ck_assert_int_eq(barid_rule_eval_integer(ruled.number, NULL), ruled_rows[_i].number);
+    ck_assert_int_eq(barid_rule_eval_size(ruled.size, NULL), ruled_rows[_i].size);
+    ck_assert_int_eq(barid_rule_eval_duration(ruled.duration, NULL), ruled_rows[_i].duration);
+    ck_assert_str_eq(value, ruled_rows[_i].value);
+    ck_assert_str_eq(empty, "");
+    settings_clear(ruled_settings, sizeof(BaridSetting), &ruled);
+    ck_assert_ptr_null(ruled.text);
+    settings_context_clear(&context);
+}
+END_TEST
+
 START_TEST(test_types)
 {
     ck_assert(settings_type_is_rule(BARID_TYPE_CONDITION));
@@ -291,6 +360,7 @@ make_suite(void)
     tcase_add_test(tcase, test_all_problems);
     tcase_add_test(tcase, test_effective);
     tcase_add_test(tcase, test_mandatory);
+    tcase_add_loop_test(tcase, test_rules, 0, G_N_ELEMENTS(ruled_rows));
     tcase_add_test(tcase, test_types);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -23,26 +23,24 @@ struct SpoolContent {
     gsize map_len;
 };
 
-static gboolean
-read_exactly(SpoolDisk *disk, int fd, guint8 *buffer, gsize len, goffset offset, GError **error)
+/* Reads up to (len) bytes; fewer only where the file ends. -1 with (error). */
+static gssize
+read_most(SpoolDisk *disk, int fd, guint8 *buffer, gsize len, goffset offset, GError **error)
 {
-    while (len > 0) {
-        gssize got = disk->pread(disk, fd, buffer, len, offset);
+    gsize done = 0;
+
+    while (done < len) {
+        gssize got = disk->pread(disk, fd, buffer + done, len - done, offset + (goffset)done);
 
         if (got < 0) {
             error_set_errno(error, SPOOL_ERROR, errno, "cannot read the spool");
-            return FALSE;
+            return -1;
         }
-        if (got == 0) {
-            g_set_error(error, SPOOL_ERROR, BARID_ERROR_INVALID,
-                        "the spool's file ends before the message");
-            return FALSE;
-        }
-        buffer += got;
-        len -= (gsize)got;
-        offset += got;
+        if (got == 0)
+            break;
+        done += (gsize)got;
     }
-    return TRUE;
+    return (gssize)done;
 }
 
 gboolean
@@ -52,12 +50,13 @@ spool_read_record(Spool *self, guint32 generation, guint32 offset, guint32 size,
     const SpoolSegment *segment = spool_find_segment(self, generation);
     goffset at = (goffset)offset * SPOOL_ALIGN;
     gsize len = (gsize)size * SPOOL_ALIGN;
-    g_autofree guint8 *bytes = g_malloc(MAX(len, (gsize)SPOOL_RECORD_HEADER));
+    /* A file cut after the payload lacks the padding; it reads as zeros. */
+    g_autofree guint8 *bytes = g_malloc0(MAX(len, (gsize)SPOOL_RECORD_HEADER));
     SpoolRecordHeader header;
     SpoolRecord record;
 
     g_assert(segment != NULL);
-    if (!read_exactly(self->disk, segment->fd, bytes, len, at, error))
+    if (read_most(self->disk, segment->fd, bytes, len, at, error) < 0)
         return FALSE;
     if (!spool_record_decode(bytes, segment->key, at, &header) ||
         spool_align(spool_record_get_size(&header), SPOOL_ALIGN) != len ||
@@ -85,9 +84,15 @@ spool_file_checksum(SpoolDisk *disk, int fd, guint64 len, guint32 *out_crc, GErr
 
     for (guint64 done = 0; done < len;) {
         gsize part = (gsize)MIN(len - done, (guint64)capacity);
+        gssize got = read_most(disk, fd, buffer, part, (goffset)done, error);
 
-        if (!read_exactly(disk, fd, buffer, part, (goffset)done, error))
+        if (got < 0)
             return FALSE;
+        if (got < (gssize)part) {
+            g_set_error(error, SPOOL_ERROR, BARID_ERROR_INVALID,
+                        "the content of a message is shorter than it should be");
+            return FALSE;
+        }
         crc = crc32c_update(crc, buffer, part);
         done += part;
     }

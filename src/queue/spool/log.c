@@ -156,6 +156,7 @@ apply_draft(Spool *self, const SpoolDraft *draft)
         spool_attach(self, ref, self->active, draft->offset, size);
         ref->has_file = (draft->header.flags & SPOOL_RECORD_LARGE) != 0;
     } else if (ref->segment == 0) {
+        /* Only a caller's STATE and REMOVE come here, and they have an error of their own. */
         g_set_error(draft->error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND,
                     "the message is not in the spool");
     } else if (draft->header.type == SPOOL_RECORD_STATE) {
@@ -250,16 +251,16 @@ make_room(Spool *self, guint64 size, GError **error)
 void
 spool_log_append(Spool *self, SpoolDraft *draft)
 {
+    g_autoptr(GError) error = NULL;
     guint32 crc = 0;
-    GError *ignored = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(draft->parts); i++)
         crc = crc32c_update(crc, draft->parts[i].data, draft->parts[i].len);
     draft->header.payload_crc = crc;
-    if (make_room(self, spool_align(spool_record_get_size(&draft->header), SPOOL_ALIGN),
-                  draft->error == NULL ? &ignored : draft->error))
+    if (make_room(self, spool_align(spool_record_get_size(&draft->header), SPOOL_ALIGN), &error))
         push_draft(self, draft);
-    g_clear_error(&ignored);
+    else if (draft->error != NULL && *draft->error == NULL)
+        *draft->error = g_steal_pointer(&error);
 }
 
 /* Advice for readers, not a promise: with it, damage to the last record is told apart

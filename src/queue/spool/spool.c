@@ -11,6 +11,8 @@
 #include "queue/spool/spool-core.h"
 
 #define LOCK_NAME "lock"
+/* Levels of folders that opening may have made. */
+#define PARENTS_MAX 4
 
 ERROR_DOMAIN_DEFINE(spool_error_quark, "barid-spool")
 
@@ -26,10 +28,30 @@ spool_options_set_defaults(SpoolOptions *out_options)
     };
 }
 
+/* A new folder is there after loss of power only when its parents know of it. Parents that
+ * may not be opened are somebody else's, and were there before. */
+static void
+sync_parents(const Spool *self)
+{
+    int fd = openat(self->folder_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    for (guint i = 0; fd >= 0 && i < PARENTS_MAX; i++) {
+        int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        (void)fsync(fd);
+        (void)close(fd);
+        fd = parent;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 /* Opens (or makes) the folder, and takes the lock that lives as long as its descriptor. */
 static gboolean
 open_folder(Spool *self, GError **error)
 {
+    gboolean is_new = !g_file_test(self->folder, G_FILE_TEST_IS_DIR);
+
     if (g_mkdir_with_parents(self->folder, 0700) != 0) {
         error_set_errno(error, SPOOL_ERROR, errno, "cannot make the spool \"%s\"", self->folder);
         return FALSE;
@@ -41,6 +63,8 @@ open_folder(Spool *self, GError **error)
         error_set_errno(error, SPOOL_ERROR, errno, "cannot open the spool \"%s\"", self->folder);
         return FALSE;
     }
+    if (is_new)
+        sync_parents(self);
     if (flock(self->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
             g_set_error(error, SPOOL_ERROR, BARID_ERROR_BUSY,

@@ -33,7 +33,8 @@ typedef struct SpoolContent SpoolContent;
 
 typedef struct {
     gsize segment_bytes; /* size of a segment; 64 MiB by default */
-    gsize large_bytes;   /* content above this is its own file; 256 KiB by default */
+    gsize large_bytes;   /* content above this should be given as a file (body_fd), so that
+                          * compaction need not copy it; 256 KiB by default */
     guint spare_segments; /* recycled ones kept */
     guint compact_percent; /* with less live data the oldest segment is emptied */
     gsize reserve_bytes; /* free space that must remain, else NO_SPACE */
@@ -101,11 +102,13 @@ guint64 spool_get_damaged_bytes(const Spool *self);
 const gchar *spool_get_damage_report(const Spool *self);
 
 /* Does a bounded piece of housekeeping (reclaim, compact, recycle). TRUE when there may
- * be more to do at once. Called by the owner when it is idle. */
+ * be more to do at once. Called by the owner when it is idle, and now and then when it
+ * never is: without it the log only grows. Does nothing while the replay goes on. */
 gboolean spool_tidy(Spool *self);
 
 /* The stored content: prefix and body. Owner thread opens; any thread reads and
- * releases. The bytes stay valid until released, even when the message is removed. */
+ * releases. The bytes stay valid until released, even when the message is removed, and
+ * are verified: INVALID when they are not what was stored, NOT_FOUND without content. */
 SpoolContent *spool_read(Spool *self, const SpoolRef *ref, GError **error);
 SpoolContent *spool_content_ref(SpoolContent *self);
 void spool_content_unref(SpoolContent *self);

@@ -12,7 +12,7 @@ typedef struct {
     SpoolRef ref;
     QueueId id;
     GBytes *envelope, *state, *content;
-    GBytes *other_state;    /* of a STATE that was reported as failed: may hold or not */
+    GPtrArray *other_states; /* GBytes, of STATEs that were reported as failed: may hold */
     gboolean may_be_there;  /* an ADD was reported as failed */
     gboolean may_be_gone;   /* a REMOVE was reported as failed */
     gboolean was_given;     /* by the last replay */
@@ -25,6 +25,7 @@ typedef struct {
     Spool *spool;
     GHashTable *entries; /* id -> FixtureEntry */
     guint n_given;
+    guint64 damaged_bytes; /* met by the last probe */
 } Fixture;
 
 /* Small segments of 16 KiB; makes the folder and opens the spool on (disk). */
@@ -39,6 +40,9 @@ void fixture_close(Fixture *self);
 void fixture_replay(Fixture *self);
 /* Asserts that nothing is missing, and that all contents are right. */
 void fixture_check(Fixture *self);
+/* Opens, replays, checks the contents of what is given, and closes; the model stays as it
+ * is. Returns how many messages were given. The spool must be closed. */
+guint fixture_probe(Fixture *self);
 /* Close, open, replay, check. */
 void fixture_reopen(Fixture *self);
 void fixture_remove_folder(const gchar *folder);

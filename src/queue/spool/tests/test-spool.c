@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "queue/spool/reader.h"
 #include "queue/spool/tests/fixture.h"
 
 static const struct {
@@ -278,6 +280,204 @@ START_TEST(test_tidy_reclaims)
 }
 END_TEST
 
+static gboolean
+append_piece(BaridSlice piece, gpointer data)
+{
+    g_byte_array_append(data, piece.data, (guint)piece.len);
+    return TRUE;
+}
+
+/* The offline reader gives the same bytes, beside a server that has the lock. */
+START_TEST(test_reader)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autoptr(SpoolReader) reader = NULL;
+    g_autoptr(GError) error = NULL;
+    SpoolReaderSummary summary;
+    GHashTableIter iter;
+    gpointer value;
+
+    for (guint i = 0; i < 20; i++)
+        fixture_do(fixture, fixture_make_add(fixture, 40, 10, 700 * i));
+    fixture_do(fixture, fixture_make_large(fixture, 600 * 1000));
+    fixture_do(fixture, fixture_make_state(fixture_get_any(fixture, 3), 20));
+    fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, 8)));
+    reader = spool_reader_open(fixture->folder, NULL);
+    ck_assert_ptr_nonnull(reader);
+    spool_reader_verify_files(reader);
+    ck_assert_ptr_null(spool_reader_get_report(reader));
+    spool_reader_get_summary(reader, &summary);
+    ck_assert_uint_eq(summary.n_messages, 20);
+    g_hash_table_iter_init(&iter, fixture->entries);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const FixtureEntry *entry = value;
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        gsize len;
+        const guint8 *content = g_bytes_get_data(entry->content, &len);
+
+        ck_assert(spool_reader_copy_content(reader, entry->id, append_piece, bytes, NULL));
+        ck_assert(barid_slice_equal(barid_slice(bytes->data, bytes->len),
+                                    barid_slice(content, len)));
+    }
+    ck_assert(!spool_reader_copy_content(reader, 1, append_piece, NULL, &error));
+    ck_assert(g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND));
+    fixture_free(fixture);
+}
+END_TEST
+
+static gchar *
+get_file_path(Fixture *fixture, QueueId id)
+{
+    gchar text[QUEUE_ID_TEXT_LEN + 1];
+
+    return g_strdup_printf("%s/%s.msg", fixture->folder, queue_id_format(id, text));
+}
+
+static const struct {
+    const gchar *what;
+    gssize keep;        /* bytes of the file that stay; -1 removes it */
+    gboolean is_given;  /* by the replay, which looks at the size only */
+} file_rows[] = {
+    {"missing", -1, FALSE},
+    {"cut", 4000, FALSE},
+    {"changed", 8750, TRUE},
+};
+
+START_TEST(test_damaged_file)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autofree gchar *path = NULL, *bytes = NULL;
+    g_autoptr(SpoolReader) reader = NULL;
+    g_autoptr(GError) error = NULL;
+    FixtureEntry *entry;
+    gboolean finished = FALSE;
+    guint n_seen = 0;
+    gsize len;
+
+    fixture_do(fixture, fixture_make_large(fixture, 10000));
+    entry = fixture_get_any(fixture, 0);
+    path = get_file_path(fixture, entry->id);
+    ck_assert(g_file_get_contents(path, &bytes, &len, NULL));
+    ck_assert_uint_eq(len, 8750);
+    bytes[20] ^= 1;
+    ck_assert_int_eq(g_unlink(path), 0);
+    if (file_rows[_i].keep >= 0)
+        ck_assert(g_file_set_contents(path, bytes, file_rows[_i].keep, NULL));
+    ck_assert_ptr_null(spool_read(fixture->spool, &entry->ref, &error));
+    ck_assert_msg(error->code == (file_rows[_i].keep < 0 ? BARID_ERROR_NOT_FOUND
+                                                         : BARID_ERROR_INVALID),
+                  "%s", error->message);
+    reader = spool_reader_open(fixture->folder, NULL);
+    spool_reader_verify_files(reader);
+    ck_assert_ptr_nonnull(spool_reader_get_report(reader));
+    fixture_close(fixture);
+    fixture_open(fixture);
+    while (!finished)
+        ck_assert(spool_replay_step(fixture->spool, 5, refuse, &n_seen, &finished, NULL));
+    ck_assert_msg(n_seen == (file_rows[_i].is_given ? 1 : 0), "%s", file_rows[_i].what);
+    ck_assert_int_eq(spool_get_damage_report(fixture->spool) != NULL, n_seen == 0);
+    fixture_free(fixture);
+}
+END_TEST
+
+/* A file without a message is what a crash leaves, and goes. */
+START_TEST(test_left_over_file)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autofree gchar *path = get_file_path(fixture, 77);
+
+    ck_assert(g_file_set_contents(path, "x", 1, NULL));
+    fixture_do(fixture, fixture_make_large(fixture, 10000));
+    fixture_reopen(fixture);
+    ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+    ck_assert_ptr_null(spool_get_damage_report(fixture->spool));
+    fixture_free(fixture);
+}
+END_TEST
+
+/* Damage met while the oldest segment is emptied: the message is set aside and reported,
+ * its neighbours move on, and the log can be shortened. */
+START_TEST(test_damage_in_compaction)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autofree gchar *path = NULL, *bytes = NULL;
+    FixtureEntry *lost;
+    g_autoptr(GError) error = NULL;
+    SpoolStats stats;
+    gsize len;
+
+    fixture->options.compact_percent = 90;
+    fixture_reopen(fixture);
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 500));
+    lost = fixture_get_any(fixture, 0);
+    path = fixture_get_segment_path(fixture);
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 500));
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 500));
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 500));
+    ck_assert(g_file_get_contents(path, &bytes, &len, NULL));
+    bytes[200] ^= 1;
+    {
+        FILE *file = fopen(path, "r+");
+
+        ck_assert_ptr_nonnull(file);
+        ck_assert_uint_eq(fwrite(bytes, 1, 300, file), 300);
+        ck_assert_int_eq(fclose(file), 0);
+    }
+    while (spool_tidy(fixture->spool))
+        continue;
+    spool_get_stats(fixture->spool, &stats);
+    ck_assert_uint_eq(stats.n_segments, 1);
+    ck_assert_ptr_nonnull(spool_get_damage_report(fixture->spool));
+    ck_assert_ptr_null(spool_read(fixture->spool, &lost->ref, &error));
+    ck_assert(g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND));
+    g_hash_table_remove(fixture->entries, &lost->id);
+    fixture_check(fixture);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 3);
+    fixture_free(fixture);
+}
+END_TEST
+
+static gpointer
+read_content(gpointer data)
+{
+    SpoolContent *content = data;
+    BaridSlice body = spool_content_get_body(content);
+    guint sum = 0;
+
+    for (gsize i = 0; i < body.len; i++)
+        sum = sum * 31 + body.data[i];
+    spool_content_unref(content);
+    return GUINT_TO_POINTER(sum);
+}
+
+/* Content is the same for a reader on another thread, whatever becomes of the segment. */
+START_TEST(test_content_outlives_segment)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolContent *content;
+    GThread *thread;
+    FixtureEntry *entry;
+    gpointer first;
+
+    fixture_reopen(fixture);
+    fixture_do(fixture, fixture_make_add(fixture, 10, 10, 3000));
+    entry = fixture_get_any(fixture, 0);
+    content = spool_read(fixture->spool, &entry->ref, NULL);
+    ck_assert_ptr_nonnull(content);
+    first = read_content(spool_content_ref(content));
+    fixture_do(fixture, fixture_make_remove(entry));
+    thread = g_thread_new("reader", read_content, content);
+    for (guint i = 0; i < 30; i++) {
+        fixture_do(fixture, fixture_make_add(fixture, 10, 10, 3000));
+        fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, 0)));
+        (void)spool_tidy(fixture->spool);
+    }
+    ck_assert_ptr_eq(g_thread_join(thread), first);
+    fixture_free(fixture);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -297,6 +497,11 @@ make_suite(void)
     tcase_add_test(tcase, test_unwanted_stay);
     tcase_add_test(tcase, test_commit_during_replay);
     tcase_add_test(tcase, test_tidy_reclaims);
+    tcase_add_test(tcase, test_reader);
+    tcase_add_loop_test(tcase, test_damaged_file, 0, G_N_ELEMENTS(file_rows));
+    tcase_add_test(tcase, test_left_over_file);
+    tcase_add_test(tcase, test_damage_in_compaction);
+    tcase_add_test(tcase, test_content_outlives_segment);
     suite_add_tcase(suite, tcase);
     return suite;
 }

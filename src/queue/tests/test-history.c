@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "queue/history.h"
+
+typedef struct {
+    gchar *folder;
+    HistoryOptions options;
+    History *history;
+} Bench;
+
+static void
+bench_open(Bench *bench)
+{
+    g_autoptr(GError) error = NULL;
+
+    bench->history = history_open(bench->folder, &bench->options, &error);
+    ck_assert_msg(bench->history != NULL, "%s", error == NULL ? "" : error->message);
+}
+
+static void
+bench_init(Bench *bench)
+{
+    bench->folder = g_dir_make_tmp("barid-history-XXXXXX", NULL);
+    bench->options = (HistoryOptions){.max_bytes = 1024 * 1024, .max_age_ms = 1000 * 1000};
+    bench_open(bench);
+}
+
+static void
+bench_clear(Bench *bench)
+{
+    GDir *dir = g_dir_open(bench->folder, 0, NULL);
+    const gchar *name;
+
+    history_close(bench->history);
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree gchar *path = g_build_filename(bench->folder, name, NULL);
+
+        (void)g_unlink(path);
+    }
+    g_dir_close(dir);
+    (void)g_rmdir(bench->folder);
+    g_free(bench->folder);
+}
+
+static guint
+count_files(const Bench *bench)
+{
+    GDir *dir = g_dir_open(bench->folder, 0, NULL);
+    guint n = 0;
+
+    while (g_dir_read_name(dir) != NULL)
+        n++;
+    g_dir_close(dir);
+    return n;
+}
+
+static void
+append(Bench *bench, const gchar *id, gint64 now_ms, const gchar *document)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_msg(history_append(bench->history, id, now_ms, document, &error), "%s",
+                  error == NULL ? "" : error->message);
+}
+
+static gboolean
+collect(const gchar *document, gpointer data)
+{
+    g_string_append_printf(data, "%s;", document);
+    return TRUE;
+}
+
+static void
+expect(Bench *bench, const gchar *id, const gchar *documents)
+{
+    g_autoptr(GString) found = g_string_new(NULL);
+
+    history_visit(bench->history, id, collect, found);
+    ck_assert_str_eq(found->str, documents);
+}
+
+START_TEST(test_lookup)
+{
+    Bench bench;
+
+    bench_init(&bench);
+    expect(&bench, NULL, "");
+    append(&bench, "aa", 1, "{\"n\":1}");
+    append(&bench, "bb", 2, "{\"n\":2}");
+    append(&bench, "aa", 3, "{\"n\":3}");
+    expect(&bench, "aa", "{\"n\":3};{\"n\":1};");
+    expect(&bench, "bb", "{\"n\":2};");
+    expect(&bench, "cc", "");
+    expect(&bench, NULL, "{\"n\":3};{\"n\":2};{\"n\":1};");
+    history_close(bench.history);
+    bench_open(&bench);
+    expect(&bench, NULL, "{\"n\":3};{\"n\":2};{\"n\":1};");
+    append(&bench, "aa", 4, "{\"n\":4}");
+    expect(&bench, "aa", "{\"n\":4};{\"n\":3};{\"n\":1};");
+    bench_clear(&bench);
+}
+END_TEST
+
+static gboolean
+stop_at_second(const gchar *document, gpointer data)
+{
+    (void)document;
+    return ++*(guint *)data < 2;
+}
+
+START_TEST(test_visitor_stops)
+{
+    Bench bench;
+    guint n_seen = 0;
+
+    bench_init(&bench);
+    for (guint i = 0; i < 5; i++)
+        append(&bench, "x", i, "{}");
+    history_visit(bench.history, NULL, stop_at_second, &n_seen);
+    ck_assert_uint_eq(n_seen, 2);
+    bench_clear(&bench);
+}
+END_TEST
+
+static const struct {
+    const gchar *what, *id, *document;
+} bad_rows[] = {
+    {"two lines", "a", "{\n}"},
+    {"no object", "a", "[]"},
+    {"empty", "a", ""},
+    {"blank in the id", "a b", "{}"},
+    {"no id", "", "{}"},
+    {"long id", "12345678901234567890123456789012345678901234567890123456789012345", "{}"},
+};
+
+START_TEST(test_bad_records)
+{
+    Bench bench;
+    g_autoptr(GError) error = NULL;
+
+    bench_init(&bench);
+    ck_assert_msg(!history_append(bench.history, bad_rows[_i].id, 1, bad_rows[_i].document,
+                                  &error),
+                  "%s", bad_rows[_i].what);
+    ck_assert_int_eq(error->code, BARID_ERROR_INVALID);
+    expect(&bench, NULL, "");
+    bench_clear(&bench);
+}
+END_TEST
+
+/* What follows a good record in the file, and what of it is found. */
+static const struct {
+    const gchar *what, *tail;
+    gsize len;
+} damage_rows[] = {
+    {"torn line", "17 aa {\"n\":2", 12},
+    {"no time", "x aa {}\n", 8},
+    {"zeros", "\0\0\0\0\0\0\0\n", 8},
+    {"NUL in the document", "17 aa {\0}\n", 10},
+    {"empty line", "\n", 1},
+};
+
+START_TEST(test_damage)
+{
+    Bench bench;
+    g_autofree gchar *path = NULL;
+    int fd;
+
+    bench_init(&bench);
+    append(&bench, "aa", 1, "{\"n\":1}");
+    history_close(bench.history);
+    path = g_build_filename(bench.folder, "history-00000001.jsonl", NULL);
+    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, damage_rows[_i].tail, damage_rows[_i].len),
+                     (gssize)damage_rows[_i].len);
+    (void)close(fd);
+    bench_open(&bench);
+    append(&bench, "aa", 2, "{\"n\":3}");
+    expect(&bench, "aa", "{\"n\":3};{\"n\":1};");
+    history_close(bench.history);
+    bench_open(&bench);
+    expect(&bench, "aa", "{\"n\":3};{\"n\":1};");
+    bench_clear(&bench);
+}
+END_TEST
+
+START_TEST(test_trim_by_bytes)
+{
+    Bench bench;
+    g_autofree gchar *document = g_strdup_printf("{\"x\":\"%01000d\"}", 7);
+    guint n_seen = 0;
+
+    bench_init(&bench);
+    for (guint i = 0; i < 3000; i++) {
+        append(&bench, "aa", i, document);
+        history_trim(bench.history, i);
+    }
+    ck_assert_uint_le(count_files(&bench), 9);
+    ck_assert_uint_ge(count_files(&bench), 7);
+    append(&bench, "bb", 3001, "{\"last\":1}");
+    expect(&bench, "bb", "{\"last\":1};");
+    history_visit(bench.history, "aa", stop_at_second, &n_seen);
+    ck_assert_uint_eq(n_seen, 2);
+    bench_clear(&bench);
+}
+END_TEST
+
+START_TEST(test_trim_by_age)
+{
+    Bench bench;
+
+    bench_init(&bench);
+    append(&bench, "old", 1000, "{\"n\":1}");
+    append(&bench, "new", 900 * 1000, "{\"n\":2}");
+    history_trim(bench.history, 1000 * 1000);
+    expect(&bench, NULL, "{\"n\":2};{\"n\":1};");
+    history_trim(bench.history, 1500 * 1000);
+    expect(&bench, NULL, "{\"n\":2};");
+    history_trim(bench.history, 2500 * 1000);
+    expect(&bench, NULL, "");
+    append(&bench, "next", 2500 * 1000, "{\"n\":3}");
+    expect(&bench, NULL, "{\"n\":3};");
+    bench_clear(&bench);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("history");
+    TCase *tcase = tcase_create("history");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_test(tcase, test_lookup);
+    tcase_add_test(tcase, test_visitor_stops);
+    tcase_add_loop_test(tcase, test_bad_records, 0, G_N_ELEMENTS(bad_rows));
+    tcase_add_loop_test(tcase, test_damage, 0, G_N_ELEMENTS(damage_rows));
+    tcase_add_test(tcase, test_trim_by_bytes);
+    tcase_add_test(tcase, test_trim_by_age);
+    suite_add_tcase(suite, tcase);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
