@@ -14,6 +14,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/error-domain.c src/base/error-domain.h \
 	src/base/json-writer.c src/base/json-writer.h \
 	src/base/log.c src/base/log.h \
+	src/base/paths.c src/base/paths.h \
 	src/base/slice.c \
 	src/base/text.c src/base/text.h \
 	src/base/units.c src/base/units.h \

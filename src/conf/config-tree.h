@@ -24,6 +24,8 @@ typedef struct ConfigValue ConfigValue;
  * what cannot be parsed is reported and left out. */
 ConfigTree *config_tree_parse(const ConfigFiles *files, ConfigProblems *problems);
 void config_tree_free(ConfigTree *self);
+/* For what shall live as long as the tree. */
+Arena *config_tree_get_arena(ConfigTree *self);
 
 /* The section [kind] or [kind name]; (name) NULL for none. NULL when there is none. */
 ConfigSection *config_tree_find(ConfigTree *self, const gchar *kind, const gchar *name);
@@ -32,6 +34,7 @@ ConfigSection *config_tree_get_nth(ConfigTree *self, const gchar *kind, guint in
 const gchar *config_section_get_kind(const ConfigSection *self);
 const gchar *config_section_get_name(const ConfigSection *self); /* or NULL */
 ConfigPosition config_section_get_position(const ConfigSection *self);
+const gchar *config_section_get_source_line(const ConfigSection *self);
 /* "kind" or "kind name", for messages. */
 const gchar *config_section_get_label(const ConfigSection *self);
 /* Marks it as known, so that it is not reported as unknown even when empty. */
@@ -58,8 +61,18 @@ const gchar *const *config_value_get_list(ConfigValue *self, ConfigProblems *pro
 /* Adds a problem at byte (offset) of the raw text, underlining (width) bytes. */
 void config_value_report(const ConfigValue *self, ConfigProblems *problems, gsize offset,
                          gsize width, const gchar *format, ...) G_GNUC_PRINTF(5, 6);
+/* The same for entry (index) of the list, once config_value_get_list() has given it. */
+void config_value_report_item(const ConfigValue *self, ConfigProblems *problems, guint index,
+                              const gchar *format, ...) G_GNUC_PRINTF(4, 5);
+/* The key, or NULL. */
+const gchar *config_value_get_key(const ConfigValue *self);
+/* A value that stands in no file: defaults and tests. Its positions are in "default".
+ * (section) and (key) may be NULL. It lives as long as the arena. */
+ConfigValue *config_value_new_text(Arena *arena, const gchar *section, const gchar *key,
+                                   const gchar *text);
 
-/* Tells which kinds and keys exist, for "did you mean". */
+/* Tells which kinds and keys exist, for "did you mean". (kind) may also be a whole label such
+ * as "module greylist", whose keys then belong to that section alone. (key) may be NULL. */
 void config_tree_declare(ConfigTree *self, const gchar *kind, const gchar *key);
 /* Reports every section and key that nobody used. */
 void config_tree_report_unknown(ConfigTree *self, ConfigProblems *problems);

@@ -1,1 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
+# Two libraries: the supervisor reads configuration text but knows neither settings nor
+# rules, so it links the first one only.
+noinst_LTLIBRARIES += src/conf/libconftext.la src/conf/libconf.la
+LIBBARID_PARTS += src/conf/libconftext.la src/conf/libconf.la
+src_conf_libconftext_la_SOURCES = \
+	src/conf/config-file.c src/conf/config-file.h \
+	src/conf/config-problem.c src/conf/config-problem.h \
+	src/conf/config-tree.c src/conf/config-tree.h \
+	src/conf/config-value.c src/conf/config-value.h \
+	src/conf/default-files.h
+nodist_src_conf_libconftext_la_SOURCES = src/conf/default-files.c
+src_conf_libconf_la_SOURCES = \
+	src/conf/rule-compile.c src/conf/rule-program.h \
+	src/conf/rule-eval.c \
+	src/conf/rule-function.c \
+	src/conf/rule-language.h \
+	src/conf/rule-lexer.c src/conf/rule-lexer.h \
+	src/conf/rule-list.c src/conf/rule-list.h \
+	src/conf/rule-literal.c src/conf/rule-literal.h \
+	src/conf/rule-parser.c src/conf/rule-parser-set.c src/conf/rule-parser.h \
+	src/conf/rule-regex.c src/conf/rule-regex.h \
+	src/conf/rule-registry.c src/conf/rule-registry.h \
+	src/conf/rule-set.c src/conf/rule-set.h \
+	src/conf/rule-template.c src/conf/rule-template.h \
+	src/conf/settings.c src/conf/settings.h
+CONF_TEXT_LIBS = src/conf/libconftext.la
+CONF_LIBS = src/conf/libconf.la src/conf/libconftext.la $(PCRE2_LIBS)
+
+src/conf/default-files.c: $(dist_confd_DATA) src/conf/make-default-files.sh Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	$(SHELL) $(srcdir)/src/conf/make-default-files.sh $(srcdir) $(dist_confd_DATA) > $@.tmp && \
+	mv $@.tmp $@
+CLEANFILES += src/conf/default-files.c
+EXTRA_DIST += src/conf/make-default-files.sh
+
+if HAVE_CHECK
+check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings \
+	src/conf/tests/test-rule-language
+src_conf_tests_test_config_tree_SOURCES = src/conf/tests/test-config-tree.c
+src_conf_tests_test_config_tree_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_config_tree_LDADD = $(CONF_TEXT_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_settings_SOURCES = src/conf/tests/test-settings.c
+src_conf_tests_test_settings_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_settings_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_rule_language_SOURCES = src/conf/tests/test-rule-language.c
+src_conf_tests_test_rule_language_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_language_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+endif

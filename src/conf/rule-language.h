@@ -7,7 +7,7 @@
  *   COND  = AND {"or" AND};  AND = NOT {"and" NOT};  NOT = ["not"] TEST | "(" COND ")"
  *   TEST  = EXPR OP EXPR | EXPR "in" SET | EXPR "matches" REGEX | BOOL
  *   OP    = == != < <= > >= starts-with ends-with contains
- *   SET   = "{" item {"," item} "}" | list "NAME" | CIDR | range LOW..HIGH
+ *   SET   = "{" item {"," item} "}" | list "NAME" | store "NAME" | CIDR | range LOW..HIGH
  *   REGEX = "/" ... "/" ["i"];  EXPR = variable | "text" | number | duration | function(...)
  *
  * Two registries are filled by higher floors: variables (what a scope knows) and
@@ -52,11 +52,24 @@ typedef void (*RuleFunction)(BaridScope *scope, const RuleValue *args, Arena *sc
                              RuleValue *out_value);
 void rule_function_register(const gchar *name, RuleType result, const RuleType *args,
                             guint n_args, RuleFunction function);
+/* Answers of named stores, for "in store". A failed look-up makes the whole branch false,
+ * whatever the condition says about it. */
+typedef enum {
+    RULE_STORE_ABSENT,
+    RULE_STORE_FOUND,
+    RULE_STORE_FAILED,
+} RuleStoreAnswer;
+/* (resolve) finds the store while compiling, borrowed for the generation's life; (lookup)
+ * may suspend. Without this call, "in store" is a problem of the configuration. */
+typedef gpointer (*RuleStoreResolve)(const gchar *name, gpointer data, GError **error);
+typedef RuleStoreAnswer (*RuleStoreLookup)(BaridScope *scope, gpointer store, BaridSlice key);
+void rule_store_register(RuleStoreResolve resolve, RuleStoreLookup lookup, gpointer data);
 /* Names of all variables, NULL-terminated; caller owns the array only. For the manual. */
 const gchar **rule_variable_names(void);
 gboolean rule_variable_get_info(const gchar *name, RuleType *out_type, BaridKnown *out_known);
 
-/* Named lists of the configuration ("[list NAME]"), needed while compiling. */
+/* Named lists of the configuration, needed while compiling. "[list NAME]" has the keys
+ * type = text|networks|patterns, entries = A, B, ... and file = PATH, one entry a line. */
 typedef struct RuleLists RuleLists;
 RuleLists *rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_dir);
 void rule_lists_free(RuleLists *self);
@@ -73,7 +86,9 @@ void rule_free(BaridRule *self);
 /* TRUE when the value never depends on the scope. */
 gboolean rule_is_constant(const BaridRule *self);
 /* Which branch the last evaluation on this thread took: the position of the rule that
- * won, for the decision record. (*out_branch) counts from 0; the else branch is the last. */
+ * won, for the decision record. (*out_branch) counts from 0; the else branch is the last.
+ * When another rule was evaluated since, the branch is G_MAXUINT and the position the
+ * rule's own. */
 void rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position,
                           guint *out_branch);
 

@@ -8,7 +8,7 @@
 
 #include <barid/setting.h>
 
-#include "conf/config-tree.h"
+#include "conf/rule-language.h"
 
 /* One effective setting, for "config show", Landlock and the manual's test. */
 typedef struct {
@@ -24,9 +24,11 @@ typedef struct {
     ConfigTree *tree;
     ConfigProblems *problems;
     GPtrArray *effective; /* of EffectiveSetting *, owned */
-    const gchar *state_dir; /* relative paths are below it */
+    const gchar *state_dir; /* relative paths are below it; NULL leaves them as they are */
+    RuleLists *lists;       /* of the tree's [list NAME] sections; rules point into it */
 } SettingsContext;
 
+/* Reads the named lists of the tree at once. All three are borrowed. */
 void settings_context_init(SettingsContext *self, ConfigTree *tree, ConfigProblems *problems,
                            const gchar *state_dir);
 void settings_context_clear(SettingsContext *self);
@@ -39,6 +41,10 @@ gboolean settings_bind(SettingsContext *context, ConfigSection *section, const g
                        const BaridSetting *table, gsize setting_size, gpointer target);
 /* Frees what binding allocated and zeroes the members. */
 void settings_clear(const BaridSetting *table, gsize setting_size, gpointer target);
+
+/* Writes "settings": [{section, key, value, file, line, type, summary}] into an open object,
+ * file and line null for a default. */
+void settings_effective_to_json(const SettingsContext *context, JsonWriter *writer);
 
 /* Higher floors add the meaning of a type, e.g. BARID_TYPE_STORE. (resolve) makes the
  * member's pointer from the checked text, borrowed for the generation's life. */

@@ -30,13 +30,15 @@ gboolean fiber_has_room(void);
 
 typedef struct FiberGroup {
     Scheduler *scheduler;
+    struct FiberGroup *parent; /* of the fiber that made it: its cancellation counts too */
     Fiber *members;
     Fiber *joiner;
     guint n_members;
     gboolean cancelled;
 } FiberGroup;
 
-/* On the scheduler's own thread; lives on the stack or in an object of the caller. */
+/* On the scheduler's own thread, before it runs or from one of its fibers; lives on the
+ * stack or in an object of the caller. */
 void fiber_group_init(FiberGroup *self, Scheduler *scheduler);
 /* Starts (func) at the next turn. FALSE with BARID_ERROR_BUSY when there is no room for
  * another stack; (func) is not called then. The group's deadline is none; a child
@@ -44,7 +46,8 @@ void fiber_group_init(FiberGroup *self, Scheduler *scheduler);
 gboolean fiber_group_spawn(FiberGroup *self, FiberFunc func, gpointer data, GError **error);
 /* Every present and later wait of the members fails with BARID_ERROR_CANCELLED. */
 void fiber_group_cancel(FiberGroup *self);
-/* Waits until all members have ended; not interruptible. From a fiber only. */
+/* Waits until all members have ended. When the waiting fiber is cancelled or past its
+ * deadline, the members are cancelled and still waited for. From a fiber only. */
 BARID_SUSPENDS void fiber_group_join(FiberGroup *self);
 
 /* --- deadlines --- */
@@ -53,6 +56,8 @@ BARID_SUSPENDS void fiber_group_join(FiberGroup *self);
  * result is the one before, for fiber_deadline_restore(). */
 gint64 fiber_deadline_push(gint64 timeout_ms);
 void fiber_deadline_restore(gint64 previous);
+/* Milliseconds until the running fiber's deadline; G_MAXINT64 without one. */
+gint64 fiber_deadline_get_left(void);
 /* A wait that must not be cut short (a commit under way) masks both; nests. */
 void fiber_mask(void);
 void fiber_unmask(void);
@@ -76,13 +81,18 @@ typedef struct FiberWatch {
 } FiberWatch;
 
 gboolean fiber_watch_init(FiberWatch *self, Scheduler *scheduler, int fd, GError **error);
+/* For a listening socket that several threads and processes share: level-triggered, and
+ * one of the waiting threads is woken (EPOLLEXCLUSIVE). */
+gboolean fiber_watch_init_listener(FiberWatch *self, Scheduler *scheduler, int fd,
+                                   GError **error);
 /* Takes the descriptor out of the set; does not close it. */
 void fiber_watch_clear(FiberWatch *self);
 /* Call after EAGAIN (or a short read): waits for the next edge. */
 BARID_SUSPENDS gboolean fiber_watch_wait_readable(FiberWatch *self, GError **error);
 BARID_SUSPENDS gboolean fiber_watch_wait_writable(FiberWatch *self, GError **error);
-/* For waits that may be long: gives unused stack pages back to the system first when
- * nothing arrives for FIBER_IDLE_MS. */
+/* For waits that may be long: as readable, but the pages of the stack that are not in use
+ * go back to the system when nothing arrives for FIBER_IDLE_MS. */
+#define FIBER_IDLE_MS 1000
 BARID_SUSPENDS gboolean fiber_watch_wait_idle(FiberWatch *self, GError **error);
 
 /* One event that another thread signals. Lives on the waiting fiber's stack. */
@@ -97,6 +107,8 @@ typedef struct FiberCompletion {
 void fiber_completion_init(FiberCompletion *self);
 /* Signals one; any thread; exactly once. */
 void fiber_completion_signal(FiberCompletion *self);
+/* Signals all of them with one wake-up per thread; reorders nothing. Any thread. */
+void fiber_completion_signal_all(FiberCompletion *const *completions, guint n_completions);
 /* Waits for it, whatever the deadline: the other side still holds (self). */
 BARID_SUSPENDS void fiber_completion_wait(FiberCompletion *self);
 

@@ -20,7 +20,8 @@ void scheduler_free(Scheduler *self);
 /* Makes (self) the calling thread's scheduler and runs it until scheduler_stop() was
  * called and every fiber has ended. */
 void scheduler_run(Scheduler *self);
-/* Asks it to end: cancels the root group's fibers' next waits. Any thread. */
+/* Lets scheduler_run() return once no fiber is left; cancelling the groups is their
+ * owners' affair. Any thread. */
 void scheduler_stop(Scheduler *self);
 /* The calling thread's, or NULL. */
 Scheduler *scheduler_get_current(void);

@@ -1,1 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += src/host/libhost.la
+LIBBARID_PARTS += src/host/libhost.la
+src_host_libhost_la_SOURCES = \
+	src/host/decision.c src/host/decision.h \
+	src/host/hook-call.h \
+	src/host/host.c src/host/host.h src/host/host-private.h \
+	src/host/loader.c \
+	src/host/order.c \
+	src/host/provider.c src/host/provider.h \
+	src/host/run.c \
+	src/host/scope.c src/host/scope.h \
+	src/host/session-api.c \
+	src/host/variables.c \
+	src/host/verdict.c
+HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(CONF_LIBS) $(NET_LIBS)

@@ -1,1 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += src/mime/libmime.la
+LIBBARID_PARTS += src/mime/libmime.la
+src_mime_libmime_la_SOURCES = \
+	src/mime/dsn.c src/mime/dsn.h \
+	src/mime/header.c src/mime/header.h \
+	src/mime/mail-address.c src/mime/mail-address.h \
+	src/mime/mail-date.c src/mime/mail-date.h \
+	src/mime/trace.c src/mime/trace.h
+MIME_LIBS = src/mime/libmime.la $(BASE_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/mime/tests/test-dsn src/mime/tests/test-header \
+	src/mime/tests/test-mail-address src/mime/tests/test-mail-date src/mime/tests/test-trace
+src_mime_tests_test_dsn_SOURCES = src/mime/tests/test-dsn.c
+src_mime_tests_test_dsn_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_dsn_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+src_mime_tests_test_header_SOURCES = src/mime/tests/test-header.c
+src_mime_tests_test_header_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_header_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+src_mime_tests_test_mail_address_SOURCES = src/mime/tests/test-mail-address.c
+src_mime_tests_test_mail_address_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_mail_address_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+src_mime_tests_test_mail_date_SOURCES = src/mime/tests/test-mail-date.c
+src_mime_tests_test_mail_date_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_mail_date_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+src_mime_tests_test_trace_SOURCES = src/mime/tests/test-trace.c
+src_mime_tests_test_trace_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_trace_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+endif

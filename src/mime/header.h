@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header fields of a message (RFC 5322 section 2.2), found without allocating: an
- * incremental scanner that indexes fields as bytes pass, and look-ups on a header that is
- * present as one slice. Pure: no I/O.
+ * Header fields of a message (RFC 5322 section 2.2), found without allocating, on a
+ * message that is present as one slice. Pure: no I/O.
  */
 #ifndef HEADER_H
 #define HEADER_H
@@ -25,12 +24,14 @@ typedef struct {
 typedef struct {
     BaridSlice message;
     gsize pos;
+    guint n_fields;
+    gboolean has_ended;
 } HeaderIter;
 
 typedef enum {
     HEADER_FIELD, /* (*out_field) is the next field */
     HEADER_END,   /* the empty line, or the end of input, was reached */
-    HEADER_BAD,   /* a line is no field; the header ends here, body follows */
+    HEADER_BAD,   /* a line is no field, or a limit is passed; the header ends here */
 } HeaderStep;
 
 void header_iter_init(HeaderIter *self, BaridSlice message);
@@ -42,16 +43,19 @@ gsize header_iter_get_body_offset(const HeaderIter *self);
 gboolean header_find(BaridSlice message, const gchar *name, guint n, HeaderField *out_field);
 /* Number of fields called (name). */
 guint header_count(BaridSlice message, const gchar *name);
-/* Offset of the body; message.len when there is no empty line. */
+/* Offset of the body: behind the empty line, or of the first line that is no field, or
+ * message.len when there is neither. */
 gsize header_get_length(BaridSlice message);
 
 /* The value unfolded: CRLF removed before white space, trimmed. Lives in (arena). */
 BaridSlice header_dup_unfolded(BaridSlice value, Arena *arena);
 /* Whether (name) is a field name: printable ASCII without colon (RFC 5322 3.6.8). */
 gboolean header_name_is_valid(BaridSlice name);
-/* Whether (value) may stand in a field: no CR, LF, NUL; UTF-8 allowed (RFC 6532). */
+/* Whether (value) may stand in a field: UTF-8 (RFC 6532) without CR, LF, NUL. */
 gboolean header_value_is_valid(BaridSlice value);
-/* Appends "Name: value CRLF", folded at white space near 78 columns, never over 998. */
+/* Appends "Name: value CRLF", folded at white space near 78 columns. FALSE, with nothing
+ * appended, when name or value is not valid, a word is too long for a line of 998 bytes
+ * (RFC 5322 section 2.1.1), or past the buffer's limit. */
 gboolean header_append(Buffer *out, const gchar *name, BaridSlice value);
 
 #endif

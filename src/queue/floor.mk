@@ -43,3 +43,16 @@ src_queue_spool_tests_test_spool_model_SOURCES = src/queue/spool/tests/test-spoo
 src_queue_spool_tests_test_spool_model_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_spool_tests_test_spool_model_LDADD = $(SPOOL_LIBS) $(CHECK_LIBS)
 endif
+
+noinst_LTLIBRARIES += src/queue/libqueue.la
+LIBBARID_PARTS += src/queue/libqueue.la
+src_queue_libqueue_la_SOURCES = \
+	src/queue/arrival.c src/queue/arrival.h \
+	src/queue/envelope.c src/queue/envelope.h \
+	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
+	src/queue/queue-history.c \
+	src/queue/queue-jobs.c \
+	src/queue/queue-look.c \
+	src/queue/queue-notify.c \
+	src/queue/queue-settings.c src/queue/queue-settings.h \
+	src/queue/schedule.c src/queue/schedule.h

@@ -34,7 +34,9 @@ typedef enum {
     SMTP_NOTIFY_DELAY = 1 << 3,
 } SmtpNotify; /* 0: not given */
 
-/* MAIL FROM. Slices are still encoded as on the wire (xtext). (has_*) tell presence. */
+/* MAIL FROM. Slices are still encoded as on the wire (xtext), checked, and printable when
+ * decoded. (has_*) tell presence. (requiretls) stays FALSE: the parameter is unknown until
+ * the extension is offered. (size_bytes) saturates. */
 typedef struct {
     MailAddress address; /* address.full empty for <> */
     gboolean has_size, has_envid, has_auth, smtputf8, requiretls;
@@ -61,10 +63,11 @@ typedef struct {
     BaridSlice parameter; /* for SMTP_BAD_PARAMETER and SMTP_UNKNOWN_PARAMETER */
     gsize offset;         /* of the problem in the line */
     union {
-        BaridSlice argument; /* EHLO HELO LHLO name; NOOP VRFY EXPN HELP text; AUTH rest */
+        BaridSlice argument; /* EHLO HELO LHLO name; text of others */
         SmtpMail mail;
         SmtpRcpt rcpt;
         struct { guint64 size_bytes; gboolean last; } bdat;
+        /* (initial) is base64 as given; empty for "=". */
         struct { BaridSlice mechanism, initial; gboolean has_initial; } auth;
     } as;
 } SmtpCommand;

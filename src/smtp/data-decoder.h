@@ -27,5 +27,7 @@ gboolean data_decoder_feed(DataDecoder *self, BaridSlice block, DataDecoderEmit 
                            gpointer data, gsize *out_used);
 /* Checks content that came by BDAT: the same findings, nothing changed. */
 void data_decoder_inspect(DataDecoder *self, BaridSlice block);
+/* The content that came by BDAT is complete: a CR at its very end is a bare one. */
+void data_decoder_finish(DataDecoder *self);
 
 #endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+#include "conf/rule-program.h"
+
+/* Scratch arenas that a thread keeps for its next evaluations. More are in use at a time
+ * only when look-ups have suspended several fibers in the middle of a rule. */
+enum { RULE_ARENAS_KEPT = 4, RULE_ARENA_BYTES = 1024 };
+
+typedef struct {
+    Arena *arenas[RULE_ARENAS_KEPT];
+    guint n_arenas;
+    const BaridRule *last_rule;
+    guint last_branch;
+} RuleThread;
+
+typedef struct {
+    RuleValue registers[RULE_REGISTERS_MAX];
+    const RuleValue *constants;
+    RuleCaptures captures;
+    BaridScope *scope;
+    Arena *scratch;
+} RuleRun;
+
+static void
+rule_thread_free(gpointer data)
+{
+    RuleThread *thread = data;
+
+    while (thread->n_arenas > 0)
+        arena_free(thread->arenas[--thread->n_arenas]);
+    g_free(thread);
+}
+
+static RuleThread *
+rule_thread_get(void)
+{
+    static GPrivate key = G_PRIVATE_INIT(rule_thread_free);
+    RuleThread *thread = g_private_get(&key);
+
+    if (thread == NULL) {
+        thread = g_new0(RuleThread, 1);
+        g_private_set(&key, thread);
+    }
+    return thread;
+}
+
+static Arena *
+rule_thread_take_arena(RuleThread *thread)
+{
+    if (thread->n_arenas > 0)
+        return thread->arenas[--thread->n_arenas];
+    return arena_new(RULE_ARENA_BYTES);
+}
+
+static void
+rule_thread_give_arena(RuleThread *thread, Arena *arena)
+{
+    if (thread->n_arenas == RULE_ARENAS_KEPT) {
+        arena_free(arena);
+        return;
+    }
+    arena_reset(arena);
+    thread->arenas[thread->n_arenas++] = arena;
+}
+
+static const RuleValue *
+rule_run_get(const RuleRun *self, guint16 operand)
+{
+    if (operand & RULE_OPERAND_CONSTANT)
+        return &self->constants[operand & ~RULE_OPERAND_CONSTANT];
+    return &self->registers[operand];
+}
+
+static void
+rule_run_call(RuleRun *self, const RuleInstruction *instruction)
+{
+    const RuleFunctionInfo *function = instruction->with.function;
+    RuleValue value = {.type = function->result};
+
+    function->function(self->scope, &self->registers[instruction->left], self->scratch, &value);
+    value.type = function->result;
+    self->registers[instruction->target] = value;
+}
+
+static void
+rule_run_to_text(RuleRun *self, const RuleInstruction *instruction)
+{
+    BaridSlice text =
+        rule_value_to_text(rule_run_get(self, instruction->left), self->scratch);
+
+    self->registers[instruction->target] = (RuleValue){.type = RULE_TEXT, .as.text = text};
+}
+
+static gboolean
+rule_addresses_equal(const Address *a, const Address *b)
+{
+    return a->is_v6 == b->is_v6 && memcmp(a->bytes, b->bytes, a->is_v6 ? 16 : 4) == 0;
+}
+
+static gboolean
+rule_value_is_true(const RuleValue *value)
+{
+    return value->as.boolean;
+}
+
+static gboolean
+rule_numbers_equal(const RuleValue *a, const RuleValue *b)
+{
+    if (a->type == RULE_BOOL)
+        return !a->as.boolean == !b->as.boolean;
+    return a->as.integer == b->as.integer;
+}
+
+/* Where a test leads. */
+static guint32
+rule_run_test(RuleRun *self, const RuleInstruction *test)
+{
+    const RuleValue *left = rule_run_get(self, test->left);
+    const RuleValue *right = rule_run_get(self, test->right);
+    gboolean is_true = FALSE;
+
+    switch ((RuleOp)test->op) {
+    case RULE_OP_IS_TRUE:
+        is_true = rule_value_is_true(left);
+        break;
+    case RULE_OP_EQUAL_NUMBER:
+        is_true = rule_numbers_equal(left, right);
+        break;
+    case RULE_OP_EQUAL_TEXT:
+        is_true = barid_slice_equal(left->as.text, right->as.text);
+        break;
+    case RULE_OP_EQUAL_ADDRESS:
+        is_true = rule_addresses_equal(&left->as.address, &right->as.address);
+        break;
+    case RULE_OP_LESS:
+        is_true = left->as.integer < right->as.integer;
+        break;
+    case RULE_OP_LESS_EQUAL:
+        is_true = left->as.integer <= right->as.integer;
+        break;
+    case RULE_OP_STARTS_WITH:
+        is_true = text_starts_with(left->as.text, right->as.text);
+        break;
+    case RULE_OP_ENDS_WITH:
+        is_true = text_ends_with(left->as.text, right->as.text);
+        break;
+    case RULE_OP_CONTAINS:
+        is_true = text_contains(left->as.text, right->as.text);
+        break;
+    case RULE_OP_IN_TEXTS:
+        is_true = rule_set_has_text(test->with.set, left->as.text);
+        break;
+    case RULE_OP_IN_NUMBERS:
+        is_true = rule_set_has_number(test->with.set, left->as.integer);
+        break;
+    case RULE_OP_IN_NETWORKS:
+        is_true = rule_set_has_address(test->with.set, &left->as.address);
+        break;
+    case RULE_OP_IN_PATTERNS:
+        is_true = rule_set_has_match(test->with.set, left->as.text);
+        break;
+    case RULE_OP_MATCHES:
+        is_true = rule_regex_match(test->with.regex, left->as.text, &self->captures);
+        break;
+    case RULE_OP_IN_STORE:
+        switch (rule_registry_lookup_store(self->scope, test->with.store, left->as.text)) {
+        case RULE_STORE_FAILED:
+            return test->on_failure;
+        case RULE_STORE_FOUND:
+            is_true = TRUE;
+            break;
+        case RULE_STORE_ABSENT:
+            break;
+        }
+        break;
+    case RULE_OP_RESULT:
+    case RULE_OP_CLEAR_CAPTURES:
+    case RULE_OP_LOAD:
+    case RULE_OP_COPY:
+    case RULE_OP_CALL:
+    case RULE_OP_TO_TEXT:
+        g_assert_not_reached();
+    }
+    return is_true ? test->on_true : test->on_false;
+}
+
+static const RuleResult *
+rule_run_program(RuleRun *self, const BaridRule *rule)
+{
+    const RuleInstruction *at = &rule->program[rule->start];
+
+    for (;;) {
+        switch ((RuleOp)at->op) {
+        case RULE_OP_RESULT:
+            return &rule->results[at->on_true];
+        case RULE_OP_CLEAR_CAPTURES:
+            self->captures.count = 0;
+            at++;
+            break;
+        case RULE_OP_LOAD:
+            rule_variable_read(at->with.variable, rule_run_get(self, at->left)->as.text,
+                               self->scope, self->scratch, &self->registers[at->target]);
+            at++;
+            break;
+        case RULE_OP_COPY:
+            self->registers[at->target] = *rule_run_get(self, at->left);
+            at++;
+            break;
+        case RULE_OP_CALL:
+            rule_run_call(self, at);
+            at++;
+            break;
+        case RULE_OP_TO_TEXT:
+            rule_run_to_text(self, at);
+            at++;
+            break;
+        default:
+            at = &rule->program[rule_run_test(self, at)];
+            break;
+        }
+    }
+}
+
+/* Runs (rule); (*out_text) is made when asked for. */
+static gint64
+rule_eval(const BaridRule *rule, BaridScope *scope, gchar **out_text)
+{
+    RuleThread *thread = rule_thread_get();
+    const RuleResult *result;
+    RuleRun run;
+
+    run.constants = rule->constants;
+    run.captures.count = 0;
+    run.scope = scope;
+    run.scratch = rule_thread_take_arena(thread);
+    result = rule_run_program(&run, rule);
+    if (out_text != NULL && result->text != NULL)
+        *out_text = rule_template_expand(result->text, scope, &run.captures, run.scratch);
+    rule_thread_give_arena(thread, run.scratch);
+    thread->last_rule = rule;
+    thread->last_branch = result->branch;
+    return result->number;
+}
+
+gboolean
+barid_rule_eval_bool(const BaridRule *rule, BaridScope *scope)
+{
+    return rule != NULL && rule_eval(rule, scope, NULL) != 0;
+}
+
+gint64
+barid_rule_eval_integer(const BaridRule *rule, BaridScope *scope)
+{
+    return rule == NULL ? 0 : rule_eval(rule, scope, NULL);
+}
+
+gint64
+barid_rule_eval_duration(const BaridRule *rule, BaridScope *scope)
+{
+    return barid_rule_eval_integer(rule, scope);
+}
+
+gint64
+barid_rule_eval_size(const BaridRule *rule, BaridScope *scope)
+{
+    return barid_rule_eval_integer(rule, scope);
+}
+
+gchar *
+barid_rule_eval_text(const BaridRule *rule, BaridScope *scope)
+{
+    gchar *text = NULL;
+
+    if (rule != NULL)
+        rule_eval(rule, scope, &text);
+    return text != NULL ? text : g_strdup("");
+}
+
+BaridKnown
+barid_rule_get_known(const BaridRule *rule)
+{
+    return rule == NULL ? BARID_KNOWN_ALWAYS : rule->known;
+}
+
+void
+rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position, guint *out_branch)
+{
+    const RuleThread *thread = rule_thread_get();
+
+    *out_position = self->branches[0];
+    *out_branch = G_MAXUINT;
+    if (thread->last_rule != self)
+        return;
+    *out_position = self->branches[thread->last_branch];
+    *out_branch = thread->last_branch;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/rule-literal.h"
+
+#include "base/units.h"
+
+const gchar *
+rule_type_describe(RuleType type)
+{
+    switch (type) {
+    case RULE_BOOL:
+        return "yes or no";
+    case RULE_INTEGER:
+        return "a number";
+    case RULE_DURATION:
+        return "a duration";
+    case RULE_TEXT:
+        return "a text";
+    case RULE_ADDRESS:
+        return "an address";
+    }
+    g_assert_not_reached();
+}
+
+gboolean
+rule_literal_parse_time(BaridSlice text, gint64 *out_ms)
+{
+    const guint8 *at = text.data;
+    gint hours;
+    gint minutes;
+
+    if (text.len != 5 || at[2] != ':' || !g_ascii_isdigit(at[0]) || !g_ascii_isdigit(at[1]) ||
+        !g_ascii_isdigit(at[3]) || !g_ascii_isdigit(at[4]))
+        return FALSE;
+    hours = (at[0] - '0') * 10 + at[1] - '0';
+    minutes = (at[3] - '0') * 10 + at[4] - '0';
+    if (hours > 24 || minutes > 59 || hours * 60 + minutes > 24 * 60)
+        return FALSE;
+    *out_ms = (hours * 60 + minutes) * G_GINT64_CONSTANT(60000);
+    return TRUE;
+}
+
+gboolean
+rule_literal_parse(BaridSlice text, RuleValue *out_value)
+{
+    RuleValue value = {.type = RULE_INTEGER};
+
+    if (units_parse_integer(text, &value.as.integer) == UNITS_OK ||
+        units_parse_size(text, &value.as.integer) == UNITS_OK) {
+        *out_value = value;
+        return TRUE;
+    }
+    value.type = RULE_DURATION;
+    if (units_parse_duration(text, &value.as.integer) == UNITS_OK ||
+        rule_literal_parse_time(text, &value.as.integer)) {
+        *out_value = value;
+        return TRUE;
+    }
+    value.type = RULE_ADDRESS;
+    if (!address_parse_ip(text, &value.as.address))
+        return FALSE;
+    *out_value = value;
+    return TRUE;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers, sizes, durations, times of day and addresses as they stand in conditions. */
+#ifndef RULE_LITERAL_H
+#define RULE_LITERAL_H
+
+#include "conf/rule-language.h"
+
+/* "a text", "a number", ... for messages. */
+const gchar *rule_type_describe(RuleType type);
+/* "08:30", the time since midnight. */
+gboolean rule_literal_parse_time(BaridSlice text, gint64 *out_ms);
+/* Anything but a network. */
+gboolean rule_literal_parse(BaridSlice text, RuleValue *out_value);
+
+#endif

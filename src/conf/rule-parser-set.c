@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands behind "in" and "matches". */
+#include "conf/rule-literal.h"
+#include "conf/rule-list.h"
+#include "conf/rule-parser.h"
+
+/* Sets. */
+
+static void
+rule_set_free_data(gpointer data)
+{
+    rule_set_free(data);
+}
+
+static RuleSetKind
+rule_parser_set_kind(RuleType type)
+{
+    switch (type) {
+    case RULE_TEXT:
+        return RULE_SET_TEXTS;
+    case RULE_ADDRESS:
+        return RULE_SET_NETWORKS;
+    default:
+        return RULE_SET_NUMBERS;
+    }
+}
+
+static void
+rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken *token)
+{
+    static const gchar *const expected[] = {
+        [RULE_BOOL] = "yes or no has no sets",
+        [RULE_INTEGER] = "a number or size, or a range such as 1..5, is expected here",
+        [RULE_DURATION] = "a duration, or a range such as 1h..2h or 08:00..18:00, is expected here",
+        [RULE_TEXT] = "a text in quotes is expected here",
+        [RULE_ADDRESS] = "an address or a network such as 192.0.2.0/24 is expected here, without "
+                         "bits past the prefix",
+    };
+
+    rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
+}
+
+/* "LOW..HIGH" or one value. A range of times of day may go over midnight. */
+static gboolean
+rule_parser_add_range(const RuleExpr *left, BaridSlice text, RuleSet *set)
+{
+    const guint8 *dots = text.len == 0 ? NULL : memmem(text.data, text.len, "..", 2);
+    BaridSlice low_text = text;
+    BaridSlice high_text = text;
+    RuleExpr low = {.kind = RULE_EXPR_CONSTANT};
+    RuleExpr high = {.kind = RULE_EXPR_CONSTANT};
+    gint64 ignored;
+
+    if (dots != NULL) {
+        low_text.len = (gsize)(dots - text.data);
+        high_text = barid_slice(dots + 2, text.len - low_text.len - 2);
+    }
+    if (!rule_literal_parse(low_text, &low.value) || !rule_literal_parse(high_text, &high.value))
+        return FALSE;
+    low.type = low.value.type;
+    high.type = high.value.type;
+    if (rule_expr_convert(&low, left->type)->type != left->type ||
+        rule_expr_convert(&high, left->type)->type != left->type)
+        return FALSE;
+    if (low.value.as.integer <= high.value.as.integer) {
+        rule_set_add_range(set, low.value.as.integer, high.value.as.integer);
+        return TRUE;
+    }
+    if (!rule_literal_parse_time(low_text, &ignored) ||
+        !rule_literal_parse_time(high_text, &ignored))
+        return FALSE;
+    rule_set_add_range(set, low.value.as.integer, G_MAXINT64);
+    rule_set_add_range(set, G_MININT64, high.value.as.integer);
+    return TRUE;
+}
+
+/* Adds the current token to (set). */
+static void
+rule_parser_take_item(RuleParser *self, const RuleExpr *left, RuleSet *set)
+{
+    RuleToken token = self->lexer.token;
+    gboolean is_value = token.kind == RULE_TOKEN_LITERAL || token.kind == RULE_TOKEN_TEXT;
+    gboolean is_valid = FALSE;
+    Network network;
+
+    if (!is_value && token.kind != RULE_TOKEN_WORD) {
+        rule_parser_report_token(self, "an entry of the set is expected here");
+        return;
+    }
+    rule_lexer_next(&self->lexer);
+    if (left->kind == RULE_EXPR_BAD)
+        return;
+    if (left->type == RULE_TEXT && token.kind == RULE_TOKEN_TEXT) {
+        rule_set_add_text(set, token.text);
+        is_valid = TRUE;
+    } else if (left->type == RULE_ADDRESS && is_value && network_parse(token.text, &network)) {
+        rule_set_add_network(set, &network);
+        is_valid = TRUE;
+    } else if ((left->type == RULE_INTEGER || left->type == RULE_DURATION) &&
+               token.kind == RULE_TOKEN_LITERAL) {
+        is_valid = rule_parser_add_range(left, token.text, set);
+    }
+    if (!is_valid)
+        rule_parser_refuse_item(self, left, &token);
+}
+
+static void
+rule_parser_take_items(RuleParser *self, const RuleExpr *left, RuleSet *set)
+{
+    if (self->lexer.token.kind != RULE_TOKEN_BRACE_OPEN) {
+        rule_parser_take_item(self, left, set);
+        return;
+    }
+    rule_lexer_next(&self->lexer);
+    while (!self->is_lost) {
+        rule_parser_take_item(self, left, set);
+        if (self->is_lost || self->lexer.token.kind != RULE_TOKEN_COMMA)
+            break;
+        rule_lexer_next(&self->lexer);
+    }
+    rule_parser_expect(self, RULE_TOKEN_BRACE_CLOSE, "a comma or a closing }");
+}
+
+static RuleOp
+rule_in_op(RuleSetKind kind)
+{
+    static const RuleOp ops[] = {
+        [RULE_SET_TEXTS] = RULE_OP_IN_TEXTS,
+        [RULE_SET_NUMBERS] = RULE_OP_IN_NUMBERS,
+        [RULE_SET_NETWORKS] = RULE_OP_IN_NETWORKS,
+        [RULE_SET_PATTERNS] = RULE_OP_IN_PATTERNS,
+    };
+
+    return ops[kind];
+}
+
+static RuleNode *
+rule_parser_take_literal_set(RuleParser *self, RuleExpr *left)
+{
+    RuleSet *set = rule_set_new(rule_parser_set_kind(left->type));
+    RuleNode *node;
+
+    arena_on_reset(self->arena, rule_set_free_data, set);
+    rule_parser_take_items(self, left, set);
+    rule_set_seal(set);
+    if (self->is_lost)
+        return NULL;
+    if (left->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
+    node->with.set = set;
+    return node;
+}
+
+/* The quoted name behind "list" or "store"; NULL after a report. */
+static const gchar *
+rule_parser_take_name(RuleParser *self, const gchar *what, RuleToken *out_token)
+{
+    RuleToken token = self->lexer.token;
+
+    if (token.kind != RULE_TOKEN_TEXT) {
+        rule_parser_report_token(self, "the %s's name in quotes is expected here", what);
+        return NULL;
+    }
+    rule_lexer_next(&self->lexer);
+    *out_token = token;
+    return arena_printf(self->lexer.arena, "%.*s", (gint)token.text.len, token.text.data);
+}
+
+static RuleNode *
+rule_parser_take_list(RuleParser *self, RuleExpr *left)
+{
+    RuleToken token;
+    const gchar *name = rule_parser_take_name(self, "list", &token);
+    const gchar *nearest;
+    const RuleSet *set;
+    RuleNode *node;
+
+    if (name == NULL)
+        return NULL;
+    set = rule_lists_find(self->lists, name);
+    if (set == NULL) {
+        nearest = rule_lists_nearest(self->lists, name);
+        rule_parser_report(self, token.offset, token.width, "there is no [list %s]%s%s%s", name,
+                           nearest == NULL ? "" : "; did you mean ",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+        return rule_parser_new_constant(self, FALSE);
+    }
+    if (left->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    if (rule_set_get_kind(set) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
+        rule_parser_report(self, left->offset, left->width,
+                           "[list %s] holds networks, and this is %s", name,
+                           rule_type_describe(left->type));
+        return rule_parser_new_constant(self, FALSE);
+    }
+    if (rule_set_get_kind(set) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
+        rule_parser_report(self, token.offset, token.width,
+                           "[list %s] holds texts: write type = networks in it to look for "
+                           "addresses", name);
+        return rule_parser_new_constant(self, FALSE);
+    }
+    if (rule_set_get_kind(set) != RULE_SET_NETWORKS)
+        left = rule_parser_new_text_form(self, left);
+    node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
+    node->with.set = set;
+    return node;
+}
+
+static RuleNode *
+rule_parser_take_store(RuleParser *self, RuleExpr *left)
+{
+    RuleToken token;
+    const gchar *name = rule_parser_take_name(self, "store", &token);
+    g_autoptr(GError) error = NULL;
+    RuleNode *node;
+    gpointer store = NULL;
+
+    if (name == NULL)
+        return NULL;
+    if (!rule_registry_has_stores())
+        rule_parser_report(self, token.offset, token.width,
+                           "look-ups in stores are not available in this version");
+    else if ((store = rule_registry_resolve_store(name, &error)) == NULL)
+        rule_parser_report(self, token.offset, token.width, "%s",
+                           error == NULL ? "there is no such store" : error->message);
+    if (store == NULL || left->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    node = rule_parser_new_test(self, RULE_OP_IN_STORE, rule_parser_new_text_form(self, left),
+                                NULL);
+    node->with.store = store;
+    return node;
+}
+
+RuleNode *
+rule_parser_take_in(RuleParser *self, RuleExpr *left)
+{
+    if (left->kind != RULE_EXPR_BAD && left->type == RULE_BOOL) {
+        rule_parser_report(self, left->offset, left->width,
+                           "in takes a text, number, duration or address, not yes or no");
+        left->kind = RULE_EXPR_BAD;
+    }
+    if (rule_parser_accept_word(self, "list"))
+        return rule_parser_take_list(self, left);
+    if (rule_parser_accept_word(self, "store"))
+        return rule_parser_take_store(self, left);
+    return rule_parser_take_literal_set(self, left);
+}
+
+/* Patterns. */
+
+static void
+rule_regex_free_data(gpointer data)
+{
+    rule_regex_free(data);
+}
+
+RuleNode *
+rule_parser_take_matches(RuleParser *self, RuleExpr *left)
+{
+    RuleRegexFlags flags = RULE_REGEX_PLAIN;
+    g_autofree gchar *reason = NULL;
+    BaridSlice letters;
+    RuleToken token;
+    RuleRegex *regex;
+    RuleNode *node;
+    gsize offset;
+
+    if (!rule_lexer_take_regex(&self->lexer, &letters)) {
+        rule_parser_report_token(self, "a pattern is expected here");
+        return NULL;
+    }
+    token = self->lexer.token;
+    rule_lexer_next(&self->lexer);
+    if (barid_slice_equal_text(letters, "i"))
+        flags |= RULE_REGEX_CASELESS;
+    else if (letters.len > 0)
+        rule_parser_report(self, token.offset + token.width - letters.len, letters.len,
+                           "after a pattern only i may follow, to ignore case");
+    regex = rule_regex_new(token.text, flags, &offset, &reason);
+    if (regex == NULL) {
+        rule_parser_report(self, token.offset + 1 + offset, 1, "the pattern is wrong here: %s",
+                           reason);
+        return rule_parser_new_constant(self, FALSE);
+    }
+    arena_on_reset(self->arena, rule_regex_free_data, regex);
+    self->groups = MAX(self->groups, rule_regex_get_groups(regex) + 1);
+    if (left->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    node = rule_parser_new_test(self, RULE_OP_MATCHES, rule_parser_new_text_form(self, left), NULL);
+    node->with.regex = regex;
+    return node;
+}

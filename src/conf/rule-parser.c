@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/rule-parser.h"
+
+#include "base/text.h"
+#include "conf/rule-literal.h"
+
+static RuleNode *rule_parser_take_or(RuleParser *self);
+static RuleExpr *rule_parser_take_expr(RuleParser *self);
+
+static void G_GNUC_PRINTF(4, 0)
+rule_parser_report_va(RuleParser *self, gsize offset, gsize width, const gchar *format,
+                      va_list args)
+{
+    g_autofree gchar *message = g_strdup_vprintf(format, args);
+
+    self->n_problems++;
+    config_value_report(self->value, self->problems, offset, width, "%s", message);
+}
+
+void
+rule_parser_report(RuleParser *self, gsize offset, gsize width, const gchar *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    rule_parser_report_va(self, offset, width, format, args);
+    va_end(args);
+}
+
+void
+rule_parser_report_token(RuleParser *self, const gchar *format, ...)
+{
+    const RuleToken *token = &self->lexer.token;
+    va_list args;
+
+    if (self->is_lost)
+        return;
+    self->is_lost = TRUE;
+    if (token->kind == RULE_TOKEN_BAD) {
+        rule_parser_report(self, token->offset, token->width, "%s", token->reason);
+        return;
+    }
+    va_start(args, format);
+    rule_parser_report_va(self, token->offset, token->width, format, args);
+    va_end(args);
+}
+
+static const gchar *
+rule_known_describe(BaridKnown known)
+{
+    static const gchar *const stages[] = {
+        "always",          "at the connection",      "at EHLO", "at MAIL", "at RCPT",
+        "at the message", "at a delivery attempt",
+    };
+
+    return stages[MIN((guint)known, G_N_ELEMENTS(stages) - 1)];
+}
+
+/* TRUE, after a report, when (depth) is too deep: hostile text must not end the stack. */
+static gboolean
+rule_parser_enter(RuleParser *self)
+{
+    if (self->depth++ < RULE_DEPTH_MAX)
+        return FALSE;
+    rule_parser_report_token(self, "the condition is nested more than %d deep", RULE_DEPTH_MAX);
+    return TRUE;
+}
+
+static void
+rule_parser_leave(RuleParser *self)
+{
+    self->depth--;
+}
+
+gboolean
+rule_parser_accept_word(RuleParser *self, const gchar *word)
+{
+    if (self->is_lost || !rule_lexer_is_word(&self->lexer, word))
+        return FALSE;
+    rule_lexer_next(&self->lexer);
+    return TRUE;
+}
+
+gboolean
+rule_parser_expect(RuleParser *self, RuleTokenKind kind, const gchar *what)
+{
+    if (self->is_lost)
+        return FALSE;
+    if (self->lexer.token.kind != kind) {
+        rule_parser_report_token(self, "%s is expected here", what);
+        return FALSE;
+    }
+    rule_lexer_next(&self->lexer);
+    return TRUE;
+}
+
+static RuleExpr *
+rule_parser_new_expr(RuleParser *self, RuleExprKind kind, const RuleToken *token)
+{
+    RuleExpr *expr = arena_new0(self->lexer.arena, RuleExpr);
+
+    expr->kind = kind;
+    expr->offset = token->offset;
+    expr->width = token->width;
+    return expr;
+}
+
+static RuleNode *
+rule_parser_new_node(RuleParser *self, RuleNodeKind kind, RuleNode *first)
+{
+    RuleNode *node = arena_new0(self->lexer.arena, RuleNode);
+
+    node->kind = kind;
+    node->first = first;
+    return node;
+}
+
+const RuleVariable *
+rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize width,
+                          BaridSlice *out_argument)
+{
+    const RuleVariable *variable = rule_registry_find_variable(name, out_argument);
+    const gchar *nearest;
+
+    if (variable == NULL) {
+        nearest = rule_registry_nearest_variable(name);
+        rule_parser_report(self, offset, width, "there is no variable %.*s%s%s%s", (gint)name.len,
+                           name.data, nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+        return NULL;
+    }
+    if (variable->known > self->known) {
+        rule_parser_report(self, offset, width,
+                           "%.*s is not known yet here: it is known %s, and this setting is "
+                           "read %s",
+                           (gint)name.len, name.data, rule_known_describe(variable->known),
+                           self->known == BARID_KNOWN_ALWAYS ? "before any session"
+                                                             : rule_known_describe(self->known));
+        return NULL;
+    }
+    self->used = MAX(self->used, variable->known);
+    *out_argument = arena_dup_slice(self->arena, *out_argument);
+    return variable;
+}
+
+/* Literals. */
+
+static RuleExpr *
+rule_parser_take_literal(RuleParser *self)
+{
+    RuleToken token = self->lexer.token;
+    RuleExpr *expr = rule_parser_new_expr(self, RULE_EXPR_CONSTANT, &token);
+    Network network;
+
+    rule_lexer_next(&self->lexer);
+    if (rule_literal_parse(token.text, &expr->value)) {
+        expr->type = expr->value.type;
+        return expr;
+    }
+    if (network_parse(token.text, &network))
+        rule_parser_report(self, token.offset, token.width,
+                           "a network is tested with in: remote-ip in %.*s", (gint)token.text.len,
+                           token.text.data);
+    else
+        rule_parser_report(self, token.offset, token.width,
+                           "%.*s is no number, size, duration or address", (gint)token.text.len,
+                           token.text.data);
+    expr->kind = RULE_EXPR_BAD;
+    return expr;
+}
+
+static RuleExpr *
+rule_parser_new_bool(RuleParser *self, gboolean constant)
+{
+    RuleExpr *expr = rule_parser_new_expr(self, RULE_EXPR_CONSTANT, &self->lexer.token);
+
+    expr->type = RULE_BOOL;
+    expr->value.type = RULE_BOOL;
+    expr->value.as.boolean = constant;
+    rule_lexer_next(&self->lexer);
+    return expr;
+}
+
+/* Expressions. */
+
+RuleExpr *
+rule_parser_new_text_form(RuleParser *self, RuleExpr *inner)
+{
+    RuleExpr *expr;
+
+    if (inner->kind == RULE_EXPR_BAD || inner->type == RULE_TEXT)
+        return inner;
+    expr = arena_new0(self->lexer.arena, RuleExpr);
+    *expr = (RuleExpr){.kind = RULE_EXPR_TO_TEXT, .type = RULE_TEXT, .offset = inner->offset,
+                       .width = inner->width};
+    expr->args[0] = inner;
+    return expr;
+}
+
+RuleExpr *
+rule_expr_convert(RuleExpr *expr, RuleType type)
+{
+    Address address;
+
+    if (expr->kind != RULE_EXPR_CONSTANT || expr->type == type)
+        return expr;
+    if (type == RULE_ADDRESS && expr->type == RULE_TEXT &&
+        address_parse_ip(expr->value.as.text, &address)) {
+        expr->type = expr->value.type = RULE_ADDRESS;
+        expr->value.as.address = address;
+    } else if (type == RULE_DURATION && expr->type == RULE_INTEGER &&
+               expr->value.as.integer == 0) {
+        expr->type = expr->value.type = RULE_DURATION;
+    }
+    return expr;
+}
+
+static void
+rule_parser_check_args(RuleParser *self, RuleExpr *call, guint n_args)
+{
+    const RuleFunctionInfo *function = call->function;
+
+    if (n_args != function->n_args) {
+        rule_parser_report(self, call->offset, call->width, "%s() takes %u argument%s, not %u",
+                           function->name, function->n_args, function->n_args == 1 ? "" : "s",
+                           n_args);
+        call->kind = RULE_EXPR_BAD;
+        return;
+    }
+    for (guint i = 0; i < n_args; i++) {
+        RuleExpr *arg = rule_expr_convert(call->args[i], function->args[i]);
+
+        if (function->args[i] == RULE_TEXT)
+            arg = rule_parser_new_text_form(self, arg);
+        call->args[i] = arg;
+        if (arg->kind != RULE_EXPR_BAD && arg->type != function->args[i])
+            rule_parser_report(self, arg->offset, arg->width, "%s() takes %s here, not %s",
+                               function->name, rule_type_describe(function->args[i]),
+                               rule_type_describe(arg->type));
+        if (arg->kind == RULE_EXPR_BAD || arg->type != function->args[i])
+            call->kind = RULE_EXPR_BAD;
+    }
+}
+
+/* Behind the name and the opening parenthesis. */
+static RuleExpr *
+rule_parser_take_call(RuleParser *self, const RuleToken *name)
+{
+    RuleExpr *call = rule_parser_new_expr(self, RULE_EXPR_CALL, name);
+    guint n_args = 0;
+    const gchar *nearest;
+
+    while (!self->is_lost && self->lexer.token.kind != RULE_TOKEN_CLOSE) {
+        RuleExpr *arg = rule_parser_take_expr(self);
+
+        if (n_args < RULE_ARGS_MAX)
+            call->args[n_args] = arg;
+        n_args++;
+        if (self->lexer.token.kind != RULE_TOKEN_COMMA)
+            break;
+        rule_lexer_next(&self->lexer);
+    }
+    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, "a closing parenthesis"))
+        return NULL;
+    call->function = rule_registry_find_function(name->text);
+    if (call->function == NULL) {
+        nearest = rule_registry_nearest_function(name->text);
+        rule_parser_report(self, name->offset, name->width, "there is no function %.*s()%s%s%s",
+                           (gint)name->text.len, name->text.data,
+                           nearest == NULL ? "" : "; did you mean ",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "()?");
+        call->kind = RULE_EXPR_BAD;
+        return call;
+    }
+    call->type = call->function->result;
+    rule_parser_check_args(self, call, n_args);
+    return call;
+}
+
+static gboolean
+rule_parser_is_at_end_of_test(const RuleParser *self)
+{
+    static const gchar *const words[] = {"and", "or", "then", "else"};
+
+    if (self->lexer.token.kind == RULE_TOKEN_END || self->lexer.token.kind == RULE_TOKEN_CLOSE)
+        return TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (rule_lexer_is_word(&self->lexer, words[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static RuleExpr *
+rule_parser_take_word(RuleParser *self)
+{
+    RuleToken token = self->lexer.token;
+    RuleExpr *expr;
+
+    if (rule_parser_is_at_end_of_test(self)) {
+        rule_parser_report_token(self, "a test is expected before this word");
+        return NULL;
+    }
+    if (rule_lexer_is_word(&self->lexer, "yes") || rule_lexer_is_word(&self->lexer, "no"))
+        return rule_parser_new_bool(self, barid_slice_equal_text(token.text, "yes"));
+    rule_lexer_next(&self->lexer);
+    if (self->lexer.token.kind == RULE_TOKEN_OPEN) {
+        expr = NULL;
+        if (!rule_parser_enter(self)) {
+            rule_lexer_next(&self->lexer);
+            expr = rule_parser_take_call(self, &token);
+        }
+        rule_parser_leave(self);
+        return expr;
+    }
+    expr = rule_parser_new_expr(self, RULE_EXPR_VARIABLE, &token);
+    expr->variable = rule_parser_find_variable(self, token.text, token.offset, token.width,
+                                               &expr->argument);
+    if (expr->variable == NULL)
+        expr->kind = RULE_EXPR_BAD;
+    else
+        expr->type = expr->variable->type;
+    return expr;
+}
+
+/* EXPR. NULL when lost. */
+static RuleExpr *
+rule_parser_take_expr(RuleParser *self)
+{
+    RuleExpr *expr;
+
+    if (self->is_lost)
+        return NULL;
+    switch (self->lexer.token.kind) {
+    case RULE_TOKEN_WORD:
+        return rule_parser_take_word(self);
+    case RULE_TOKEN_LITERAL:
+        return rule_parser_take_literal(self);
+    case RULE_TOKEN_TEXT:
+        expr = rule_parser_new_expr(self, RULE_EXPR_CONSTANT, &self->lexer.token);
+        expr->type = expr->value.type = RULE_TEXT;
+        expr->value.as.text = arena_dup_slice(self->arena, self->lexer.token.text);
+        rule_lexer_next(&self->lexer);
+        return expr;
+    default:
+        rule_parser_report_token(self, "a variable, a text in quotes or a number is expected here");
+        return NULL;
+    }
+}
+
+/* Comparisons. */
+
+typedef enum {
+    RULE_COMPARE_EQUAL,
+    RULE_COMPARE_ORDER,
+    RULE_COMPARE_TEXT,
+} RuleCompareKind;
+
+typedef struct {
+    const gchar *word;   /* NULL for a sign */
+    RuleTokenKind token; /* of a sign */
+    RuleCompareKind kind;
+    RuleOp op; /* the number form, for equality */
+    gboolean is_swapped;
+    gboolean is_negated;
+} RuleOperator;
+
+static const RuleOperator rule_operators[] = {
+    {NULL, RULE_TOKEN_EQUAL, RULE_COMPARE_EQUAL, RULE_OP_EQUAL_NUMBER, FALSE, FALSE},
+    {NULL, RULE_TOKEN_NOT_EQUAL, RULE_COMPARE_EQUAL, RULE_OP_EQUAL_NUMBER, FALSE, TRUE},
+    {NULL, RULE_TOKEN_LESS, RULE_COMPARE_ORDER, RULE_OP_LESS, FALSE, FALSE},
+    {NULL, RULE_TOKEN_LESS_EQUAL, RULE_COMPARE_ORDER, RULE_OP_LESS_EQUAL, FALSE, FALSE},
+    {NULL, RULE_TOKEN_GREATER, RULE_COMPARE_ORDER, RULE_OP_LESS, TRUE, FALSE},
+    {NULL, RULE_TOKEN_GREATER_EQUAL, RULE_COMPARE_ORDER, RULE_OP_LESS_EQUAL, TRUE, FALSE},
+    {"starts-with", RULE_TOKEN_WORD, RULE_COMPARE_TEXT, RULE_OP_STARTS_WITH, FALSE, FALSE},
+    {"ends-with", RULE_TOKEN_WORD, RULE_COMPARE_TEXT, RULE_OP_ENDS_WITH, FALSE, FALSE},
+    {"contains", RULE_TOKEN_WORD, RULE_COMPARE_TEXT, RULE_OP_CONTAINS, FALSE, FALSE},
+};
+
+static const RuleOperator *
+rule_parser_peek_operator(const RuleParser *self)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rule_operators); i++) {
+        const RuleOperator *operator = &rule_operators[i];
+
+        if (operator->word != NULL ? rule_lexer_is_word(&self->lexer, operator->word)
+                                   : self->lexer.token.kind == operator->token)
+            return operator;
+    }
+    return NULL;
+}
+
+RuleNode *
+rule_parser_new_constant(RuleParser *self, gboolean constant)
+{
+    RuleNode *node = rule_parser_new_node(self, RULE_NODE_CONSTANT, NULL);
+
+    node->constant = constant;
+    return node;
+}
+
+RuleNode *
+rule_parser_new_test(RuleParser *self, RuleOp op, RuleExpr *left, RuleExpr *right)
+{
+    RuleNode *node = rule_parser_new_node(self, RULE_NODE_TEST, NULL);
+
+    node->op = op;
+    node->left = left;
+    node->right = right;
+    return node;
+}
+
+static RuleOp
+rule_equal_op(RuleType type)
+{
+    switch (type) {
+    case RULE_TEXT:
+        return RULE_OP_EQUAL_TEXT;
+    case RULE_ADDRESS:
+        return RULE_OP_EQUAL_ADDRESS;
+    default:
+        return RULE_OP_EQUAL_NUMBER;
+    }
+}
+
+static void
+rule_parser_report_types(RuleParser *self, const RuleExpr *left, const RuleExpr *right)
+{
+    gboolean is_number = (left->type == RULE_INTEGER && right->type == RULE_DURATION) ||
+                         (left->type == RULE_DURATION && right->type == RULE_INTEGER);
+
+    rule_parser_report(self, right->offset, right->width,
+                       "%s cannot be compared with %s%s%s", rule_type_describe(left->type),
+                       rule_type_describe(right->type),
+                       right->type == RULE_TEXT && left->type == RULE_ADDRESS
+                           ? ": write an address such as 192.0.2.1"
+                           : "",
+                       is_number ? ": durations have a unit, numbers and sizes none of ms s min "
+                                   "h d w"
+                                 : "");
+}
+
+static RuleNode *
+rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *left,
+                    RuleExpr *right)
+{
+    RuleOp op = operator->op;
+    RuleNode *node;
+
+    if (left->kind == RULE_EXPR_BAD || right->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    left = rule_expr_convert(left, right->type);
+    right = rule_expr_convert(right, left->type);
+    if (operator->kind == RULE_COMPARE_TEXT) {
+        left = rule_parser_new_text_form(self, left);
+        right = rule_parser_new_text_form(self, right);
+    }
+    if (left->type != right->type) {
+        rule_parser_report_types(self, left, right);
+        return rule_parser_new_constant(self, FALSE);
+    }
+    if (operator->kind == RULE_COMPARE_ORDER && left->type != RULE_INTEGER &&
+        left->type != RULE_DURATION) {
+        rule_parser_report(self, left->offset, left->width,
+                           "only numbers, sizes and durations have an order; this is %s",
+                           rule_type_describe(left->type));
+        return rule_parser_new_constant(self, FALSE);
+    }
+    if (operator->kind == RULE_COMPARE_EQUAL)
+        op = rule_equal_op(left->type);
+    node = operator->is_swapped ? rule_parser_new_test(self, op, right, left)
+                                : rule_parser_new_test(self, op, left, right);
+    return operator->is_negated ? rule_parser_new_node(self, RULE_NODE_NOT, node) : node;
+}
+
+/* Conditions. */
+
+/* Something stands where an operator should. */
+static void
+rule_parser_refuse_operator(RuleParser *self)
+{
+    static const gchar *const words[] = {"starts-with", "ends-with", "contains", "in",
+                                         "matches",     "and",       "or",       "then",
+                                         "else",        NULL};
+    BaridSlice text = self->lexer.token.text;
+    g_autofree gchar *word = g_strndup((const gchar *)text.data, text.len);
+    const gchar *nearest = NULL;
+
+    if (self->lexer.token.kind == RULE_TOKEN_WORD)
+        nearest = text_nearest(word, words);
+    if (strcmp(word, "not") == 0)
+        rule_parser_report_token(self, "not stands before the test: not sender contains \"x\"");
+    else if (nearest != NULL)
+        rule_parser_report_token(self, "an operator is expected here; did you mean %s?", nearest);
+    else
+        rule_parser_report_token(self, "an operator is expected here: == != < <= > >= starts-with "
+                                       "ends-with contains in matches");
+}
+
+/* An expression on its own. */
+static RuleNode *
+rule_parser_take_bool(RuleParser *self, RuleExpr *expr)
+{
+    if (!rule_parser_is_at_end_of_test(self)) {
+        rule_parser_refuse_operator(self);
+        return NULL;
+    }
+    if (expr->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    if (expr->type != RULE_BOOL) {
+        rule_parser_report(self, expr->offset, expr->width,
+                           "this is %s, not yes or no: compare it with something",
+                           rule_type_describe(expr->type));
+        return rule_parser_new_constant(self, FALSE);
+    }
+    if (expr->kind == RULE_EXPR_CONSTANT)
+        return rule_parser_new_constant(self, expr->value.as.boolean);
+    return rule_parser_new_test(self, RULE_OP_IS_TRUE, expr, NULL);
+}
+
+static RuleNode *
+rule_parser_take_test(RuleParser *self)
+{
+    RuleExpr *left = rule_parser_take_expr(self);
+    const RuleOperator *operator;
+    RuleExpr *right;
+
+    if (left == NULL || self->is_lost)
+        return NULL;
+    if (rule_lexer_is_word(&self->lexer, "matches"))
+        return rule_parser_take_matches(self, left);
+    if (rule_parser_accept_word(self, "in"))
+        return rule_parser_take_in(self, left);
+    operator = rule_parser_peek_operator(self);
+    if (operator == NULL)
+        return rule_parser_take_bool(self, left);
+    rule_lexer_next(&self->lexer);
+    right = rule_parser_take_expr(self);
+    return right == NULL || self->is_lost ? NULL
+                                          : rule_parser_compare(self, operator, left, right);
+}
+
+static RuleNode *
+rule_parser_take_not_inner(RuleParser *self);
+
+static RuleNode *
+rule_parser_take_not(RuleParser *self)
+{
+    RuleNode *node = rule_parser_enter(self) ? NULL : rule_parser_take_not_inner(self);
+
+    rule_parser_leave(self);
+    return node;
+}
+
+static RuleNode *
+rule_parser_take_not_inner(RuleParser *self)
+{
+    RuleNode *node;
+
+    if (rule_parser_accept_word(self, "not")) {
+        node = rule_parser_take_not(self);
+        return node == NULL ? NULL : rule_parser_new_node(self, RULE_NODE_NOT, node);
+    }
+    if (self->lexer.token.kind != RULE_TOKEN_OPEN)
+        return rule_parser_take_test(self);
+    rule_lexer_next(&self->lexer);
+    node = rule_parser_take_or(self);
+    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, "a closing parenthesis"))
+        return NULL;
+    return node;
+}
+
+/* ITEM {"word" ITEM}; a single item stays itself. NULL when lost. */
+static RuleNode *
+rule_parser_take_chain(RuleParser *self, RuleNode *(*take)(RuleParser *parser), const gchar *word,
+                       RuleNodeKind kind)
+{
+    RuleNode *first = take(self);
+    RuleNode *last = first;
+
+    while (last != NULL && rule_parser_accept_word(self, word)) {
+        last->next = take(self);
+        last = last->next;
+    }
+    if (self->is_lost || first == NULL)
+        return NULL;
+    return first->next == NULL ? first : rule_parser_new_node(self, kind, first);
+}
+
+static RuleNode *
+rule_parser_take_and(RuleParser *self)
+{
+    return rule_parser_take_chain(self, rule_parser_take_not, "and", RULE_NODE_AND);
+}
+
+static RuleNode *
+rule_parser_take_or(RuleParser *self)
+{
+    return rule_parser_take_chain(self, rule_parser_take_and, "or", RULE_NODE_OR);
+}
+
+RuleNode *
+rule_parser_take_condition(RuleParser *self)
+{
+    return self->is_lost ? NULL : rule_parser_take_or(self);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiled rule: one array of instructions. A test goes on at one of two earlier
+ * instructions, all others at the next; as tests only lead backwards, every run ends. The
+ * array therefore reads from the results at its start to the first test near its end.
+ */
+#ifndef RULE_PROGRAM_H
+#define RULE_PROGRAM_H
+
+#include "conf/rule-registry.h"
+#include "conf/rule-set.h"
+#include "conf/rule-template.h"
+
+/* Values that one test may need at a time. */
+#define RULE_REGISTERS_MAX 16
+/* An operand with this bit is one of the constants, else a register. */
+#define RULE_OPERAND_CONSTANT 0x8000u
+#define RULE_CONSTANTS_MAX 0x7fffu
+
+typedef enum {
+    RULE_OP_RESULT,         /* ends with results[on_true] */
+    RULE_OP_CLEAR_CAPTURES,
+    RULE_OP_LOAD,           /* register (target) = variable, its argument in (left) */
+    RULE_OP_COPY,           /* register (target) = (left) */
+    RULE_OP_CALL,           /* register (target) = function of the registers from (left) on */
+    RULE_OP_TO_TEXT,        /* register (target) = the text form of (left) */
+    /* Tests. */
+    RULE_OP_IS_TRUE,
+    RULE_OP_EQUAL_NUMBER, /* also durations and yes/no */
+    RULE_OP_EQUAL_TEXT,
+    RULE_OP_EQUAL_ADDRESS,
+    RULE_OP_LESS,
+    RULE_OP_LESS_EQUAL,
+    RULE_OP_STARTS_WITH,
+    RULE_OP_ENDS_WITH,
+    RULE_OP_CONTAINS,
+    RULE_OP_IN_TEXTS,
+    RULE_OP_IN_NUMBERS,
+    RULE_OP_IN_NETWORKS,
+    RULE_OP_IN_PATTERNS,
+    RULE_OP_IN_STORE,
+    RULE_OP_MATCHES,
+} RuleOp;
+
+typedef union {
+    const RuleVariable *variable;
+    const RuleFunctionInfo *function;
+    const RuleSet *set;
+    const RuleRegex *regex;
+    gpointer store;
+} RuleTarget;
+
+typedef struct {
+    guint8 op;
+    guint8 target;
+    guint16 left;
+    guint16 right;
+    guint32 on_true;
+    guint32 on_false;
+    guint32 on_failure; /* of a store: past the branch */
+    RuleTarget with;
+} RuleInstruction;
+
+typedef struct {
+    gint64 number;
+    const RuleTemplate *text; /* or NULL */
+    guint branch;
+} RuleResult;
+
+struct BaridRule {
+    Arena *arena;
+    const RuleInstruction *program;
+    guint32 start;
+    const RuleValue *constants;
+    const RuleResult *results;
+    const ConfigPosition *branches; /* where each begins */
+    guint n_branches;
+    BaridKnown known;
+    gboolean is_constant;
+};
+
+#endif

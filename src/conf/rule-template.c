@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/rule-template.h"
+
+#include "base/units.h"
+
+static BaridSlice
+rule_value_dup(gchar *text, Arena *scratch)
+{
+    BaridSlice copy = arena_dup_slice(scratch, barid_slice_from_text(text));
+
+    g_free(text);
+    return copy;
+}
+
+BaridSlice
+rule_value_to_text(const RuleValue *value, Arena *scratch)
+{
+    gchar text[ADDRESS_TEXT_MAX];
+
+    switch (value->type) {
+    case RULE_TEXT:
+        return value->as.text;
+    case RULE_BOOL:
+        return value->as.boolean ? BARID_SLICE_LITERAL("yes") : BARID_SLICE_LITERAL("no");
+    case RULE_INTEGER:
+        g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, value->as.integer);
+        return arena_dup_slice(scratch, barid_slice_from_text(text));
+    case RULE_DURATION:
+        return rule_value_dup(units_format_duration(value->as.integer), scratch);
+    case RULE_ADDRESS:
+        return arena_dup_slice(
+            scratch, barid_slice_from_text(address_format_ip(&value->as.address, text)));
+    }
+    g_assert_not_reached();
+}
+
+void
+rule_variable_read(const RuleVariable *self, BaridSlice argument, BaridScope *scope,
+                   Arena *scratch, RuleValue *out_value)
+{
+    memset(out_value, 0, sizeof *out_value);
+    out_value->type = self->type;
+    self->getter(scope, argument, scratch, out_value);
+    out_value->type = self->type;
+}
+
+static BaridSlice
+rule_piece_get(const RulePiece *self, BaridScope *scope, const RuleCaptures *captures,
+               Arena *scratch)
+{
+    RuleValue value;
+
+    switch (self->kind) {
+    case RULE_PIECE_TEXT:
+        return self->text;
+    case RULE_PIECE_CAPTURE:
+        return self->capture < captures->count ? captures->text[self->capture]
+                                               : BARID_SLICE_EMPTY;
+    case RULE_PIECE_VARIABLE:
+        rule_variable_read(self->variable, self->text, scope, scratch, &value);
+        return rule_value_to_text(&value, scratch);
+    }
+    g_assert_not_reached();
+}
+
+gchar *
+rule_template_expand(const RuleTemplate *self, BaridScope *scope, const RuleCaptures *captures,
+                     Arena *scratch)
+{
+    BaridSlice *parts = arena_alloc(scratch, self->n_pieces * sizeof(BaridSlice));
+    gsize len = 0;
+    gchar *text;
+    gchar *to;
+
+    for (guint i = 0; i < self->n_pieces; i++) {
+        parts[i] = rule_piece_get(&self->pieces[i], scope, captures, scratch);
+        len += parts[i].len;
+    }
+    text = to = g_malloc(len + 1);
+    for (guint i = 0; i < self->n_pieces; i++) {
+        for (gsize k = 0; k < parts[i].len; k++)
+            *to++ = parts[i].data[k] == 0 ? '?' : (gchar)parts[i].data[k];
+    }
+    *to = '\0';
+    if (!g_utf8_validate(text, (gssize)len, NULL)) {
+        gchar *valid = g_utf8_make_valid(text, (gssize)len);
+
+        g_free(text);
+        text = valid;
+    }
+    return text;
+}

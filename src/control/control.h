@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control: the command registry and its unix socket. A request is one JSON object on one
+ * line: {"verb": "queue list", "args": ["..."], "options": {"sender": "..."}}; the answer
+ * is one JSON object on one line; "trace" answers with one object a line until either
+ * side closes. Each request runs in a fiber. The verbs are data: name, usage, summary,
+ * handler.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <json-glib/json-glib.h>
+
+#include "control/generation.h"
+
+/* A request may be this long. */
+#define CONTROL_REQUEST_MAX (64 * 1024)
+
+typedef struct Control Control;
+
+typedef struct {
+    const gchar *const *args; /* NULL-terminated words behind the verb */
+    JsonObject *options;      /* never NULL */
+} ControlRequest;
+
+typedef struct {
+    Generation *generation;
+    Queue *queue;
+    Outbound *outbound;
+    guint generation_number;
+    gint64 started_ms;
+    /* Asks the supervisor; any thread. */
+    void (*request_stop)(gpointer data);
+    gpointer request_data;
+} ControlServices;
+
+/* A verb: writes members into the open object of the answer, or fails. May suspend. */
+typedef gboolean (*ControlHandler)(Control *self, const ControlRequest *request,
+                                   JsonWriter *writer, GError **error);
+typedef struct {
+    const gchar *verb; /* "queue list" */
+    const gchar *usage;
+    const gchar *summary;
+    ControlHandler handler;
+} ControlVerb;
+
+/* All verbs, ended by a NULL verb; modules' commands are found beside them. */
+const ControlVerb *control_get_verbs(void);
+
+Control *control_new(const ControlServices *services);
+const ControlServices *control_get_services(const Control *self);
+/* Runs one request that is already parsed; the answer is the caller's. Never NULL: an
+ * error is {"error": "...", "code": "..."}. From a fiber. */
+BARID_SUSPENDS gchar *control_run(Control *self, const gchar *request_json);
+/* Serves connections of the listening unix socket (fd), which stays the caller's. On the
+ * scheduler's thread. */
+gboolean control_listen(Control *self, Scheduler *scheduler, int fd, GError **error);
+/* Ends the connections; on the scheduler's thread. */
+void control_drain(Control *self);
+/* All fibers must have ended. */
+void control_free(Control *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Control, control_free)
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/generation.h"
+
+#include <unistd.h>
+
+#include "base/error-domain.h"
+#include "base/paths.h"
+
+ERROR_DOMAIN_DEFINE(control_error_quark, "barid-control-error")
+
+static const gchar *const log_words[] = {"error", "warning", "notice", "info", "debug", "trace", NULL};
+
+static const BaridSetting server_settings[] = {
+    BARID_SETTING_TEXT("hostname", ServerSettings, hostname, "",
+                       N_("The server's name; empty means the system's.")),
+    BARID_SETTING_INTEGER("threads", ServerSettings, threads, "0",
+                          N_("Worker threads; 0 means one for each processor."), 0, 256),
+    BARID_SETTING_DURATION("grace", ServerSettings, grace_ms, "30s",
+                           N_("How long sessions may go on when the server stops.")),
+    BARID_SETTING_TEXT("user", ServerSettings, user, "barid",
+                       N_("The user that the worker becomes when started by root.")),
+    BARID_SETTING_END,
+};
+
+static const BaridSetting log_settings[] = {
+    BARID_SETTING_ENUM("level", ServerSettings, log_level, "info", N_("What is logged."),
+                       log_words),
+    BARID_SETTING_END,
+};
+
+static gchar *
+generation_dup_system_hostname(void)
+{
+    gchar name[256] = "";
+
+    if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0')
+        return g_strdup("localhost");
+    return g_ascii_strdown(name, -1);
+}
+
+static void
+generation_bind_server(Generation *self)
+{
+    settings_bind(&self->context, config_tree_find(self->context.tree, "server", NULL), "server",
+                  server_settings, sizeof(BaridSetting), &self->server);
+    settings_bind(&self->context, config_tree_find(self->context.tree, "log", NULL), "log",
+                  log_settings, sizeof(BaridSetting), &self->server);
+    if (self->server.hostname == NULL || *self->server.hostname == '\0') {
+        g_free(self->server.hostname);
+        self->server.hostname = generation_dup_system_hostname();
+    }
+}
+
+static void
+generation_bind_all(Generation *self, const GenerationOptions *options)
+{
+    g_autofree gchar *module_dir = paths_dup_module_dir();
+    const gchar *const folders[] = {module_dir, NULL};
+    InboundServices services;
+
+    generation_bind_server(self);
+    self->host = host_new(folders);
+    host_load(self->host, &self->context);
+    self->stores = store_set_new(&self->context, self->host);
+    host_bind(self->host, &self->context);
+    self->directories = directories_new(&self->context, self->host);
+    self->queue_settings = queue_settings_new(&self->context);
+    services = (InboundServices){
+        .host = self->host,
+        .directories = self->directories,
+        .hostname = self->server.hostname,
+        .state_dir = self->state_dir,
+        .open_secret = options->open_secret,
+        .open_secret_data = options->open_secret_data,
+    };
+    self->inbound = inbound_new(&self->context, &services);
+}
+
+Generation *
+generation_new(const GenerationOptions *options, ConfigProblems *problems)
+{
+    g_autoptr(Generation) self = g_new0(Generation, 1);
+    ConfigTree *tree = config_tree_parse(options->files, problems);
+
+    scope_register_variables();
+    self->state_dir = g_strdup(options->state_dir);
+    settings_context_init(&self->context, tree, problems, self->state_dir);
+    generation_bind_all(self, options);
+    config_tree_report_unknown(tree, problems);
+    if (config_problems_get_count(problems) > 0)
+        return NULL;
+    return g_steal_pointer(&self);
+}
+
+void
+generation_get_queue_options(const Generation *self, QueueOptions *out_options)
+{
+    *out_options = (QueueOptions){.hostname = self->server.hostname};
+    queue_settings_apply(self->queue_settings, out_options);
+}
+
+void
+generation_free(Generation *self)
+{
+    ConfigTree *tree;
+
+    if (self == NULL)
+        return;
+    inbound_free(self->inbound);
+    queue_settings_free(self->queue_settings);
+    directories_free(self->directories);
+    host_free(self->host);
+    store_set_free(self->stores);
+    settings_clear(server_settings, sizeof(BaridSetting), &self->server);
+    tree = self->context.tree;
+    settings_context_clear(&self->context);
+    config_tree_free(tree);
+    g_free(self->state_dir);
+    g_free(self);
+}

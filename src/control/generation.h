@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Generation: all that one configuration makes: modules, stores, directories, listeners,
+ * queue settings. Making one is the complete check: "barid --check", "baridctl config
+ * check" and a worker's start are the same code that stops at different points.
+ */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include "inbound/inbound.h"
+#include "outbound/outbound.h"
+#include "queue/queue-settings.h"
+#include "store/store.h"
+
+#define CONTROL_ERROR (control_error_quark())
+GQuark control_error_quark(void);
+
+typedef struct {
+    const ConfigFiles *files;
+    const gchar *state_dir;
+    InboundOpenSecret open_secret; /* NULL reads files directly */
+    gpointer open_secret_data;
+} GenerationOptions;
+
+/* [server] and [log]. */
+typedef struct {
+    gchar *hostname;
+    gint64 threads;
+    gint64 grace_ms;
+    gchar *user;
+    gint log_level;
+} ServerSettings;
+
+typedef struct {
+    SettingsContext context;
+    ServerSettings server;
+    gchar *state_dir;
+    Host *host;
+    StoreSet *stores;
+    Directories *directories;
+    Inbound *inbound;
+    QueueSettings *queue_settings;
+} Generation;
+
+/* Builds and checks everything but starts nothing: no module's start is called, no spool
+ * opened. NULL when there are problems, which are all in (problems). Main thread. */
+Generation *generation_new(const GenerationOptions *options, ConfigProblems *problems);
+/* Fills in the queue's options; texts borrow from (self), folders are the caller's. */
+void generation_get_queue_options(const Generation *self, QueueOptions *out_options);
+void generation_free(Generation *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Generation, generation_free)
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/decision.h"
+
+#include "base/clock.h"
+
+static const gchar *const decision_stages[BARID_N_STAGES] = {
+    "connect", "tls",  "ehlo",   "auth",  "mail",   "rcpt",   "data",   "message",
+    "recipient", "seal", "queued", "route", "policy", "result", "notify", "close",
+};
+
+static const gchar *const decision_verdicts[] = {
+    "continue", "accept", "hold", "quarantine", "discard", "defer", "reject", "drop", "fail",
+};
+
+const gchar *
+decision_stage_name(BaridStage stage)
+{
+    return decision_stages[stage];
+}
+
+const gchar *
+decision_verdict_name(BaridVerdict verdict)
+{
+    return decision_verdicts[verdict];
+}
+
+Decision *
+decision_record_add(DecisionRecord *self, Arena *arena, const gchar *source, BaridStage stage)
+{
+    Decision *entry;
+
+    if (self->count >= DECISIONS_MAX) {
+        self->dropped++;
+        return NULL;
+    }
+    entry = arena_new0(arena, Decision);
+    entry->source = source;
+    entry->stage = stage;
+    entry->wall_ms = clock_wall_ms();
+    if (self->last == NULL)
+        self->first = entry;
+    else
+        self->last->next = entry;
+    self->last = entry;
+    self->count++;
+    return entry;
+}
+
+void
+decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *value)
+{
+    DecisionInput *input = arena_new0(arena, DecisionInput);
+    DecisionInput **end = &self->inputs;
+
+    while (*end != NULL)
+        end = &(*end)->next;
+    input->key = arena_dup_text(arena, key);
+    input->value = arena_dup_text(arena, value);
+    *end = input;
+}
+
+static void
+decision_write_optional(JsonWriter *writer, const gchar *key, const gchar *value)
+{
+    if (value != NULL)
+        json_writer_text(writer, key, value);
+}
+
+static void
+decision_write(const Decision *self, JsonWriter *writer)
+{
+    json_writer_begin_object(writer, NULL);
+    json_writer_time(writer, "time", self->wall_ms);
+    json_writer_text(writer, "stage", decision_stages[self->stage]);
+    json_writer_text(writer, "source", self->source);
+    json_writer_text(writer, "verdict", decision_verdicts[self->verdict]);
+    if (self->code != 0)
+        json_writer_integer(writer, "code", self->code);
+    decision_write_optional(writer, "enhanced", self->enhanced);
+    decision_write_optional(writer, "reason", self->reason);
+    decision_write_optional(writer, "text", self->text);
+    decision_write_optional(writer, "subject", self->subject);
+    if (self->shadow)
+        json_writer_bool(writer, "shadow", TRUE);
+    if (self->overruled)
+        json_writer_bool(writer, "overruled", TRUE);
+    if (self->rule.file != NULL) {
+        json_writer_text(writer, "file", self->rule.file);
+        json_writer_integer(writer, "line", self->rule.line);
+    }
+    json_writer_integer(writer, "duration_us", self->duration_us);
+    if (self->inputs != NULL) {
+        json_writer_begin_object(writer, "inputs");
+        for (const DecisionInput *input = self->inputs; input != NULL; input = input->next)
+            json_writer_text(writer, input->key, input->value);
+        json_writer_end_object(writer);
+    }
+    json_writer_end_object(writer);
+}
+
+void
+decision_record_write(const DecisionRecord *self, JsonWriter *writer, const gchar *key)
+{
+    json_writer_begin_array(writer, key);
+    for (const Decision *entry = self->first; entry != NULL; entry = entry->next)
+        decision_write(entry, writer);
+    json_writer_end_array(writer);
+}

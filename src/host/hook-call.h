@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The running hook: known to the fiber, so that the public functions can check what the
+ * module declared and keep its changes until it has succeeded. */
+#ifndef HOOK_CALL_H
+#define HOOK_CALL_H
+
+#include "host/host.h"
+
+typedef struct HookCall {
+    Host *host;
+    HostModule *module;
+    const BaridHook *hook;
+    BaridScope *scope;
+    const BaridRecipient *recipient;
+    /* What the verdict functions leave. */
+    guint code;
+    const gchar *enhanced, *reason, *text;
+    DecisionInput *inputs;
+    guint n_inputs, n_inputs_dropped;
+    const gchar *refused; /* what it tried without declaring it */
+    HeaderEdit *edits, **edits_tail;
+} HookCall;
+
+enum { HOOK_INPUTS_MAX = 32, HOOK_INPUT_BYTES_MAX = 512, HOOK_EDITS_MAX = 100 };
+
+/* Of this fiber, or NULL outside of hooks (the core itself is never refused). */
+HookCall *hook_call_get_current(void);
+/* Whether the call may do it; records the refusal when not. */
+gboolean hook_call_may(HookCall *self, BaridNeeds need, const gchar *what);
+void hook_call_refuse(HookCall *self, const gchar *what);
+gboolean hook_call_declares_finding(const HookCall *self, const gchar *name);
+gboolean hook_observer_produces(const ScopeObserver *observer, const gchar *finding);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the host share. */
+#ifndef HOST_PRIVATE_H
+#define HOST_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "base/counter.h"
+#include "host/hook-call.h"
+
+/* The keys that every module has. */
+typedef struct {
+    gboolean enabled;
+    BaridRule *when;
+    gint mode;
+    gint on_error;
+    gint64 timeout_ms;
+    gchar **order;
+} HostCommon;
+
+typedef struct {
+    const gchar *kind;
+    const gchar *name;
+    const BaridSection *section;
+    gpointer settings;
+} HostSection;
+
+struct HostModule {
+    const BaridModule *module;
+    gpointer handle; /* lt_dlhandle; NULL when linked in */
+    gchar *path;
+    HostCommon common;
+    gpointer settings;
+    gpointer state;
+    gboolean started;
+    GArray *sections; /* of HostSection */
+    ConfigPosition position;
+    /* Circuit breaker: consecutive failures, and until when on-error applies at once. */
+    _Atomic guint n_failures;
+    _Atomic gint64 open_until_ms;
+};
+
+typedef enum {
+    HOOK_COUNT_CALLS,
+    HOOK_COUNT_ERRORS,
+    HOOK_COUNT_DEFERS,
+    HOOK_COUNT_REJECTS,
+    HOOK_COUNT_OTHER_VERDICTS,
+    HOOK_COUNT_WALL_US,
+    HOOK_N_COUNTS,
+} HookCount;
+
+typedef struct {
+    HostModule *module;
+    const BaridHook *hook;
+    const gchar *why; /* why it stands where it stands; owned */
+    CounterId counters[HOOK_N_COUNTS];
+} HostHook;
+
+struct Host {
+    gchar **folders;
+    GPtrArray *modules; /* of HostModule * */
+    GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
+    gboolean ltdl;
+};
+
+/* loader.c: opens NAME and checks its description; NULL with the reason. */
+HostModule *host_module_open(const Host *host, const gchar *name, GError **error);
+HostModule *host_module_new_linked(const BaridModule *module, GError **error);
+void host_module_free(HostModule *self);
+
+/* order.c: fills the stages from the modules. */
+gboolean host_order_hooks(Host *self, GError **error);
+void host_clear_hooks(Host *self);
+
+/* One hook of a table whose rows may be of another size than ours. */
+const BaridHook *host_module_get_hook(const BaridModule *module, guint index);
+const BaridProvider *host_module_get_provider(const BaridModule *module, guint index);
+const BaridSection *host_module_get_section(const BaridModule *module, guint index);
+const BaridCommand *host_module_get_command(const BaridModule *module, guint index);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module host: loads modules, binds their settings, keeps their hooks in order, runs
+ * them, merges their verdicts and keeps account. One Host is one generation; it is made
+ * on the main thread before the first session and read-only afterwards.
+ */
+#ifndef HOST_H
+#define HOST_H
+
+#include "conf/rule-language.h"
+#include "conf/settings.h"
+#include "host/provider.h"
+#include "host/scope.h"
+
+#define HOST_ERROR (host_error_quark())
+GQuark host_error_quark(void);
+
+typedef struct Host Host;
+typedef struct HostModule HostModule;
+
+typedef enum { HOST_ON_ERROR_CONTINUE, HOST_ON_ERROR_DEFER, HOST_ON_ERROR_REJECT } HostOnError;
+typedef enum { HOST_MODE_ENFORCE, HOST_MODE_SHADOW } HostMode;
+
+/* Loads every module whose [module NAME] says enabled = yes from (folders) (NULL-ended;
+ * each a folder of NAME.so, or the modules folder of a build tree). Problems are added to
+ * the context; a module that cannot be loaded is one. Main thread only. */
+Host *host_new(const gchar *const *folders);
+gboolean host_load(Host *self, SettingsContext *context);
+/* Binds the modules' sections and settings; declares rules. After the stores exist. */
+gboolean host_bind(Host *self, SettingsContext *context);
+/* Calls every module's start. FALSE with the failing module named. */
+gboolean host_start(Host *self, GError **error);
+/* Calls stop in reverse order, unloads. No hook may be running. */
+void host_free(Host *self);
+/* For tests: adds a module that is linked in, as if it had been loaded and enabled. */
+gboolean host_add_module(Host *self, const BaridModule *module, GError **error);
+
+/* The merged result of one stage. Texts live in the scope's arena. */
+typedef struct {
+    BaridVerdict verdict; /* CONTINUE, HOLD, QUARANTINE, DISCARD, DEFER, REJECT or DROP */
+    guint code;
+    const gchar *enhanced;
+    const gchar *text;
+    const gchar *reason;
+    const gchar *module;
+} HostOutcome;
+
+/* Runs all hooks of (stage). (recipient) for RCPT and RECIPIENT, else NULL. Runs them in
+ * the calling fiber but for observers. Costs nothing where no module has a hook. */
+BARID_SUSPENDS void host_run(Host *self, BaridStage stage, BaridScope *scope,
+                             const BaridRecipient *recipient, HostOutcome *out_outcome);
+gboolean host_has_hooks(const Host *self, BaridStage stage);
+
+/* Drivers offered by modules; NULL when there is none of that name. (*out_state) is the
+ * module's state. */
+const void *host_find_provider(const Host *self, BaridProviderKind kind, const gchar *name,
+                               HostModule **out_module);
+/* Calls (visit) for each provider of (kind) that a module offers; stops when it fails. */
+typedef gboolean (*HostProviderVisitor)(const BaridProvider *provider, const HostModule *module,
+                                        gpointer data, GError **error);
+gboolean host_foreach_provider(const Host *self, BaridProviderKind kind,
+                               HostProviderVisitor visit, gpointer data, GError **error);
+const void *host_module_get_settings(const HostModule *module);
+
+/* --- looking in --- */
+guint host_get_n_modules(const Host *self);
+/* One object per module: name, summary, state, mode, needs, hooks with order and reasons,
+ * counters. For "modules list" and "modules order". */
+void host_write_modules(const Host *self, JsonWriter *writer, const gchar *key);
+void host_write_order(const Host *self, JsonWriter *writer, const gchar *key);
+/* A module's command, or NULL; run it with host_run_command(). */
+const BaridCommand *host_find_command(const Host *self, const gchar *name,
+                                      gpointer *out_state);
+/* The hook that runs on this fiber, for blame: module name or NULL. */
+const gchar *host_get_running_module(void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
+
+#endif

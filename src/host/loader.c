@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening modules: libltdl, and the checks before anything of a module is believed. */
+#include <errno.h>
+#include <ltdl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error-domain.h"
+#include "host/host-private.h"
+
+ERROR_DOMAIN_DEFINE(host_error_quark, "barid-host-error")
+
+static gboolean
+loader_name_is_valid(const gchar *name)
+{
+    if (!g_ascii_islower(name[0]))
+        return FALSE;
+    for (; *name != '\0'; name++) {
+        if (!g_ascii_islower(*name) && !g_ascii_isdigit(*name))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Code is only taken from places that nobody but root and ourselves can write to. */
+static gboolean
+loader_check_owner(const gchar *path, GError **error)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0) {
+        error_set_errno(error, HOST_ERROR, errno, "%s", path);
+        return FALSE;
+    }
+    if ((info.st_uid != 0 && info.st_uid != geteuid()) || (info.st_mode & S_IWOTH) != 0) {
+        g_set_error(error, HOST_ERROR, BARID_ERROR_DENIED,
+                    "%s must belong to root or the calling user and not be writable by others",
+                    path);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* A folder of NAME.so files, or a tree's modules folder with NAME/NAME.la. */
+static gchar *
+loader_find(const Host *host, const gchar *name)
+{
+    for (guint i = 0; host->folders != NULL && host->folders[i] != NULL; i++) {
+        g_autofree gchar *installed = g_strdup_printf("%s/%s.so", host->folders[i], name);
+        g_autofree gchar *built = g_strdup_printf("%s/%s/%s.la", host->folders[i], name, name);
+
+        if (g_file_test(installed, G_FILE_TEST_IS_REGULAR))
+            return g_steal_pointer(&installed);
+        if (g_file_test(built, G_FILE_TEST_IS_REGULAR))
+            return g_steal_pointer(&built);
+    }
+    return NULL;
+}
+
+static gboolean
+loader_check_module(const BaridModule *module, const gchar *name, GError **error)
+{
+    const gchar *problem = NULL;
+
+    if (module->magic != BARID_MODULE_MAGIC)
+        problem = "it is no module description";
+    else if (module->api_major != BARID_API_MAJOR)
+        problem = "it was built for another major version of the interface";
+    else if (module->api_minor > BARID_API_MINOR)
+        problem = "it needs a newer core";
+    else if (module->struct_size < sizeof(BaridModule) && module->api_minor == BARID_API_MINOR)
+        problem = "its description is too short";
+    else if (module->name == NULL || strcmp(module->name, name) != 0)
+        problem = "its name differs from the file's";
+    else if (module->summary == NULL)
+        problem = "it has no summary";
+    if (problem == NULL)
+        return TRUE;
+    g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "module %s: %s", name, problem);
+    return FALSE;
+}
+
+static HostModule *
+loader_new(const BaridModule *module)
+{
+    HostModule *self = g_new0(HostModule, 1);
+
+    self->module = module;
+    self->sections = g_array_new(FALSE, TRUE, sizeof(HostSection));
+    return self;
+}
+
+HostModule *
+host_module_new_linked(const BaridModule *module, GError **error)
+{
+    return loader_check_module(module, module->name, error) ? loader_new(module) : NULL;
+}
+
+static lt_dlhandle
+loader_dlopen(const gchar *path, GError **error)
+{
+    lt_dladvise advise;
+    lt_dlhandle handle;
+
+    lt_dladvise_init(&advise);
+    lt_dladvise_local(&advise);
+    handle = lt_dlopenadvise(path, advise);
+    lt_dladvise_destroy(&advise);
+    if (handle == NULL)
+        g_set_error(error, HOST_ERROR, BARID_ERROR_FAILED, "%s: %s", path, lt_dlerror());
+    return handle;
+}
+
+HostModule *
+host_module_open(const Host *host, const gchar *name, GError **error)
+{
+    g_autofree gchar *path = NULL;
+    g_autofree gchar *folder = NULL;
+    lt_dlhandle handle;
+    const BaridModule *module;
+    HostModule *self;
+
+    if (!loader_name_is_valid(name)) {
+        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID,
+                    "\"%s\" is no module name (lower-case letters and digits)", name);
+        return NULL;
+    }
+    path = loader_find(host, name);
+    if (path == NULL) {
+        g_set_error(error, HOST_ERROR, BARID_ERROR_NOT_FOUND,
+                    "module %s is enabled but not installed", name);
+        return NULL;
+    }
+    folder = g_path_get_dirname(path);
+    if (!loader_check_owner(folder, error) || !loader_check_owner(path, error))
+        return NULL;
+    handle = loader_dlopen(path, error);
+    if (handle == NULL)
+        return NULL;
+    module = lt_dlsym(handle, "barid_module");
+    if (module == NULL || !loader_check_module(module, name, error)) {
+        if (module == NULL)
+            g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID,
+                        "%s exports no module description", path);
+        lt_dlclose(handle);
+        return NULL;
+    }
+    self = loader_new(module);
+    self->handle = handle;
+    self->path = g_steal_pointer(&path);
+    return self;
+}
+
+void
+host_module_free(HostModule *self)
+{
+    const BaridModule *module = self->module;
+
+    if (self->started && module->stop != NULL)
+        module->stop(self->state);
+    for (guint i = 0; i < self->sections->len; i++) {
+        HostSection *section = &g_array_index(self->sections, HostSection, i);
+
+        settings_clear(section->section->settings, module->setting_size, section->settings);
+        g_free(section->settings);
+    }
+    g_array_free(self->sections, TRUE);
+    if (self->settings != NULL)
+        settings_clear(module->settings, module->setting_size, self->settings);
+    g_free(self->settings);
+    rule_free(self->common.when);
+    g_strfreev(self->common.order);
+    if (self->handle != NULL)
+        lt_dlclose(self->handle);
+    g_free(self->path);
+    g_free(self);
+}
+
+/* Rows are stepped over with the size that the module was built with. */
+const BaridHook *
+host_module_get_hook(const BaridModule *module, guint index)
+{
+    const BaridHook *hook = module->hooks;
+
+    if (hook == NULL)
+        return NULL;
+    hook = (const BaridHook *)(const void *)((const guint8 *)hook + (gsize)index * module->hook_size);
+    return hook->stage < BARID_N_STAGES ? hook : NULL;
+}
+
+const BaridProvider *
+host_module_get_provider(const BaridModule *module, guint index)
+{
+    const BaridProvider *provider = module->providers;
+
+    if (provider == NULL)
+        return NULL;
+    provider = (const BaridProvider *)(const void *)((const guint8 *)provider +
+                                                     (gsize)index * module->provider_size);
+    return provider->kind != BARID_PROVIDER_END ? provider : NULL;
+}
+
+const BaridSection *
+host_module_get_section(const BaridModule *module, guint index)
+{
+    const BaridSection *section = module->sections;
+
+    if (section == NULL)
+        return NULL;
+    section = (const BaridSection *)(const void *)((const guint8 *)section +
+                                                   (gsize)index * module->section_size);
+    return section->kind != NULL ? section : NULL;
+}
+
+const BaridCommand *
+host_module_get_command(const BaridModule *module, guint index)
+{
+    const BaridCommand *command = module->commands;
+
+    if (command == NULL)
+        return NULL;
+    command = (const BaridCommand *)(const void *)((const guint8 *)command +
+                                                   (gsize)index * module->command_size);
+    return command->name != NULL ? command : NULL;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running the hooks of a stage, and merging what they say. */
+#include "base/clock.h"
+#include "host/host-private.h"
+
+/* After this many failures in a row a module is left alone for a while: on-error applies
+ * at once, so that a dead database does not cost every session its timeout. */
+enum { BREAKER_FAILURES = 5, BREAKER_OPEN_MS = 30000 };
+
+HookCall *
+hook_call_get_current(void)
+{
+    return fiber_get_local();
+}
+
+const gchar *
+host_get_running_module(void)
+{
+    const HookCall *call = hook_call_get_current();
+
+    return call == NULL ? NULL : call->module->module->name;
+}
+
+void
+hook_call_refuse(HookCall *self, const gchar *what)
+{
+    if (self->refused == NULL)
+        self->refused = arena_printf(self->scope->arena, "%s was not declared", what);
+}
+
+gboolean
+hook_call_may(HookCall *self, BaridNeeds need, const gchar *what)
+{
+    if ((self->module->module->needs & (guint)need) == (guint)need)
+        return TRUE;
+    hook_call_refuse(self, what);
+    return FALSE;
+}
+
+static gboolean
+run_module_declares(const BaridModule *module, const gchar *finding)
+{
+    return module->findings != NULL && g_strv_contains(module->findings, finding);
+}
+
+gboolean
+hook_call_declares_finding(const HookCall *self, const gchar *name)
+{
+    return run_module_declares(self->module->module, name);
+}
+
+/* --- one call --- */
+
+typedef struct {
+    ScopeObserver observer;
+    Host *host;
+    const HostHook *hook;
+    BaridScope *scope;
+    const BaridRecipient *recipient;
+} ObserverRun;
+
+gboolean
+hook_observer_produces(const ScopeObserver *observer, const gchar *finding)
+{
+    const ObserverRun *run = (const ObserverRun *)(const void *)observer;
+
+    return run_module_declares(run->hook->module->module, finding);
+}
+
+static BaridVerdict
+run_function(const HookCall *call)
+{
+    const BaridHook *hook = call->hook;
+    gpointer state = call->module->state;
+
+    switch (hook->stage) {
+    case BARID_STAGE_CONNECT:
+    case BARID_STAGE_TLS:
+    case BARID_STAGE_EHLO:
+    case BARID_STAGE_AUTH:
+    case BARID_STAGE_CLOSE:
+        return hook->function.session(scope_get_session(call->scope), state);
+    case BARID_STAGE_RCPT:
+    case BARID_STAGE_RECIPIENT:
+        return hook->function.recipient(scope_get_transaction(call->scope), call->recipient, state);
+    case BARID_STAGE_ROUTE:
+    case BARID_STAGE_POLICY:
+    case BARID_STAGE_RESULT:
+    case BARID_STAGE_NOTIFY:
+        return hook->function.attempt(scope_get_attempt(call->scope), state);
+    default:
+        return hook->function.transaction(scope_get_transaction(call->scope), state);
+    }
+}
+
+static gboolean
+run_breaker_is_open(HostModule *module)
+{
+    return clock_monotonic_ms() < atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
+}
+
+static void
+run_breaker_note(HostModule *module, gboolean failed)
+{
+    if (!failed) {
+        atomic_store_explicit(&module->n_failures, 0, memory_order_relaxed);
+        return;
+    }
+    if (atomic_fetch_add(&module->n_failures, 1) + 1 < BREAKER_FAILURES)
+        return;
+    atomic_store(&module->n_failures, 0);
+    atomic_store(&module->open_until_ms, clock_monotonic_ms() + BREAKER_OPEN_MS);
+    barid_log(BARID_LOG_WARNING, "module.suspended", "module", module->module->name, "reason",
+              "it failed repeatedly; its on-error applies for half a minute", NULL);
+}
+
+static BaridVerdict
+run_guarded(HookCall *call)
+{
+    gpointer outer = fiber_get_local();
+    gint64 deadline = fiber_deadline_push(call->module->common.timeout_ms);
+    BaridVerdict verdict;
+
+    fiber_set_local(call);
+    verdict = run_function(call);
+    fiber_set_local(outer);
+    fiber_deadline_restore(deadline);
+    if (call->refused != NULL) {
+        call->text = call->refused;
+        verdict = BARID_FAIL;
+    }
+    if ((guint)verdict > BARID_FAIL)
+        verdict = BARID_FAIL;
+    return verdict;
+}
+
+static void
+run_count(const HostHook *hook, BaridVerdict verdict, gint64 duration_us)
+{
+    counter_add(hook->counters[HOOK_COUNT_CALLS], 1);
+    counter_add(hook->counters[HOOK_COUNT_WALL_US], (guint64)duration_us);
+    if (verdict == BARID_FAIL)
+        counter_add(hook->counters[HOOK_COUNT_ERRORS], 1);
+    else if (verdict == BARID_DEFER)
+        counter_add(hook->counters[HOOK_COUNT_DEFERS], 1);
+    else if (verdict == BARID_REJECT || verdict == BARID_DROP)
+        counter_add(hook->counters[HOOK_COUNT_REJECTS], 1);
+    else if (verdict != BARID_CONTINUE)
+        counter_add(hook->counters[HOOK_COUNT_OTHER_VERDICTS], 1);
+}
+
+/* What a failure means is the administrator's word, not the module's. */
+static BaridVerdict
+run_apply_on_error(HookCall *call)
+{
+    const gchar *what = call->text == NULL ? "failed" : call->text;
+
+    barid_log(BARID_LOG_WARNING, "module.failed", "module", call->module->module->name, "stage",
+              decision_stage_name(call->hook->stage), "error", what, NULL);
+    call->reason = "module-failed";
+    switch (call->module->common.on_error) {
+    case HOST_ON_ERROR_CONTINUE:
+        return BARID_CONTINUE;
+    case HOST_ON_ERROR_REJECT:
+        call->code = 554;
+        call->enhanced = "5.3.0";
+        break;
+    default:
+        call->code = 451;
+        call->enhanced = "4.3.0";
+        break;
+    }
+    return call->code >= 500 ? BARID_REJECT : BARID_DEFER;
+}
+
+static void
+run_keep_edits(HookCall *call, BaridVerdict verdict)
+{
+    BaridTransaction *txn = scope_get_transaction(call->scope);
+
+    if (call->edits == NULL || txn == NULL || verdict == BARID_FAIL)
+        return;
+    *txn->edits_tail = call->edits;
+    txn->edits_tail = call->edits_tail;
+}
+
+static Decision *
+run_record(const HookCall *call, BaridVerdict verdict, gint64 duration_us)
+{
+    BaridScope *scope = call->scope;
+    Decision *entry = decision_record_add(&scope->decisions, scope->arena,
+                                          call->module->module->name, call->hook->stage);
+
+    if (entry == NULL)
+        return NULL;
+    entry->verdict = verdict;
+    entry->code = call->code;
+    entry->enhanced = call->enhanced;
+    entry->reason = call->reason;
+    entry->text = call->text;
+    entry->inputs = call->inputs;
+    entry->duration_us = duration_us;
+    entry->rule = call->module->position;
+    entry->shadow = call->module->common.mode == HOST_MODE_SHADOW;
+    if (call->recipient != NULL)
+        entry->subject = arena_printf(scope->arena, "%.*s", (int)call->recipient->address.len,
+                                      (const gchar *)call->recipient->address.data);
+    return entry;
+}
+
+/* Calls one hook and says what its verdict amounts to. */
+static BaridVerdict
+run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipient *recipient,
+         HookCall *out_call, Decision **out_entry)
+{
+    gint64 start_us = clock_monotonic_us();
+    gint64 duration_us;
+    BaridVerdict verdict;
+    BaridVerdict applied;
+
+    *out_call = (HookCall){.host = host, .module = hook->module, .hook = hook->hook,
+                           .scope = scope, .recipient = recipient};
+    out_call->edits_tail = &out_call->edits;
+    *out_entry = NULL;
+    if (hook->module->common.when != NULL &&
+        !barid_rule_eval_bool(hook->module->common.when, scope))
+        return BARID_CONTINUE;
+    if (run_breaker_is_open(hook->module)) {
+        out_call->text = "suspended after repeated failures";
+        verdict = BARID_FAIL;
+    } else {
+        verdict = run_guarded(out_call);
+        run_breaker_note(hook->module, verdict == BARID_FAIL);
+    }
+    duration_us = clock_monotonic_us() - start_us;
+    run_count(hook, verdict, duration_us);
+    run_keep_edits(out_call, verdict);
+    applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
+    *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE
+                                          ? BARID_FAIL
+                                          : applied,
+                            duration_us);
+    if (hook->hook->observes || hook->module->common.mode == HOST_MODE_SHADOW)
+        return BARID_CONTINUE;
+    return applied;
+}
+
+/* --- observers --- */
+
+static void
+observer_unlink(ObserverRun *run)
+{
+    ScopeObserver **at = &run->scope->observers;
+
+    while (*at != &run->observer)
+        at = &(*at)->next;
+    *at = run->observer.next;
+    if (run->observer.waiters == NULL)
+        return;
+    for (guint i = 0; i < run->observer.waiters->len; i++)
+        fiber_wake(g_ptr_array_index(run->observer.waiters, i));
+    g_ptr_array_free(g_steal_pointer(&run->observer.waiters), TRUE);
+}
+
+static void
+observer_run(gpointer data)
+{
+    ObserverRun *run = data;
+    HookCall call;
+    Decision *entry;
+
+    run_hook(run->host, run->hook, run->scope, run->recipient, &call, &entry);
+    observer_unlink(run);
+}
+
+static gboolean
+observer_spawn(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipient *recipient)
+{
+    ObserverRun *run;
+
+    if (scope->group == NULL)
+        return FALSE;
+    run = arena_new0(scope->arena, ObserverRun);
+    run->host = host;
+    run->hook = hook;
+    run->scope = scope;
+    run->recipient = recipient;
+    run->observer.module = hook->module->module->name;
+    run->observer.next = scope->observers;
+    scope->observers = &run->observer;
+    if (fiber_group_spawn(scope->group, observer_run, run, NULL))
+        return TRUE;
+    scope->observers = run->observer.next;
+    return FALSE;
+}
+
+/* --- a stage --- */
+
+static void
+run_merge(HostOutcome *outcome, const HookCall *call, BaridVerdict verdict, Decision *entry)
+{
+    if (verdict <= outcome->verdict || verdict == BARID_ACCEPT) {
+        if (entry != NULL && verdict != BARID_CONTINUE && verdict != BARID_ACCEPT)
+            entry->overruled = TRUE;
+        return;
+    }
+    outcome->verdict = verdict;
+    outcome->code = call->code;
+    outcome->enhanced = call->enhanced;
+    outcome->text = call->text;
+    outcome->reason = call->reason;
+    outcome->module = call->module->module->name;
+}
+
+/* Runs the hooks of one phase, from (index); returns the index behind them. */
+static guint
+run_phase(Host *self, GArray *hooks, guint index, BaridScope *scope,
+          const BaridRecipient *recipient, HostOutcome *outcome)
+{
+    BaridPhase phase = g_array_index(hooks, HostHook, index).hook->phase;
+    gboolean decided = FALSE;
+
+    for (; index < hooks->len; index++) {
+        const HostHook *hook = &g_array_index(hooks, HostHook, index);
+        HookCall call;
+        Decision *entry;
+        BaridVerdict verdict;
+
+        if (hook->hook->phase != phase)
+            break;
+        if (hook->hook->observes && observer_spawn(self, hook, scope, recipient))
+            continue;
+        if (decided)
+            continue;
+        verdict = run_hook(self, hook, scope, recipient, &call, &entry);
+        decided = verdict != BARID_CONTINUE;
+        run_merge(outcome, &call, verdict, entry);
+    }
+    return index;
+}
+
+void
+host_run(Host *self, BaridStage stage, BaridScope *scope, const BaridRecipient *recipient,
+         HostOutcome *out_outcome)
+{
+    GArray *hooks = self->stages[stage];
+    BaridTransaction *txn = scope_get_transaction(scope);
+
+    memset(out_outcome, 0, sizeof *out_outcome);
+    if (hooks->len == 0)
+        return;
+    if (txn != NULL && recipient != NULL)
+        txn->current = recipient;
+    for (guint index = 0; index < hooks->len;)
+        index = run_phase(self, hooks, index, scope, recipient, out_outcome);
+    if (out_outcome->verdict >= BARID_DEFER && out_outcome->text == NULL)
+        out_outcome->text = "refused by policy";
+}
+
+gboolean
+host_has_hooks(const Host *self, BaridStage stage)
+{
+    return self->stages[stage]->len > 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/scope.h"
+
+#include "base/text.h"
+#include "host/hook-call.h"
+
+void
+scope_init(BaridScope *self, ScopeKind kind, Arena *arena, BaridScope *parent, FiberGroup *group)
+{
+    *self = (BaridScope){.kind = kind, .arena = arena, .parent = parent, .group = group};
+}
+
+BaridSession *
+scope_get_session(BaridScope *self)
+{
+    for (; self != NULL; self = self->parent) {
+        if (self->kind == SCOPE_SESSION)
+            return (BaridSession *)self;
+    }
+    return NULL;
+}
+
+BaridTransaction *
+scope_get_transaction(BaridScope *self)
+{
+    return self->kind == SCOPE_TRANSACTION ? (BaridTransaction *)self : NULL;
+}
+
+BaridAttempt *
+scope_get_attempt(BaridScope *self)
+{
+    return self->kind == SCOPE_ATTEMPT ? (BaridAttempt *)self : NULL;
+}
+
+/* --- findings --- */
+
+static Finding *
+scope_find(BaridScope *self, const gchar *name)
+{
+    for (Finding *finding = self->findings; finding != NULL; finding = finding->next) {
+        if (strcmp(finding->name, name) == 0)
+            return finding;
+    }
+    return NULL;
+}
+
+const gchar *
+scope_peek_finding(BaridScope *self, const gchar *name)
+{
+    for (; self != NULL; self = self->parent) {
+        const Finding *finding = scope_find(self, name);
+
+        if (finding != NULL)
+            return finding->value;
+    }
+    return NULL;
+}
+
+gboolean
+barid_scope_finding_set(BaridScope *scope, const gchar *name, const gchar *value)
+{
+    HookCall *call = hook_call_get_current();
+    Finding *finding;
+
+    if (call != NULL && !hook_call_declares_finding(call, name)) {
+        hook_call_refuse(call, "records a finding that it does not declare");
+        return FALSE;
+    }
+    finding = scope_find(scope, name);
+    if (finding == NULL) {
+        finding = arena_new0(scope->arena, Finding);
+        finding->name = arena_dup_text(scope->arena, name);
+        finding->next = scope->findings;
+        scope->findings = finding;
+    }
+    finding->value = arena_dup_text(scope->arena, value);
+    return TRUE;
+}
+
+static void
+scope_wait_for(ScopeObserver *observer)
+{
+    Fiber *self = fiber_get_current();
+
+    if (observer->waiters == NULL)
+        observer->waiters = g_ptr_array_new();
+    g_ptr_array_add(observer->waiters, self);
+    if (!fiber_park(NULL) && observer->waiters != NULL)
+        g_ptr_array_remove_fast(observer->waiters, self);
+}
+
+static ScopeObserver *
+scope_find_observer_of(BaridScope *self, const gchar *finding)
+{
+    for (ScopeObserver *observer = self->observers; observer != NULL; observer = observer->next) {
+        if (hook_observer_produces(observer, finding))
+            return observer;
+    }
+    return NULL;
+}
+
+const gchar *
+barid_scope_finding_get(BaridScope *scope, const gchar *name)
+{
+    for (BaridScope *at = scope; at != NULL; at = at->parent) {
+        ScopeObserver *observer;
+
+        while (fiber_get_current() != NULL && fiber_deadline_get_left() > 0 &&
+               (observer = scope_find_observer_of(at, name)) != NULL)
+            scope_wait_for(observer);
+    }
+    return scope_peek_finding(scope, name);
+}
+
+void
+scope_join_observers(BaridScope *self)
+{
+    while (self->observers != NULL && fiber_deadline_get_left() > 0)
+        scope_wait_for(self->observers);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MAIL (RFC 5321 section 4.1.1.2) and its parameters' policy. */
+#include "inbound/session.h"
+
+#include "base/clock.h"
+
+/* A parameter of an extension that was not offered is refused as if unknown (RFC 5321
+ * section 4.1.1.11: 555). */
+static SessionStep
+mail_check_parameters(Session *self, const SmtpMail *mail)
+{
+    if ((mail->has_envid || mail->ret != SMTP_RET_NONE) && !self->offer.dsn)
+        return session_reply(self, 555, "5.5.4", "DSN parameters are not available");
+    if (mail->body == SMTP_BODY_BINARYMIME && !self->offer.chunking)
+        return session_reply(self, 555, "5.5.4", "BINARYMIME is not available");
+    if (mail->smtputf8 && !self->offer.smtputf8)
+        return session_reply(self, 555, "5.5.4", "SMTPUTF8 is not available");
+    /* RFC 6531 section 3.5. */
+    if (!mail->address.is_ascii && mail->address.full.len > 0 && !mail->smtputf8)
+        return session_reply(self, 553, "5.6.7", "that address needs SMTPUTF8");
+    if (mail->has_size && self->txn.max_size > 0 && mail->size_bytes > (guint64)self->txn.max_size)
+        return session_reply(self, 552, "5.3.4", "the message is larger than %" G_GINT64_FORMAT,
+                             self->txn.max_size);
+    return SESSION_GOES_ON;
+}
+
+static SessionStep
+mail_check_state(Session *self)
+{
+    if (!self->greeted && barid_rule_get_bool(self->inbound->ehlo.require, &self->facts))
+        return session_reply(self, 503, "5.5.1", "say %s first",
+                             self->facts.lmtp ? "LHLO" : "EHLO");
+    if (self->txn.open)
+        return session_reply(self, 503, "5.5.1", "there is a transaction already");
+    if (self->facts.user == NULL && barid_rule_get_bool(self->inbound->auth.require, &self->facts))
+        return session_reply(self, 530, "5.7.0", "authentication is required");
+    return SESSION_GOES_ON;
+}
+
+static gboolean
+mail_has_messages_left(Session *self)
+{
+    return self->n_messages <
+           (guint)barid_rule_get_integer(self->inbound->data.max_messages, &self->txn.facts);
+}
+
+/* Every failure forgets the sender; the client may send another MAIL (FEATURES MA7). */
+static SessionStep
+mail_fail(Session *self, SessionStep step)
+{
+    transaction_end(self);
+    return step;
+}
+
+SessionStep
+cmd_mail(Session *self, const SmtpCommand *command)
+{
+    guint errors = self->n_errors;
+    SessionStep step = mail_check_state(self);
+    HostOutcome outcome;
+
+    if (step != SESSION_GOES_ON || self->n_errors != errors)
+        return step;
+    transaction_begin(self, &command->as.mail);
+    self->txn.max_size = barid_rule_get_size(self->inbound->data.max_size, &self->txn.facts);
+    self->txn.max_recipients =
+        barid_rule_get_integer(self->inbound->rcpt.max_recipients, &self->txn.facts);
+    step = mail_check_parameters(self, &self->txn.mail);
+    if (step != SESSION_GOES_ON || self->n_errors != errors)
+        return mail_fail(self, step);
+    if (!mail_has_messages_left(self)) {
+        transaction_end(self);
+        return session_close(self, "4.5.3", "messages-per-session",
+                             "no more messages in this session");
+    }
+    host_run(self->inbound->services.host, BARID_STAGE_MAIL, &self->txn.facts.scope, NULL,
+             &outcome);
+    if (outcome.verdict >= BARID_DEFER) {
+        step = session_reply_outcome(self, &outcome);
+        transaction_remember_refusal(self);
+        return mail_fail(self, step);
+    }
+    return session_reply(self, 250, "2.1.0", "sender accepted");
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RCPT (RFC 5321 section 4.1.1.3): who is ours, who may relay, and what the directory
+ * makes of an address. */
+#include "inbound/session.h"
+
+#include "base/text.h"
+
+static const BaridRecipient *
+rcpt_find(Session *self, BaridSlice canonical)
+{
+    for (guint i = 0; i < self->txn.facts.recipients->len; i++) {
+        const BaridRecipient *rcpt = g_ptr_array_index(self->txn.facts.recipients, i);
+
+        if (barid_slice_equal(rcpt->canonical, canonical))
+            return rcpt;
+    }
+    return NULL;
+}
+
+static SessionStep
+rcpt_check_parameters(Session *self, const SmtpRcpt *rcpt)
+{
+    if ((rcpt->notify != 0 || rcpt->has_orcpt) && !self->offer.dsn)
+        return session_reply(self, 555, "5.5.4", "DSN parameters are not available");
+    if (!rcpt->address.is_ascii && !self->txn.mail.smtputf8)
+        return session_reply(self, 553, "5.6.7", "that address needs SMTPUTF8");
+    return SESSION_GOES_ON;
+}
+
+static BaridRecipient *
+rcpt_new(Session *self, const SmtpRcpt *parsed)
+{
+    Arena *arena = self->txn.arena;
+    BaridRecipient *rcpt = arena_new0(arena, BaridRecipient);
+
+    rcpt->address = arena_dup_slice(arena, parsed->address.full);
+    rcpt->canonical = mail_address_dup_canonical(&parsed->address, arena);
+    rcpt->domain = arena_dup_lower(arena, parsed->address.domain);
+    rcpt->notify = parsed->notify;
+    if (parsed->has_orcpt) {
+        rcpt->orcpt_type = arena_dup_slice(arena, parsed->orcpt_type);
+        if (!smtp_orcpt_decode(parsed->orcpt_type, parsed->orcpt_address, arena,
+                               &rcpt->orcpt_address))
+            rcpt->orcpt_type = BARID_SLICE_EMPTY;
+        else
+            rcpt->orcpt_address = arena_dup_slice(arena, rcpt->orcpt_address);
+    }
+    return rcpt;
+}
+
+static SessionStep
+rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *enhanced,
+            const gchar *reason, const gchar *text)
+{
+    Decision *entry = session_decide(&self->facts.scope, BARID_STAGE_RCPT, "rcpt",
+                                     code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
+
+    if (entry != NULL)
+        entry->subject = arena_printf(self->arena, "%.*s", (int)rcpt->address.len,
+                                      (const gchar *)rcpt->address.data);
+    self->n_refusals++;
+    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    return session_reply(self, code, enhanced, "%s", text);
+}
+
+/* Unknown addresses cost time, and in number the session (FEATURES RC14). */
+static SessionStep
+rcpt_refuse_slowly(Session *self, const BaridRecipient *rcpt, const gchar *enhanced,
+                   const gchar *reason, const gchar *text)
+{
+    if (++self->n_rcpt_errors >= (guint)self->inbound->rcpt.max_errors) {
+        rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
+        return session_close(self, "4.7.0", "too-many-unknown", "too many unknown recipients");
+    }
+    if (!session_delay(self, self->inbound->rcpt.error_delay_ms))
+        return SESSION_BREAKS;
+    return rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
+}
+
+static gboolean
+rcpt_may_relay(Session *self)
+{
+    return self->facts.user != NULL ||
+           barid_rule_get_bool(self->inbound->rcpt.relay, &self->txn.facts);
+}
+
+static void
+rcpt_set_targets(Session *self, BaridRecipient *rcpt, const DirectoryResult *result)
+{
+    if (result->answer == DIRECTORY_ALIAS) {
+        rcpt->targets = result->targets;
+        rcpt->n_targets = result->n_targets;
+        return;
+    }
+    rcpt->targets = arena_alloc(self->txn.arena, sizeof(BaridSlice));
+    rcpt->targets[0] = rcpt->address;
+    rcpt->n_targets = 1;
+}
+
+/* TRUE when the address is taken; (*out_step) is the step otherwise. */
+static gboolean
+rcpt_resolve(Session *self, const SmtpRcpt *parsed, BaridRecipient *rcpt, SessionStep *out_step)
+{
+    g_autoptr(GError) error = NULL;
+    DirectoryResult result;
+
+    if (!directories_resolve(self->inbound->services.directories, &parsed->address,
+                             self->txn.arena, &result, &error)) {
+        barid_log(BARID_LOG_WARNING, "directory.failed", "session", self->facts.id, "error",
+                  error->message, NULL);
+        *out_step = rcpt_refuse(self, rcpt, 451, "4.4.3", "directory-failed",
+                                "cannot look that up now");
+        return FALSE;
+    }
+    if (result.answer == DIRECTORY_UNKNOWN) {
+        *out_step = rcpt_refuse_slowly(self, rcpt, "5.1.1", "unknown-recipient", "no such user here");
+        return FALSE;
+    }
+    if (result.answer == DIRECTORY_NOT_LOCAL && !rcpt_may_relay(self)) {
+        *out_step = rcpt_refuse_slowly(self, rcpt, "5.7.1", "relay-denied", "relaying is not allowed");
+        return FALSE;
+    }
+    rcpt_set_targets(self, rcpt, &result);
+    return TRUE;
+}
+
+static SessionStep
+rcpt_add(Session *self, const SmtpRcpt *parsed)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    BaridRecipient *rcpt = rcpt_new(self, parsed);
+    const BaridRecipient *previous = txn->current;
+    HostOutcome outcome;
+    SessionStep step;
+
+    /* Taken once, whatever the spelling of its case (FEATURES RC10). */
+    if (rcpt_find(self, rcpt->canonical) != NULL)
+        return session_reply(self, 250, "2.1.5", "recipient accepted");
+    if (txn->recipients->len >= (guint)self->txn.max_recipients)
+        return session_reply(self, 452, "4.5.3", "too many recipients");
+    txn->current = rcpt;
+    if (!rcpt_resolve(self, parsed, rcpt, &step)) {
+        txn->current = previous;
+        return step;
+    }
+    host_run(self->inbound->services.host, BARID_STAGE_RCPT, &txn->scope, rcpt, &outcome);
+    if (outcome.verdict >= BARID_DEFER) {
+        txn->current = previous;
+        return session_reply_outcome(self, &outcome);
+    }
+    g_ptr_array_add(txn->recipients, rcpt);
+    return session_reply(self, 250, "2.1.5", "recipient accepted");
+}
+
+SessionStep
+cmd_rcpt(Session *self, const SmtpCommand *command)
+{
+    guint errors = self->n_errors;
+    SessionStep step;
+
+    if (!self->txn.open || self->txn.in_bdat)
+        return session_reply(self, 503, "5.5.1", "say MAIL first");
+    step = rcpt_check_parameters(self, &command->as.rcpt);
+    if (step != SESSION_GOES_ON || self->n_errors != errors)
+        return step;
+    return rcpt_add(self, &command->as.rcpt);
+}

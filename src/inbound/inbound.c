@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inbound/inbound.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error-domain.h"
+#include "inbound/session.h"
+
+ERROR_DOMAIN_DEFINE(inbound_error_quark, "barid-inbound-error")
+
+typedef struct {
+    const gchar *name;
+    GBytes *chain, *key;
+} InboundCertificate;
+
+/* --- certificates --- */
+
+static GBytes *
+certificate_open(const InboundServices *services, const gchar *section, const gchar *key,
+                 const gchar *path, GError **error)
+{
+    gchar *text = NULL;
+    gsize len;
+
+    if (services->open_secret != NULL)
+        return services->open_secret(section, key, path, services->open_secret_data, error);
+    if (!g_file_get_contents(path, &text, &len, error))
+        return NULL;
+    return g_bytes_new_take(text, len);
+}
+
+static gboolean
+certificate_load(Inbound *self, SettingsContext *context, ConfigSection *section)
+{
+    const gchar *label = config_section_get_label(section);
+    CertificateSettings settings = {NULL, NULL};
+    InboundCertificate certificate = {.name = config_section_get_name(section)};
+    g_autoptr(GError) error = NULL;
+    gboolean ok = settings_bind(context, section, label, certificate_settings,
+                                sizeof(BaridSetting), &settings);
+
+    if (ok) {
+        certificate.chain =
+            certificate_open(&self->services, label, "chain", settings.chain, &error);
+        if (certificate.chain != NULL)
+            certificate.key = certificate_open(&self->services, label, "key", settings.key, &error);
+    }
+    settings_clear(certificate_settings, sizeof(BaridSetting), &settings);
+    if (certificate.key == NULL) {
+        if (ok)
+            config_problems_add(context->problems, config_section_get_position(section), label,
+                                NULL, NULL, 0, "%s", error->message);
+        g_clear_pointer(&certificate.chain, g_bytes_unref);
+        return FALSE;
+    }
+    g_array_append_val(self->certificates, certificate);
+    return TRUE;
+}
+
+static const InboundCertificate *
+certificate_find(const Inbound *self, const gchar *name)
+{
+    for (guint i = 0; i < self->certificates->len; i++) {
+        const InboundCertificate *found = &g_array_index(self->certificates, InboundCertificate, i);
+
+        if (g_strcmp0(found->name, name) == 0)
+            return found;
+    }
+    return NULL;
+}
+
+/* The certificate of one's own lies in the state folder; it is made at the first start. */
+static gboolean
+certificate_make_own(const Inbound *self, const gchar *chain_path, const gchar *key_path,
+                     GError **error)
+{
+    g_autofree gchar *chain = NULL;
+    g_autofree gchar *key = NULL;
+    g_autofree gchar *folder = g_path_get_dirname(chain_path);
+
+    if (g_mkdir_with_parents(folder, 0700) != 0) {
+        error_set_errno(error, INBOUND_ERROR, errno, "%s", folder);
+        return FALSE;
+    }
+    return tls_make_self_signed(self->services.hostname, clock_wall_ms(), &chain, &key, error) &&
+           g_file_set_contents_full(key_path, key, -1, G_FILE_SET_CONTENTS_DURABLE, 0600, error) &&
+           g_file_set_contents_full(chain_path, chain, -1, G_FILE_SET_CONTENTS_DURABLE, 0644,
+                                    error);
+}
+
+static gboolean
+certificate_add_own(const Inbound *self, TlsServer *server, GError **error)
+{
+    g_autofree gchar *chain_path =
+        g_build_filename(self->services.state_dir, "tls", "own-chain.pem", NULL);
+    g_autofree gchar *key_path =
+        g_build_filename(self->services.state_dir, "tls", "own-key.pem", NULL);
+    g_autofree gchar *chain = NULL;
+    g_autofree gchar *key = NULL;
+    gboolean ok;
+
+    if (!g_file_test(chain_path, G_FILE_TEST_EXISTS) &&
+        !certificate_make_own(self, chain_path, key_path, error))
+        return FALSE;
+    ok = g_file_get_contents(chain_path, &chain, NULL, error) &&
+         g_file_get_contents(key_path, &key, NULL, error) &&
+         tls_server_add_certificate(server, barid_slice_from_text(chain),
+                                    barid_slice_from_text(key), chain_path, error);
+    if (key != NULL)
+        gnutls_memset(key, 0, strlen(key));
+    return ok;
+}
+
+/* --- listeners --- */
+
+static gboolean
+listener_check_addresses(const InboundListener *listener, SettingsContext *context,
+                         ConfigSection *section)
+{
+    gboolean ok = listener->settings.address != NULL && listener->settings.address[0] != NULL;
+
+    for (gchar **text = listener->settings.address; ok && *text != NULL; text++) {
+        Address address;
+
+        if (!address_parse(barid_slice_from_text(*text), &address)) {
+            config_problems_add(context->problems, config_section_get_position(section),
+                                config_section_get_label(section), "address", NULL, 0,
+                                "\"%s\" is not IP:PORT or [IPv6]:PORT", *text);
+            return FALSE;
+        }
+    }
+    if (!ok)
+        config_problems_add(context->problems, config_section_get_position(section),
+                            config_section_get_label(section), "address", NULL, 0,
+                            "an address is required");
+    return ok;
+}
+
+static gboolean
+listener_set_up_tls(Inbound *self, InboundListener *listener, GError **error)
+{
+    gchar **names = listener->settings.certificates;
+
+    if (listener->settings.tls == LISTENER_TLS_NONE)
+        return TRUE;
+    listener->tls = tls_server_new(NULL, error);
+    if (listener->tls == NULL)
+        return FALSE;
+    if (names[0] == NULL)
+        return certificate_add_own(self, listener->tls, error);
+    for (; *names != NULL; names++) {
+        const InboundCertificate *certificate = certificate_find(self, *names);
+        gsize chain_len, key_len;
+        const void *chain, *key;
+
+        if (certificate == NULL) {
+            g_set_error(error, INBOUND_ERROR, BARID_ERROR_NOT_FOUND,
+                        "there is no [certificate %s]", *names);
+            return FALSE;
+        }
+        chain = g_bytes_get_data(certificate->chain, &chain_len);
+        key = g_bytes_get_data(certificate->key, &key_len);
+        if (!tls_server_add_certificate(listener->tls, barid_slice(chain, chain_len),
+                                        barid_slice(key, key_len), *names, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+listener_free(gpointer data)
+{
+    InboundListener *listener = data;
+
+    settings_clear(listener_settings, sizeof(BaridSetting), &listener->settings);
+    tls_server_unref(listener->tls);
+    g_free(listener->name);
+    g_free(listener);
+}
+
+static void
+listener_load(Inbound *self, SettingsContext *context, ConfigSection *section)
+{
+    InboundListener *listener = g_new0(InboundListener, 1);
+    g_autoptr(GError) error = NULL;
+
+    listener->name = g_strdup(config_section_get_name(section));
+    if (!settings_bind(context, section, config_section_get_label(section), listener_settings,
+                       sizeof(BaridSetting), &listener->settings) ||
+        listener->name == NULL || !listener->settings.enabled ||
+        !listener_check_addresses(listener, context, section)) {
+        listener_free(listener);
+        return;
+    }
+    listener->hostname = listener->settings.hostname != NULL && *listener->settings.hostname != '\0'
+                             ? listener->settings.hostname
+                             : self->services.hostname;
+    if (!listener_set_up_tls(self, listener, &error))
+        config_problems_add(context->problems, config_section_get_position(section),
+                            config_section_get_label(section), "certificate", NULL, 0, "%s",
+                            error->message);
+    g_ptr_array_add(self->listeners, listener);
+}
+
+/* --- the generation --- */
+
+static void
+inbound_bind_area(SettingsContext *context, const gchar *kind, const BaridSetting *table,
+                  gpointer target)
+{
+    settings_bind(context, config_tree_find(context->tree, kind, NULL), kind, table,
+                  sizeof(BaridSetting), target);
+}
+
+Inbound *
+inbound_new(SettingsContext *context, const InboundServices *services)
+{
+    Inbound *self = g_new0(Inbound, 1);
+    ConfigSection *section;
+
+    self->services = *services;
+    self->listeners = g_ptr_array_new_with_free_func(listener_free);
+    self->certificates = g_array_new(FALSE, TRUE, sizeof(InboundCertificate));
+    inbound_bind_area(context, "session", session_settings, &self->session);
+    inbound_bind_area(context, "ehlo", ehlo_settings, &self->ehlo);
+    inbound_bind_area(context, "extensions", extension_settings, &self->extensions);
+    inbound_bind_area(context, "auth", auth_settings, &self->auth);
+    inbound_bind_area(context, "rcpt", rcpt_settings, &self->rcpt);
+    inbound_bind_area(context, "data", data_settings, &self->data);
+    for (guint i = 0; (section = config_tree_get_nth(context->tree, "certificate", i)) != NULL; i++)
+        certificate_load(self, context, section);
+    for (guint i = 0; (section = config_tree_get_nth(context->tree, "listener", i)) != NULL; i++)
+        listener_load(self, context, section);
+    return self;
+}
+
+void
+inbound_set_queue(Inbound *self, Queue *queue)
+{
+    self->services.queue = queue;
+}
+
+void
+inbound_free(Inbound *self)
+{
+    if (self == NULL)
+        return;
+    g_ptr_array_free(self->listeners, TRUE);
+    for (guint i = 0; i < self->certificates->len; i++) {
+        InboundCertificate *certificate =
+            &g_array_index(self->certificates, InboundCertificate, i);
+
+        g_bytes_unref(certificate->chain);
+        g_bytes_unref(certificate->key);
+    }
+    g_array_free(self->certificates, TRUE);
+    settings_clear(session_settings, sizeof(BaridSetting), &self->session);
+    settings_clear(ehlo_settings, sizeof(BaridSetting), &self->ehlo);
+    settings_clear(extension_settings, sizeof(BaridSetting), &self->extensions);
+    settings_clear(auth_settings, sizeof(BaridSetting), &self->auth);
+    settings_clear(rcpt_settings, sizeof(BaridSetting), &self->rcpt);
+    settings_clear(data_settings, sizeof(BaridSetting), &self->data);
+    g_free(self);
+}
+
+guint
+inbound_get_n_listeners(const Inbound *self)
+{
+    return self->listeners->len;
+}
+
+InboundListener *
+inbound_get_listener(Inbound *self, guint index)
+{
+    return g_ptr_array_index(self->listeners, index);
+}
+
+InboundListener *
+inbound_find_listener(Inbound *self, const gchar *name)
+{
+    for (guint i = 0; i < self->listeners->len; i++) {
+        InboundListener *listener = g_ptr_array_index(self->listeners, i);
+
+        if (strcmp(listener->name, name) == 0)
+            return listener;
+    }
+    return NULL;
+}
+
+const gchar *
+inbound_listener_get_name(const InboundListener *self)
+{
+    return self->name;
+}
+
+const gchar *const *
+inbound_listener_get_addresses(const InboundListener *self)
+{
+    return (const gchar *const *)self->settings.address;
+}
+
+void
+inbound_get_stats(const Inbound *self, InboundStats *out_stats)
+{
+    out_stats->n_sessions = atomic_load_explicit(&self->n_sessions, memory_order_relaxed);
+    out_stats->n_accepted = atomic_load_explicit(&self->n_accepted, memory_order_relaxed);
+    out_stats->n_messages = atomic_load_explicit(&self->n_messages, memory_order_relaxed);
+    out_stats->n_refused = atomic_load_explicit(&self->n_refused, memory_order_relaxed);
+}

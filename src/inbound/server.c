@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accepting connections, and the sessions of one worker thread. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error-domain.h"
+#include "base/log.h"
+#include "inbound/session.h"
+
+/* Connections taken by one thread before the others get their chance. */
+enum { ACCEPT_BATCH = 8, ACCEPT_PAUSE_MS = 100 };
+
+typedef struct {
+    InboundThread *thread;
+    InboundListener *listener;
+    int fd;
+} Acceptor;
+
+typedef struct {
+    InboundThread *thread;
+    InboundListener *listener;
+    Stream *stream;
+    Address remote, local;
+} Incoming;
+
+InboundThread *
+inbound_thread_new(Inbound *self, Scheduler *scheduler)
+{
+    InboundThread *thread = g_new0(InboundThread, 1);
+
+    thread->inbound = self;
+    thread->scheduler = scheduler;
+    fiber_group_init(&thread->acceptors, scheduler);
+    fiber_group_init(&thread->sessions, scheduler);
+    return thread;
+}
+
+void
+inbound_thread_free(InboundThread *self)
+{
+    if (self == NULL)
+        return;
+    g_assert(self->first == NULL);
+    g_free(self);
+}
+
+guint
+inbound_thread_get_n_sessions(const InboundThread *self)
+{
+    return self->sessions.n_members;
+}
+
+/* --- one connection --- */
+
+void
+inbound_serve(InboundThread *self, InboundListener *listener, Stream *stream,
+              const Address *remote, const Address *local)
+{
+    atomic_fetch_add_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&self->inbound->n_accepted, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&listener->n_sessions, 1, memory_order_relaxed);
+    session_run(self, listener, stream, remote, local);
+    atomic_fetch_sub_explicit(&listener->n_sessions, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
+}
+
+static void
+incoming_run(gpointer data)
+{
+    Incoming incoming = *(Incoming *)data;
+
+    g_free(data);
+    inbound_serve(incoming.thread, incoming.listener, incoming.stream, &incoming.remote,
+                  &incoming.local);
+}
+
+/* A client that cannot be served is told so (FEATURES LI16), without a fiber. */
+static void
+acceptor_turn_away(int fd, const InboundListener *listener, const gchar *why)
+{
+    gchar line[256];
+    gssize ignored;
+    gint len = g_snprintf(line, sizeof line, "421 4.3.2 %s %s\r\n", listener->hostname, why);
+
+    ignored = send(fd, line, (gsize)MIN(len, (gint)sizeof line - 1), MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)ignored;
+    close(fd);
+}
+
+static const gchar *
+acceptor_check_limits(const Acceptor *self)
+{
+    const Inbound *inbound = self->thread->inbound;
+
+    if (atomic_load_explicit(&inbound->n_sessions, memory_order_relaxed) >=
+            (guint)inbound->session.max_connections ||
+        atomic_load_explicit(&self->listener->n_sessions, memory_order_relaxed) >=
+            (guint)self->listener->settings.max_connections)
+        return "too many connections, please come back";
+    return fiber_has_room() ? NULL : "too busy, please come back";
+}
+
+static void
+acceptor_take(Acceptor *self, int fd, const struct sockaddr_storage *peer)
+{
+    const gchar *refusal = acceptor_check_limits(self);
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    Incoming *incoming;
+
+    if (refusal != NULL) {
+        acceptor_turn_away(fd, self->listener, refusal);
+        return;
+    }
+    incoming = g_new0(Incoming, 1);
+    incoming->thread = self->thread;
+    incoming->listener = self->listener;
+    address_from_sockaddr(peer, &incoming->remote);
+    if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+        address_from_sockaddr(&name, &incoming->local);
+    incoming->stream = stream_new(self->thread->scheduler, fd, NULL);
+    if (incoming->stream != NULL &&
+        fiber_group_spawn(&self->thread->sessions, incoming_run, incoming, NULL))
+        return;
+    stream_free(incoming->stream);
+    g_free(incoming);
+}
+
+/* --- accepting --- */
+
+/* Takes what waits, at most a batch. FALSE when descriptors are used up. */
+static gboolean
+acceptor_run_batch(Acceptor *self)
+{
+    for (guint i = 0; i < ACCEPT_BATCH; i++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer;
+        int fd = accept4(self->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0)
+            acceptor_take(self, fd, &peer);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            return FALSE;
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return TRUE;
+    }
+    return TRUE;
+}
+
+static void
+acceptor_run(gpointer data)
+{
+    Acceptor *self = data;
+    g_autoptr(GError) error = NULL;
+    FiberWatch watch;
+
+    if (!fiber_watch_init_listener(&watch, self->thread->scheduler, self->fd, &error)) {
+        barid_log(BARID_LOG_ERROR, "listener.failed", "listener", self->listener->name, "error",
+                  error->message, NULL);
+        g_free(self);
+        return;
+    }
+    while (fiber_watch_wait_readable(&watch, NULL)) {
+        if (!acceptor_run_batch(self)) {
+            barid_log(BARID_LOG_WARNING, "listener.exhausted", "listener", self->listener->name,
+                      "error", g_strerror(errno), NULL);
+            if (!barid_sleep(ACCEPT_PAUSE_MS, NULL))
+                break;
+        }
+    }
+    fiber_watch_clear(&watch);
+    g_free(self);
+}
+
+gboolean
+inbound_thread_listen(InboundThread *self, InboundListener *listener, int fd, GError **error)
+{
+    Acceptor *acceptor = g_new0(Acceptor, 1);
+
+    acceptor->thread = self;
+    acceptor->listener = listener;
+    acceptor->fd = fd;
+    if (fiber_group_spawn(&self->acceptors, acceptor_run, acceptor, error))
+        return TRUE;
+    g_free(acceptor);
+    return FALSE;
+}
+
+/* --- ending --- */
+
+void
+inbound_thread_drain(InboundThread *self)
+{
+    self->draining = TRUE;
+    fiber_group_cancel(&self->acceptors);
+    for (Session *session = self->first; session != NULL; session = session->next) {
+        /* The read ends; the session then says its 421. Others go on to the end of their
+         * transaction. */
+        if (session->waiting)
+            stream_interrupt(session->stream);
+    }
+}
+
+void
+inbound_thread_cancel(InboundThread *self)
+{
+    fiber_group_cancel(&self->sessions);
+}

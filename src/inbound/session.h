@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Session: the dialogue with one client, in one fiber. The commands are one file each
+ * (cmd-*.c) with one row each in the table of session.c.
+ */
+#ifndef INBOUND_SESSION_H
+#define INBOUND_SESSION_H
+
+#include <stdatomic.h>
+
+#include "inbound/inbound.h"
+#include "inbound/inbound-settings.h"
+#include "net/line-reader.h"
+#include "smtp/command.h"
+#include "smtp/data-decoder.h"
+#include "smtp/reply.h"
+
+/* RFC 5321 section 4.5.3.1.4 with room for every extension's parameters. */
+#define SESSION_LINE_MAX 4096
+/* RFC 4954 section 4: a client's answer to a challenge. */
+#define SESSION_AUTH_LINE_MAX 12288
+
+struct InboundListener {
+    gchar *name;
+    ListenerSettings settings;
+    const gchar *hostname;
+    TlsServer *tls; /* NULL without TLS */
+    _Atomic guint n_sessions;
+};
+
+struct Inbound {
+    InboundServices services;
+    SessionSettings session;
+    EhloSettings ehlo;
+    ExtensionSettings extensions;
+    AuthSettings auth;
+    RcptSettings rcpt;
+    DataSettings data;
+    GPtrArray *listeners; /* of InboundListener * */
+    GArray *certificates; /* of InboundCertificate */
+    _Atomic guint n_sessions;
+    _Atomic guint64 n_accepted, n_messages, n_refused;
+};
+
+typedef struct Session Session;
+
+struct InboundThread {
+    Inbound *inbound;
+    Scheduler *scheduler;
+    FiberGroup acceptors;
+    FiberGroup sessions;
+    Session *first; /* linked by (next) */
+    gboolean draining;
+};
+
+typedef enum {
+    SESSION_GOES_ON,
+    SESSION_ENDS,  /* after the reply was sent */
+    SESSION_BREAKS, /* the connection is of no use any more */
+} SessionStep;
+
+/* What was offered with the last EHLO. */
+typedef struct {
+    gboolean pipelining, chunking, dsn, smtputf8, vrfy, auth, starttls;
+} SessionOffer;
+
+struct Session {
+    BaridSession facts; /* first: hooks see this part */
+    Session *next, *previous;
+    InboundThread *thread;
+    Inbound *inbound;
+    InboundListener *listener;
+    Stream *stream;
+    LineReader reader;
+    Arena *arena;
+    FiberGroup observers;
+    SessionOffer offer;
+    gboolean greeted;   /* EHLO, HELO or LHLO was accepted */
+    gboolean extended;  /* not by HELO */
+    gboolean waiting;   /* for a command, outside a transaction: may be interrupted */
+    guint n_errors, n_auth_errors, n_rcpt_errors, n_messages, n_refusals;
+    gint64 timeout_ms, ends_ms, transfer_limit;
+    const gchar *end_reason;
+    gint64 started_ms;
+    /* The transaction at hand; (arena) lives as long as it. */
+    struct {
+        BaridTransaction facts;
+        Arena *arena;
+        gboolean open;
+        SmtpMail mail;
+        gint64 max_size, max_recipients;
+        FiberGroup observers;
+        gboolean in_bdat;     /* BDAT began: DATA is out of order */
+        gboolean bdat_failed; /* RFC 3030 section 2: chunks fail until RSET */
+        DataDecoder decoder;  /* findings over all chunks */
+        Arrival arrival;
+        gboolean has_arrival;
+    } txn;
+};
+
+/* --- replies --- */
+
+/* Buffers one reply; counts errors. */
+BARID_SUSPENDS SessionStep session_reply(Session *self, guint code, const gchar *enhanced,
+                                         const gchar *format, ...) G_GNUC_PRINTF(4, 5);
+/* What a stage's outcome says; for verdicts DEFER and above. */
+BARID_SUSPENDS SessionStep session_reply_outcome(Session *self, const HostOutcome *outcome);
+/* 421 and the end. */
+BARID_SUSPENDS SessionStep session_close(Session *self, const gchar *enhanced,
+                                         const gchar *reason, const gchar *text);
+/* Notes a decision of the core itself. (scope) session or transaction. */
+Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *source,
+                         BaridVerdict verdict, guint code, const gchar *reason,
+                         const gchar *text);
+/* Sends what is buffered, then waits (duration_ms): against harvesters. */
+BARID_SUSPENDS gboolean session_delay(Session *self, gint64 duration_ms);
+
+/* --- transactions --- */
+
+/* Begins, ends. Ending forgets everything and is allowed without one. */
+void transaction_begin(Session *self, const SmtpMail *mail);
+void transaction_end(Session *self);
+/* The whole content is here: judges, seals, queues, answers. (decoder findings) */
+BARID_SUSPENDS SessionStep transaction_finish(Session *self, const gchar *content_problem);
+/* Notes what was refused, so that it can be explained after the session. */
+void transaction_remember_refusal(Session *self);
+
+/* --- commands: one file each --- */
+
+typedef SessionStep (*SessionCommand)(Session *self, const SmtpCommand *command);
+SessionStep cmd_auth(Session *self, const SmtpCommand *command);
+SessionStep cmd_bdat(Session *self, const SmtpCommand *command);
+SessionStep cmd_data(Session *self, const SmtpCommand *command);
+SessionStep cmd_ehlo(Session *self, const SmtpCommand *command);
+SessionStep cmd_helo(Session *self, const SmtpCommand *command);
+SessionStep cmd_lhlo(Session *self, const SmtpCommand *command);
+SessionStep cmd_mail(Session *self, const SmtpCommand *command);
+SessionStep cmd_rcpt(Session *self, const SmtpCommand *command);
+SessionStep cmd_simple(Session *self, const SmtpCommand *command);
+SessionStep cmd_starttls(Session *self, const SmtpCommand *command);
+SessionStep cmd_vrfy(Session *self, const SmtpCommand *command);
+
+/* Forgets what the client said about itself (RFC 3207 section 4.2). */
+void session_forget(Session *self);
+
+/* Runs a whole session. */
+BARID_SUSPENDS void session_run(InboundThread *thread, InboundListener *listener,
+                                Stream *stream_taken, const Address *remote,
+                                const Address *local);
+
+#endif

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transactions: from MAIL to the answer that takes responsibility for a message. */
+#include "inbound/session.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "mime/header.h"
+#include "mime/mail-date.h"
+#include "mime/trace.h"
+
+enum { TRANSACTION_FIRST_CHUNK = 1024, PREFIX_BYTES_MAX = 1024 * 1024 };
+
+void
+transaction_begin(Session *self, const SmtpMail *mail)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    Arena *arena;
+
+    if (self->txn.arena == NULL)
+        self->txn.arena = arena_new(TRANSACTION_FIRST_CHUNK);
+    arena = self->txn.arena;
+    self->txn.open = TRUE;
+    self->txn.mail = *mail;
+    self->txn.mail.envid = arena_dup_slice(arena, mail->envid);
+    self->txn.mail.auth = arena_dup_slice(arena, mail->auth);
+    fiber_group_init(&self->txn.observers, self->thread->scheduler);
+    *txn = (BaridTransaction){.session = &self->facts};
+    scope_init(&txn->scope, SCOPE_TRANSACTION, arena, &self->facts.scope, &self->txn.observers);
+    txn->sender = arena_dup_slice(arena, mail->address.full);
+    if (txn->sender.len > 0) {
+        txn->sender_canonical = mail_address_dup_canonical(&mail->address, arena);
+        txn->sender_domain = arena_dup_lower(arena, mail->address.domain);
+    }
+    txn->recipients = g_ptr_array_new();
+    txn->edits_tail = &txn->edits;
+}
+
+void
+transaction_end(Session *self)
+{
+    if (!self->txn.open)
+        return;
+    fiber_group_cancel(&self->txn.observers);
+    fiber_group_join(&self->txn.observers);
+    if (self->txn.has_arrival)
+        arrival_clear(&self->txn.arrival);
+    g_ptr_array_free(self->txn.facts.recipients, TRUE);
+    self->txn.facts.recipients = NULL;
+    arena_reset(self->txn.arena);
+    self->txn.open = FALSE;
+    self->txn.has_arrival = FALSE;
+    self->txn.in_bdat = FALSE;
+    self->txn.bdat_failed = FALSE;
+}
+
+/* The session's record outlives the transaction's: refusals are copied over. */
+void
+transaction_remember_refusal(Session *self)
+{
+    for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
+         entry = entry->next) {
+        Decision *copy;
+
+        if (entry->verdict < BARID_DISCARD || entry->shadow)
+            continue;
+        copy = session_decide(&self->facts.scope, entry->stage,
+                              arena_dup_text(self->arena, entry->source), entry->verdict,
+                              entry->code,
+                              entry->reason == NULL ? NULL
+                                                    : arena_dup_text(self->arena, entry->reason),
+                              entry->text);
+        if (copy != NULL)
+            copy->duration_us = entry->duration_us;
+    }
+}
+
+/* --- judging --- */
+
+typedef struct {
+    guint code;
+    const gchar *enhanced;
+    const gchar *text;
+    const gchar *reason;
+} Refusal;
+
+static gboolean
+judge_content(Session *self, const gchar *content_problem, Refusal *out)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    HeaderIter iter;
+    HeaderField field;
+    gint64 limit = barid_rule_get_integer(self->inbound->data.max_received, txn);
+
+    if (content_problem != NULL) {
+        *out = (Refusal){550, "5.6.0", content_problem, "bare-line-end"};
+        return FALSE;
+    }
+    header_iter_init(&iter, txn->message);
+    if (header_iter_next(&iter, &field) == HEADER_BAD) {
+        *out = (Refusal){550, "5.6.0", "the message has no header", "no-header"};
+        return FALSE;
+    }
+    if (limit > 0 && header_count(txn->message, "Received") > (guint)limit) {
+        *out = (Refusal){554, "5.4.6", "too many hops, this message loops", "loop"};
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+judge_by_hooks(Session *self, HostOutcome *outcome)
+{
+    Host *host = self->inbound->services.host;
+    BaridTransaction *txn = &self->txn.facts;
+
+    host_run(host, BARID_STAGE_MESSAGE, &txn->scope, NULL, outcome);
+    if (outcome->verdict >= BARID_DEFER)
+        return FALSE;
+    scope_join_observers(&txn->scope);
+    return TRUE;
+}
+
+/* Each recipient's own verdict; with LMTP each gets its own answer. */
+typedef struct {
+    HostOutcome *outcomes; /* one a recipient, or NULL when no module asks */
+    guint n_refused;
+    HostOutcome strictest;
+} RecipientJudgement;
+
+static void
+judge_recipients(Session *self, RecipientJudgement *out)
+{
+    Host *host = self->inbound->services.host;
+    BaridTransaction *txn = &self->txn.facts;
+
+    *out = (RecipientJudgement){.outcomes = NULL};
+    if (!host_has_hooks(host, BARID_STAGE_RECIPIENT))
+        return;
+    out->outcomes = arena_alloc(self->txn.arena, sizeof(HostOutcome) * txn->recipients->len);
+    for (guint i = 0; i < txn->recipients->len; i++) {
+        BaridRecipient *rcpt = g_ptr_array_index(txn->recipients, i);
+
+        host_run(host, BARID_STAGE_RECIPIENT, &txn->scope, rcpt, &out->outcomes[i]);
+        if (out->outcomes[i].verdict < BARID_DISCARD)
+            continue;
+        rcpt->dropped = TRUE;
+        if (out->outcomes[i].verdict < BARID_DEFER)
+            continue;
+        out->n_refused++;
+        if (out->outcomes[i].verdict > out->strictest.verdict)
+            out->strictest = out->outcomes[i];
+    }
+}
+
+/* --- sealing: what is put in front of the message, and what is cut out of it --- */
+
+static void
+seal_add_received(Session *self, Buffer *prefix)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    const TlsInfo *tls = stream_get_tls(self->stream);
+    const BaridRecipient *only =
+        txn->recipients->len == 1 ? g_ptr_array_index(txn->recipients, 0) : NULL;
+    TraceReceived received = {
+        .client = &self->facts.remote,
+        .helo = self->facts.helo,
+        .by = self->listener->hostname,
+        .queue_id = txn->queue_id,
+        .protocol = (self->extended ? TRACE_ESMTP : 0u) | (self->facts.lmtp ? TRACE_LMTP : 0u) |
+                    (tls != NULL ? TRACE_TLS : 0u) | (self->facts.user != NULL ? TRACE_AUTH : 0u) |
+                    (self->txn.mail.smtputf8 ? TRACE_UTF8 : 0u),
+        .tls_version = tls == NULL ? NULL : tls->version,
+        .tls_cipher = tls == NULL ? NULL : tls->cipher,
+        .tls_bits = tls == NULL ? 0 : tls->bits,
+        .recipient = only == NULL ? BARID_SLICE_EMPTY : only->address,
+        .date_ms = clock_wall_ms(),
+    };
+
+    trace_append_received(prefix, &received);
+}
+
+static void
+seal_add_missing(Session *self, Buffer *prefix)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    HeaderField field;
+    gchar date[MAIL_DATE_TEXT_MAX];
+
+    if (barid_rule_get_bool(self->inbound->data.add_date, txn) &&
+        !header_find(txn->message, "Date", 0, &field))
+        header_append(prefix, "Date",
+                      barid_slice_from_text(mail_date_format(clock_wall_ms(), date)));
+    if (barid_rule_get_bool(self->inbound->data.add_message_id, txn) &&
+        !header_find(txn->message, "Message-ID", 0, &field)) {
+        gchar *id = arena_printf(self->txn.arena, "<%s@%s>", txn->queue_id,
+                                 self->listener->hostname);
+
+        header_append(prefix, "Message-ID", barid_slice_from_text(id));
+    }
+}
+
+/* Prepended fields stand above each other in the order of the hooks: the last on top. */
+static void
+seal_add_edits(const HeaderEdit *edit, Buffer *prefix)
+{
+    if (edit == NULL)
+        return;
+    seal_add_edits(edit->next, prefix);
+    if (!edit->removes)
+        header_append(prefix, edit->name, barid_slice_from_text(edit->value));
+}
+
+static gboolean
+seal_is_removed(const BaridTransaction *txn, const HeaderField *field, guint nth)
+{
+    for (const HeaderEdit *edit = txn->edits; edit != NULL; edit = edit->next) {
+        if (edit->removes && edit->n == nth &&
+            barid_slice_equal_nocase(field->name, barid_slice_from_text(edit->name)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+seal_has_removals(const BaridTransaction *txn)
+{
+    for (const HeaderEdit *edit = txn->edits; edit != NULL; edit = edit->next) {
+        if (edit->removes)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* How many fields of the same name stand above. */
+static guint
+seal_count_above(BaridSlice message, const HeaderField *field)
+{
+    BaridSlice above = barid_slice(message.data, (gsize)(field->whole.data - message.data));
+    gchar name[HEADER_NAME_MAX + 1];
+
+    if (field->name.len > HEADER_NAME_MAX)
+        return 0;
+    memcpy(name, field->name.data, field->name.len);
+    name[field->name.len] = '\0';
+    return header_count(above, name);
+}
+
+/* Copies the header without the removed fields behind the prefix; returns the body. */
+static BaridSlice
+seal_cut_header(const BaridTransaction *txn, Buffer *prefix)
+{
+    HeaderIter iter;
+    HeaderField field;
+    gsize end;
+
+    header_iter_init(&iter, txn->message);
+    while (header_iter_next(&iter, &field) == HEADER_FIELD) {
+        if (!seal_is_removed(txn, &field, seal_count_above(txn->message, &field)))
+            buffer_append(prefix, field.whole.data, field.whole.len);
+    }
+    end = header_iter_get_body_offset(&iter);
+    if (end >= 2 && txn->message.data[end - 1] == '\n')
+        buffer_append_text(prefix, "\r\n");
+    return barid_slice(txn->message.data + end, txn->message.len - end);
+}
+
+/* --- queueing --- */
+
+static void
+submit_fill_recipient(const BaridRecipient *rcpt, BaridSlice target, EnvelopeRecipient *out)
+{
+    *out = (EnvelopeRecipient){
+        .address = target,
+        .orcpt_type = rcpt->orcpt_type,
+        .orcpt_address = rcpt->orcpt_address,
+        .notify = (guint8)rcpt->notify,
+    };
+    /* RFC 3461 section 5.2.7: an alias keeps the address that the sender knew. */
+    if (out->orcpt_type.len == 0 && !barid_slice_equal(target, rcpt->address)) {
+        out->orcpt_type = BARID_SLICE_LITERAL("rfc822");
+        out->orcpt_address = rcpt->address;
+    }
+}
+
+static void
+submit_fill_recipients(Session *self, Envelope *envelope)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    guint total = 0;
+
+    for (guint i = 0; i < txn->recipients->len; i++)
+        total += ((const BaridRecipient *)g_ptr_array_index(txn->recipients, i))->n_targets;
+    envelope->recipients =
+        arena_alloc(self->txn.arena, sizeof(EnvelopeRecipient) * MAX(total, 1));
+    for (guint i = 0; i < txn->recipients->len; i++) {
+        const BaridRecipient *rcpt = g_ptr_array_index(txn->recipients, i);
+
+        for (guint n = 0; n < rcpt->n_targets && !rcpt->dropped; n++)
+            submit_fill_recipient(rcpt, rcpt->targets[n],
+                                  &envelope->recipients[envelope->n_recipients++]);
+    }
+}
+
+static BaridSlice
+submit_write_decisions(Session *self)
+{
+    g_autoptr(GString) session = g_string_new(NULL);
+    g_autoptr(GString) txn = g_string_new(NULL);
+    JsonWriter writer;
+
+    json_writer_init(&writer, session);
+    decision_record_write(&self->facts.scope.decisions, &writer, NULL);
+    json_writer_init(&writer, txn);
+    decision_record_write(&self->txn.facts.scope.decisions, &writer, NULL);
+    /* One array of both: the session's first. */
+    if (session->len > 2) {
+        g_string_truncate(session, session->len - 1);
+        if (txn->len > 2)
+            g_string_append_c(session, ',');
+        g_string_append(session, txn->str + 1);
+        return arena_dup_slice(self->txn.arena, barid_slice(session->str, session->len));
+    }
+    return arena_dup_slice(self->txn.arena, barid_slice(txn->str, txn->len));
+}
+
+static guint
+submit_get_flags(const SmtpMail *mail)
+{
+    return (mail->body == SMTP_BODY_8BITMIME ? ENVELOPE_8BIT : 0u) |
+           (mail->body == SMTP_BODY_BINARYMIME ? ENVELOPE_BINARY : 0u) |
+           (mail->smtputf8 ? ENVELOPE_UTF8 : 0u) |
+           (mail->ret == SMTP_RET_FULL ? ENVELOPE_RET_FULL : 0u) |
+           (mail->ret == SMTP_RET_HDRS ? ENVELOPE_RET_HDRS : 0u);
+}
+
+static gboolean
+submit_message(Session *self, const HostOutcome *outcome, const Buffer *prefix, BaridSlice body,
+               GError **error)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    Arrival *arrival = &self->txn.arrival;
+    gchar ip[ADDRESS_TEXT_MAX];
+    Envelope envelope = {
+        .created_ms = clock_wall_ms(),
+        .source = self->facts.lmtp ? ENVELOPE_LMTP : ENVELOPE_SMTP,
+        .flags = submit_get_flags(&self->txn.mail),
+        .priority = (gint)txn->priority,
+        .size_bytes = prefix->len + body.len,
+        .sender = txn->sender,
+        .user = barid_slice_from_text(self->facts.user),
+        .helo = self->facts.helo,
+        .session_id = barid_slice_from_text(self->facts.id),
+        .listener = barid_slice_from_text(self->listener->name),
+        .remote_ip = barid_slice_from_text(address_format_ip(&self->facts.remote, ip)),
+    };
+    QueueSubmission submission = {
+        .envelope = &envelope,
+        .held = outcome->verdict == BARID_HOLD || outcome->verdict == BARID_QUARANTINE,
+        .prefix = buffer_get_slice(prefix),
+        .body = body,
+        .body_fd = -1,
+    };
+
+    queue_id_parse(barid_slice_from_text(txn->queue_id), &envelope.id);
+    if (self->txn.mail.has_envid)
+        smtp_xtext_decode(self->txn.mail.envid, self->txn.arena, &envelope.envid);
+    submit_fill_recipients(self, &envelope);
+    if (envelope.n_recipients == 0)
+        return TRUE;
+    envelope.decisions = submit_write_decisions(self);
+    /* The file is linked as it is, when the message was not cut. */
+    if (arrival->fd >= 0 && body.data == txn->message.data) {
+        submission.body_fd = arrival->fd;
+        submission.body_fd_bytes = arrival->len;
+        submission.body = BARID_SLICE_EMPTY;
+    }
+    return queue_submit(self->inbound->services.queue, &submission, error);
+}
+
+static void
+submit_log(Session *self, const HostOutcome *outcome)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    g_autofree gchar *sender = NULL;
+    gchar size[24], count[12], ip[ADDRESS_TEXT_MAX];
+
+    if (!log_is_enabled(BARID_LOG_INFO))
+        return;
+    sender = text_escape(txn->sender, 320);
+    g_snprintf(size, sizeof size, "%" G_GSIZE_FORMAT, txn->message.len);
+    g_snprintf(count, sizeof count, "%u", txn->recipients->len);
+    barid_log(BARID_LOG_INFO,
+              outcome->verdict == BARID_DISCARD ? "message.discarded" : "message.accepted",
+              "queue-id", txn->queue_id, "session", self->facts.id, "remote-ip",
+              address_format_ip(&self->facts.remote, ip), "from", sender, "rcpts", count, "size",
+              size, NULL);
+}
+
+/* --- the answer --- */
+
+static SessionStep
+finish_reply_each(Session *self, const RecipientJudgement *judgement, guint code,
+                  const gchar *enhanced, const gchar *text)
+{
+    SessionStep step = SESSION_GOES_ON;
+    guint n = self->facts.lmtp ? self->txn.facts.recipients->len : 1;
+
+    /* RFC 2033 section 4.2: one reply for each recipient that was accepted. */
+    for (guint i = 0; i < n && step == SESSION_GOES_ON; i++) {
+        const HostOutcome *own = judgement != NULL && judgement->outcomes != NULL && self->facts.lmtp
+                                     ? &judgement->outcomes[i]
+                                     : NULL;
+
+        if (own != NULL && own->verdict >= BARID_DEFER && code == 250)
+            step = session_reply(self, own->code, own->enhanced, "%s", own->text);
+        else
+            step = session_reply(self, code, enhanced, "%s", text);
+    }
+    return step;
+}
+
+static SessionStep
+finish_refuse(Session *self, guint code, const gchar *enhanced, const gchar *reason,
+              const gchar *text)
+{
+    session_decide(&self->txn.facts.scope, BARID_STAGE_MESSAGE, "data",
+                   code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
+    self->n_refusals++;
+    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    transaction_remember_refusal(self);
+    barid_log(BARID_LOG_INFO, "message.refused", "session", self->facts.id, "queue-id",
+              self->txn.facts.queue_id, "reason", reason, "text", text, NULL);
+    return finish_reply_each(self, NULL, code, enhanced, text);
+}
+
+static SessionStep
+finish_by_outcome(Session *self, const HostOutcome *outcome)
+{
+    self->n_refusals++;
+    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    transaction_remember_refusal(self);
+    if (outcome->verdict == BARID_DROP)
+        return session_close(self, outcome->enhanced, outcome->reason, outcome->text);
+    return finish_reply_each(self, NULL, outcome->code, outcome->enhanced, outcome->text);
+}
+
+static SessionStep
+finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *judgement)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(Buffer) prefix;
+    BaridTransaction *txn = &self->txn.facts;
+    BaridSlice body = txn->message;
+    HostOutcome seal;
+    gchar text[64];
+
+    host_run(self->inbound->services.host, BARID_STAGE_SEAL, &txn->scope, NULL, &seal);
+    if (seal.verdict >= BARID_DEFER)
+        return finish_by_outcome(self, &seal);
+    buffer_init(&prefix, PREFIX_BYTES_MAX + HEADER_BYTES_MAX);
+    if (barid_rule_get_bool(self->inbound->data.add_received, txn))
+        seal_add_received(self, &prefix);
+    seal_add_missing(self, &prefix);
+    seal_add_edits(txn->edits, &prefix);
+    if (seal_has_removals(txn))
+        body = seal_cut_header(txn, &prefix);
+    if (outcome->verdict != BARID_DISCARD && !submit_message(self, outcome, &prefix, body, &error)) {
+        gboolean full = g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE);
+
+        barid_log(BARID_LOG_ERROR, "queue.failed", "session", self->facts.id, "error",
+                  error->message, NULL);
+        return finish_refuse(self, full ? 452 : 451, full ? "4.3.1" : "4.3.5",
+                             full ? "no-space" : "queue-failed", "cannot store the message now");
+    }
+    self->n_messages++;
+    atomic_fetch_add_explicit(&self->inbound->n_messages, 1, memory_order_relaxed);
+    submit_log(self, outcome);
+    g_snprintf(text, sizeof text, "queued as %s", txn->queue_id);
+    return finish_reply_each(self, judgement, 250, "2.0.0", text);
+}
+
+static SessionStep
+finish_judge(Session *self, const gchar *content_problem)
+{
+    BaridTransaction *txn = &self->txn.facts;
+    g_autoptr(GError) error = NULL;
+    RecipientJudgement judgement;
+    HostOutcome outcome;
+    Refusal refusal;
+
+    if (self->txn.arrival.too_large)
+        return finish_refuse(self, 552, "5.3.4", "too-large", "the message is too large");
+    if (!arrival_finish(&self->txn.arrival, &txn->message, &error)) {
+        gboolean full = error->code == BARID_ERROR_NO_SPACE;
+
+        return finish_refuse(self, full ? 452 : 451, full ? "4.3.1" : "4.3.5",
+                             full ? "no-space" : "queue-failed", "cannot store the message now");
+    }
+    if (!judge_content(self, content_problem, &refusal))
+        return finish_refuse(self, refusal.code, refusal.enhanced, refusal.reason, refusal.text);
+    if (!judge_by_hooks(self, &outcome))
+        return finish_by_outcome(self, &outcome);
+    judge_recipients(self, &judgement);
+    if (judgement.n_refused > 0 && judgement.n_refused == txn->recipients->len && !self->facts.lmtp)
+        return finish_by_outcome(self, &judgement.strictest);
+    return finish_accept(self, &outcome, &judgement);
+}
+
+static void
+finish_run_queued(Session *self)
+{
+    HostOutcome outcome;
+
+    if (!host_has_hooks(self->inbound->services.host, BARID_STAGE_QUEUED))
+        return;
+    /* A QUEUED observer never delays the answer. */
+    stream_flush(self->stream, NULL);
+    host_run(self->inbound->services.host, BARID_STAGE_QUEUED, &self->txn.facts.scope, NULL,
+             &outcome);
+}
+
+SessionStep
+transaction_finish(Session *self, const gchar *content_problem)
+{
+    guint messages = self->n_messages;
+    SessionStep step = finish_judge(self, content_problem);
+
+    if (self->n_messages != messages && step == SESSION_GOES_ON)
+        finish_run_queued(self);
+    transaction_end(self);
+    /* While draining, the end of a transaction is the end of the session. */
+    if (step == SESSION_GOES_ON && self->thread->draining)
+        return session_close(self, "4.3.2", "shutdown", "shutting down, please come back");
+    return step;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error-domain.h"
+#include "net/block-pool.h"
+
+struct Stream {
+    FiberWatch watch;
+    int fd;
+    /* The last read took less than it asked for: the next would only say EAGAIN. */
+    gboolean drained;
+    guint8 *in;
+    gsize in_start, in_end;
+    guint8 *out;
+    gsize out_len;
+    guint64 n_received;
+    gnutls_session_t tls;
+    TlsInfo *tls_info;
+};
+
+Stream *
+stream_new(Scheduler *scheduler, int fd, GError **error)
+{
+    Stream *self = g_new0(Stream, 1);
+
+    self->fd = fd;
+    if (!fiber_watch_init(&self->watch, scheduler, fd, error)) {
+        close(fd);
+        g_free(self);
+        return NULL;
+    }
+    return self;
+}
+
+void
+stream_free(Stream *self)
+{
+    if (self == NULL)
+        return;
+    if (self->tls != NULL)
+        gnutls_deinit(self->tls);
+    g_free(self->tls_info);
+    block_give(self->in);
+    block_give(self->out);
+    /* Closing the last descriptor also leaves the epoll set: one system call less. */
+    close(self->fd);
+    g_free(self);
+}
+
+void
+stream_interrupt(Stream *self)
+{
+    shutdown(self->fd, SHUT_RD);
+}
+
+void
+stream_end(Stream *self)
+{
+    if (self->tls != NULL) {
+        if (self->out_len > 0)
+            gnutls_record_send(self->tls, self->out, self->out_len);
+        gnutls_bye(self->tls, GNUTLS_SHUT_WR);
+    } else if (self->out_len > 0) {
+        gssize ignored = send(self->fd, self->out, self->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        (void)ignored;
+    }
+    self->out_len = 0;
+}
+
+BaridSlice
+stream_get_input(const Stream *self)
+{
+    return barid_slice(self->in + self->in_start, self->in_end - self->in_start);
+}
+
+guint64
+stream_get_n_received(const Stream *self)
+{
+    return self->n_received;
+}
+
+void
+stream_consume(Stream *self, gsize count)
+{
+    g_assert(count <= self->in_end - self->in_start);
+    self->in_start += count;
+    if (self->in_start == self->in_end) {
+        self->in_start = 0;
+        self->in_end = 0;
+    }
+}
+
+/* Makes room behind the input; FALSE when the block is full of it. */
+static gboolean
+stream_make_room(Stream *self)
+{
+    if (self->in == NULL)
+        self->in = block_take();
+    if (self->in_end < BLOCK_BYTES)
+        return TRUE;
+    if (self->in_start == 0)
+        return FALSE;
+    memmove(self->in, self->in + self->in_start, self->in_end - self->in_start);
+    self->in_end -= self->in_start;
+    self->in_start = 0;
+    return TRUE;
+}
+
+static gboolean
+stream_is_drained(const Stream *self)
+{
+    return self->tls != NULL ? gnutls_record_check_pending(self->tls) == 0 && self->drained
+                             : self->drained;
+}
+
+/* Nothing to read: the block goes back to the pool while we wait. */
+static gboolean
+stream_wait_readable(Stream *self, GError **error)
+{
+    if (self->in_end == 0 && self->in != NULL) {
+        block_give(self->in);
+        self->in = NULL;
+    }
+    self->drained = FALSE;
+    return fiber_watch_wait_idle(&self->watch, error);
+}
+
+static gssize
+stream_receive_plain(Stream *self)
+{
+    gsize room = BLOCK_BYTES - self->in_end;
+    gssize got = recv(self->fd, self->in + self->in_end, room, MSG_DONTWAIT);
+
+    /* With edge-triggered events a short read is as good as EAGAIN (epoll(7)). */
+    self->drained = got > 0 && (gsize)got < room;
+    return got;
+}
+
+/* As recv(): -1 with errno. GnuTLS buffers records itself. */
+static gssize
+stream_receive_tls(Stream *self)
+{
+    gssize got = gnutls_record_recv(self->tls, self->in + self->in_end,
+                                    BLOCK_BYTES - self->in_end);
+
+    if (got >= 0)
+        return got;
+    if (got == GNUTLS_E_AGAIN)
+        errno = EAGAIN;
+    else if (got == GNUTLS_E_INTERRUPTED || !gnutls_error_is_fatal((int)got))
+        errno = EINTR;
+    else if (got == GNUTLS_E_PREMATURE_TERMINATION)
+        return 0;
+    else
+        errno = EPROTO;
+    return -1;
+}
+
+gboolean
+stream_fill(Stream *self, GError **error)
+{
+    if (stream_is_drained(self) && !stream_wait_readable(self, error))
+        return FALSE;
+    for (;;) {
+        gssize got;
+
+        if (!stream_make_room(self)) {
+            g_set_error_literal(error, NET_ERROR, BARID_ERROR_TOO_LARGE, "too much input at once");
+            return FALSE;
+        }
+        got = self->tls != NULL ? stream_receive_tls(self) : stream_receive_plain(self);
+        if (got > 0) {
+            self->in_end += (gsize)got;
+            self->n_received += (guint64)got;
+            return TRUE;
+        }
+        if (got == 0) {
+            g_set_error_literal(error, NET_ERROR, BARID_ERROR_CLOSED, "the peer closed");
+            return FALSE;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK) {
+            error_set_errno(error, NET_ERROR, errno, "cannot receive");
+            return FALSE;
+        }
+        if (!stream_wait_readable(self, error))
+            return FALSE;
+    }
+}
+
+static gssize
+stream_send_some(Stream *self, const guint8 *data, gsize len)
+{
+    gssize sent;
+
+    if (self->tls == NULL)
+        return send(self->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sent = gnutls_record_send(self->tls, data, len);
+    if (sent >= 0)
+        return sent;
+    errno = sent == GNUTLS_E_AGAIN ? EAGAIN : sent == GNUTLS_E_INTERRUPTED ? EINTR : EPIPE;
+    return -1;
+}
+
+static gboolean
+stream_send_all(Stream *self, BaridSlice bytes, GError **error)
+{
+    while (bytes.len > 0) {
+        gssize sent = stream_send_some(self, bytes.data, bytes.len);
+
+        if (sent > 0) {
+            bytes.data += sent;
+            bytes.len -= (gsize)sent;
+        } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (!fiber_watch_wait_writable(&self->watch, error))
+                return FALSE;
+        } else if (sent < 0 && errno != EINTR) {
+            gboolean gone = errno == EPIPE || errno == ECONNRESET;
+
+            g_set_error(error, NET_ERROR, gone ? BARID_ERROR_CLOSED : BARID_ERROR_IO,
+                        "cannot send: %s", g_strerror(errno));
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean
+stream_flush(Stream *self, GError **error)
+{
+    gboolean ok;
+
+    if (self->out_len == 0)
+        return TRUE;
+    ok = stream_send_all(self, barid_slice(self->out, self->out_len), error);
+    self->out_len = 0;
+    block_give(self->out);
+    self->out = NULL;
+    return ok;
+}
+
+gboolean
+stream_put(Stream *self, BaridSlice bytes, GError **error)
+{
+    while (bytes.len > 0) {
+        gsize part;
+
+        if (self->out == NULL)
+            self->out = block_take();
+        part = MIN(bytes.len, BLOCK_BYTES - self->out_len);
+        memcpy(self->out + self->out_len, bytes.data, part);
+        self->out_len += part;
+        bytes.data += part;
+        bytes.len -= part;
+        if (self->out_len == BLOCK_BYTES && !stream_flush(self, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+stream_handshake(Stream *self, gnutls_session_t session, GError **error)
+{
+    int code;
+
+    /* GnuTLS knows no MSG_DONTWAIT. */
+    if (fcntl(self->fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
+        error_set_errno(error, NET_ERROR, errno, "cannot begin TLS");
+        return FALSE;
+    }
+    gnutls_transport_set_int(session, self->fd);
+    while ((code = gnutls_handshake(session)) < 0) {
+        gboolean ok;
+
+        if (gnutls_error_is_fatal(code)) {
+            gnutls_alert_send_appropriate(session, code);
+            tls_set_error(error, code, "TLS handshake");
+            return FALSE;
+        }
+        if (code != GNUTLS_E_AGAIN)
+            continue;
+        ok = gnutls_record_get_direction(session) == 0
+                 ? fiber_watch_wait_readable(&self->watch, error)
+                 : fiber_watch_wait_writable(&self->watch, error);
+        if (!ok)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+stream_start_tls_server(Stream *self, TlsServer *server, GError **error)
+{
+    gnutls_session_t session;
+
+    g_assert(self->tls == NULL && self->out_len == 0);
+    self->in_start = 0;
+    self->in_end = 0;
+    self->drained = FALSE;
+    session = tls_server_open_session(server, error);
+    if (session == NULL)
+        return FALSE;
+    if (!stream_handshake(self, session, error)) {
+        gnutls_deinit(session);
+        return FALSE;
+    }
+    self->tls = session;
+    self->tls_info = g_new0(TlsInfo, 1);
+    tls_info_read(session, self->tls_info);
+    return TRUE;
+}
+
+const TlsInfo *
+stream_get_tls(const Stream *self)
+{
+    return self->tls_info;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/line-reader.h"
+
+typedef struct {
+    int fds[2];
+    const gchar *input;
+    gsize cut;
+    GString *lines;
+} LineCase;
+
+static void
+child_feed(gpointer data)
+{
+    LineCase *test = data;
+    gsize len = strlen(test->input);
+
+    for (gsize pos = 0; pos < len; pos += test->cut) {
+        gsize part = MIN(test->cut, len - pos);
+
+        ck_assert_int_eq(send(test->fds[1], test->input + pos, part, 0), (gssize)part);
+        fiber_yield();
+    }
+    shutdown(test->fds[1], SHUT_WR);
+}
+
+static void
+child_lines(gpointer data)
+{
+    LineCase *test = data;
+    g_autoptr(Stream) stream = stream_new(scheduler_get_current(), test->fds[0], NULL);
+    LineReader reader;
+    BaridSlice line;
+    g_autoptr(GError) error = NULL;
+
+    line_reader_init(&reader, stream);
+    for (;;) {
+        LineResult result = line_reader_next(&reader, 12, &line, &error);
+
+        if (result == LINE_FAILED)
+            break;
+        if (result == LINE_TOO_LONG)
+            g_string_append(test->lines, "<long>");
+        else
+            g_string_append_len(test->lines, (const gchar *)line.data, (gssize)line.len);
+        g_string_append_c(test->lines, '|');
+    }
+    ck_assert_int_eq(error->code, BARID_ERROR_CLOSED);
+}
+
+static void
+run_pair(FiberFunc a, FiberFunc b, gpointer data)
+{
+    Scheduler *scheduler = scheduler_new(NULL);
+    FiberGroup group;
+
+    fiber_group_init(&group, scheduler);
+    ck_assert(fiber_group_spawn(&group, a, data, NULL));
+    ck_assert(fiber_group_spawn(&group, b, data, NULL));
+    scheduler_stop(scheduler);
+    scheduler_run(scheduler);
+    scheduler_free(scheduler);
+}
+
+START_TEST(test_lines)
+{
+    /* Every way to cut the input gives the same lines. */
+    LineCase test = {
+        .input = "EHLO a\r\nNOOP\nX\r\r\n\r\n123456789012345678901234567890\r\n1234567890\r\n"
+                 "12345678901\r\nQUIT\r\npartial",
+        .cut = (gsize)_i,
+    };
+
+    test.lines = g_string_new(NULL);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, test.fds), 0);
+    run_pair(child_feed, child_lines, &test);
+    close(test.fds[1]);
+    ck_assert_str_eq(test.lines->str, "EHLO a|NOOP|X\r||<long>|1234567890|<long>|QUIT|");
+    g_string_free(test.lines, TRUE);
+}
+END_TEST
+
+typedef struct {
+    int fds[2];
+    TlsServer *server;
+    gchar reply[100];
+} TlsCase;
+
+static void
+child_tls_server(gpointer data)
+{
+    TlsCase *test = data;
+    g_autoptr(Stream) stream = stream_new(scheduler_get_current(), test->fds[0], NULL);
+    LineReader reader;
+    BaridSlice line;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_msg(stream_start_tls_server(stream, test->server, &error), "%s",
+                  error != NULL ? error->message : "");
+    ck_assert_str_eq(stream_get_tls(stream)->version, "TLSv1.3");
+    ck_assert_str_eq(stream_get_tls(stream)->server_name, "mx.example.org");
+    line_reader_init(&reader, stream);
+    ck_assert_int_eq(line_reader_next(&reader, 1000, &line, &error), LINE_OK);
+    ck_assert(stream_put(stream, BARID_SLICE_LITERAL("250 "), &error));
+    ck_assert(stream_put(stream, line, &error));
+    ck_assert(stream_flush(stream, &error));
+    stream_end(stream);
+}
+
+static gpointer
+client_thread(gpointer data)
+{
+    TlsCase *test = data;
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t credentials;
+    gssize got;
+
+    gnutls_certificate_allocate_credentials(&credentials);
+    gnutls_init(&session, GNUTLS_CLIENT);
+    gnutls_set_default_priority(session);
+    gnutls_server_name_set(session, GNUTLS_NAME_DNS, "mx.example.org", strlen("mx.example.org"));
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+    gnutls_transport_set_int(session, test->fds[1]);
+    ck_assert_int_eq(gnutls_handshake(session), 0);
+    gnutls_record_send(session, "hello\r\n", 7);
+    do {
+        got = gnutls_record_recv(session, test->reply, sizeof test->reply - 1);
+    } while (got == GNUTLS_E_AGAIN); /* a session ticket came first */
+    ck_assert_int_gt(got, 0);
+    test->reply[got] = '\0';
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    return NULL;
+}
+
+static void
+child_nothing(gpointer data G_GNUC_UNUSED)
+{
+}
+
+START_TEST(test_tls)
+{
+    TlsCase test;
+    g_autofree gchar *chain = NULL;
+    g_autofree gchar *key = NULL;
+    GThread *client;
+
+    ck_assert(tls_make_self_signed("mx.example.org", clock_wall_ms(), &chain, &key, NULL));
+    test.server = tls_server_new(NULL, NULL);
+    ck_assert(tls_server_add_certificate(test.server, barid_slice_from_text(chain),
+                                         barid_slice_from_text(key), "test", NULL));
+    ck_assert(!tls_server_add_certificate(test.server, BARID_SLICE_LITERAL("x"),
+                                          barid_slice_from_text(key), "test", NULL));
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, test.fds), 0);
+    client = g_thread_new("client", client_thread, &test);
+    run_pair(child_tls_server, child_nothing, &test);
+    g_thread_join(client);
+    close(test.fds[1]);
+    ck_assert_str_eq(test.reply, "250 hello");
+    tls_server_unref(test.server);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("net");
+    TCase *cases = tcase_create("net");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_loop_test(cases, test_lines, 1, 90);
+    tcase_add_test(cases, test_tls);
+    suite_add_tcase(suite, cases);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

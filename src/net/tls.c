@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/tls.h"
+
+#include <gnutls/x509.h>
+#include <stdatomic.h>
+
+#include "base/error-domain.h"
+#include "base/text.h"
+
+ERROR_DOMAIN_DEFINE(net_error_quark, "barid-net-error")
+
+/* RFC 8996: nothing below TLS 1.2. The server's order counts. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
+
+struct TlsServer {
+    _Atomic guint references;
+    gnutls_certificate_credentials_t credentials;
+    gnutls_priority_t priorities;
+    gnutls_datum_t ticket_key;
+};
+
+void
+tls_set_error(GError **error, int code, const gchar *what)
+{
+    g_set_error(error, NET_ERROR, BARID_ERROR_IO, "%s: %s", what, gnutls_strerror(code));
+}
+
+TlsServer *
+tls_server_new(const TlsOptions *options, GError **error)
+{
+    const gchar *priorities =
+        options != NULL && options->priorities != NULL ? options->priorities : TLS_PRIORITIES;
+    g_autoptr(TlsServer) self = g_new0(TlsServer, 1);
+    const char *bad = NULL;
+    int code;
+
+    self->references = 1;
+    code = gnutls_certificate_allocate_credentials(&self->credentials);
+    if (code >= 0)
+        code = gnutls_priority_init(&self->priorities, priorities, &bad);
+    if (code >= 0)
+        code = gnutls_session_ticket_key_generate(&self->ticket_key);
+    if (code < 0) {
+        g_autofree gchar *what = g_strdup_printf("TLS priorities \"%s\"", priorities);
+
+        tls_set_error(error, code, what);
+        return NULL;
+    }
+    return g_steal_pointer(&self);
+}
+
+gboolean
+tls_server_add_certificate(TlsServer *self, BaridSlice chain_pem, BaridSlice key_pem,
+                           const gchar *what, GError **error)
+{
+    gnutls_datum_t chain = {(unsigned char *)(guintptr)chain_pem.data, (unsigned)chain_pem.len};
+    gnutls_datum_t key = {(unsigned char *)(guintptr)key_pem.data, (unsigned)key_pem.len};
+    int code = gnutls_certificate_set_x509_key_mem2(self->credentials, &chain, &key,
+                                                    GNUTLS_X509_FMT_PEM, NULL, 0);
+
+    if (code < 0) {
+        g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, "certificate %s: %s", what,
+                    gnutls_strerror(code));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+TlsServer *
+tls_server_ref(TlsServer *self)
+{
+    atomic_fetch_add(&self->references, 1);
+    return self;
+}
+
+void
+tls_server_unref(TlsServer *self)
+{
+    if (self == NULL || atomic_fetch_sub(&self->references, 1) > 1)
+        return;
+    if (self->credentials != NULL)
+        gnutls_certificate_free_credentials(self->credentials);
+    if (self->priorities != NULL)
+        gnutls_priority_deinit(self->priorities);
+    if (self->ticket_key.data != NULL) {
+        gnutls_memset(self->ticket_key.data, 0, self->ticket_key.size);
+        gnutls_free(self->ticket_key.data);
+    }
+    g_free(self);
+}
+
+gnutls_session_t
+tls_server_open_session(TlsServer *self, GError **error)
+{
+    gnutls_session_t session = NULL;
+    int code =
+        gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+
+    if (code >= 0)
+        code = gnutls_priority_set(session, self->priorities);
+    if (code >= 0)
+        code = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, self->credentials);
+    if (code >= 0)
+        code = gnutls_session_ticket_enable_server(session, &self->ticket_key);
+    if (code < 0) {
+        tls_set_error(error, code, "cannot begin TLS");
+        if (session != NULL)
+            gnutls_deinit(session);
+        return NULL;
+    }
+    gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
+    return session;
+}
+
+void
+tls_info_read(gnutls_session_t session, TlsInfo *out_info)
+{
+    gnutls_protocol_t version = gnutls_protocol_get_version(session);
+    gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(session);
+    g_autofree gchar *suite = NULL;
+    size_t len = sizeof out_info->server_name - 1;
+    unsigned type = 0;
+
+    memset(out_info, 0, sizeof *out_info);
+    out_info->version = version == GNUTLS_TLS1_3   ? "TLSv1.3"
+                        : version == GNUTLS_TLS1_2 ? "TLSv1.2"
+                                                   : gnutls_protocol_get_name(version);
+    out_info->bits = (guint)gnutls_cipher_get_key_size(cipher) * 8;
+    g_strlcpy(out_info->cipher, gnutls_ciphersuite_get(session), sizeof out_info->cipher);
+    if (gnutls_server_name_get(session, out_info->server_name, &len, &type, 0) < 0 ||
+        type != GNUTLS_NAME_DNS)
+        out_info->server_name[0] = '\0';
+}
+
+/* --- a certificate of one's own --- */
+
+typedef struct {
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_t certificate;
+} SelfSigned;
+
+static int
+self_signed_fill(SelfSigned *made, const gchar *hostname, gint64 now_ms)
+{
+    time_t now = (time_t)(now_ms / 1000);
+    guint64 serial = GUINT64_TO_BE((guint64)now_ms);
+    int code;
+
+    code = gnutls_x509_privkey_generate(made->key, GNUTLS_PK_ECDSA,
+                                        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    if (code < 0)
+        return code;
+    gnutls_x509_crt_set_version(made->certificate, 3);
+    gnutls_x509_crt_set_serial(made->certificate, &serial, sizeof serial);
+    gnutls_x509_crt_set_activation_time(made->certificate, now - 3600);
+    gnutls_x509_crt_set_expiration_time(made->certificate, now + 3650 * 86400L);
+    gnutls_x509_crt_set_key(made->certificate, made->key);
+    gnutls_x509_crt_set_dn_by_oid(made->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, hostname,
+                                  (unsigned)strlen(hostname));
+    gnutls_x509_crt_set_subject_alt_name(made->certificate, GNUTLS_SAN_DNSNAME, hostname,
+                                         (unsigned)strlen(hostname), GNUTLS_FSAN_SET);
+    gnutls_x509_crt_set_key_purpose_oid(made->certificate, GNUTLS_KP_TLS_WWW_SERVER, 0);
+    return gnutls_x509_crt_sign2(made->certificate, made->certificate, made->key,
+                                 GNUTLS_DIG_SHA256, 0);
+}
+
+static int
+self_signed_export(SelfSigned *made, gchar **out_chain_pem, gchar **out_key_pem)
+{
+    gnutls_datum_t chain = {NULL, 0};
+    gnutls_datum_t key = {NULL, 0};
+    int code = gnutls_x509_crt_export2(made->certificate, GNUTLS_X509_FMT_PEM, &chain);
+
+    if (code >= 0)
+        code = gnutls_x509_privkey_export2_pkcs8(made->key, GNUTLS_X509_FMT_PEM, NULL,
+                                                 GNUTLS_PKCS_PLAIN, &key);
+    if (code >= 0) {
+        *out_chain_pem = g_strndup((const gchar *)chain.data, chain.size);
+        *out_key_pem = g_strndup((const gchar *)key.data, key.size);
+        gnutls_memset(key.data, 0, key.size);
+    }
+    gnutls_free(chain.data);
+    gnutls_free(key.data);
+    return code;
+}
+
+gboolean
+tls_make_self_signed(const gchar *hostname, gint64 now_ms, gchar **out_chain_pem,
+                     gchar **out_key_pem, GError **error)
+{
+    SelfSigned made = {NULL, NULL};
+    int code = gnutls_x509_privkey_init(&made.key);
+
+    if (code >= 0)
+        code = gnutls_x509_crt_init(&made.certificate);
+    if (code >= 0)
+        code = self_signed_fill(&made, hostname, now_ms);
+    if (code >= 0)
+        code = self_signed_export(&made, out_chain_pem, out_key_pem);
+    if (code < 0)
+        tls_set_error(error, code, "cannot make a certificate");
+    if (made.certificate != NULL)
+        gnutls_x509_crt_deinit(made.certificate);
+    if (made.key != NULL)
+        gnutls_x509_privkey_deinit(made.key);
+    return code >= 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS with GnuTLS on fibers: server credentials and what is known of a session. The
+ * stream (net/stream.h) does the handshake and the records.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include <gnutls/gnutls.h>
+
+#include <barid/slice.h>
+
+#include "net/net-error.h"
+
+/* Certificates and parameters of one or more listeners; immutable, reference-counted. */
+typedef struct TlsServer TlsServer;
+
+typedef struct {
+    const gchar *priorities; /* a GnuTLS priority string, or NULL for the default */
+} TlsOptions;
+
+TlsServer *tls_server_new(const TlsOptions *options, GError **error);
+/* Adds a chain and its key, both PEM (PKCS#8, PKCS#1 or SEC1). Certificates are chosen by
+ * the names in them (SNI); the first is the default. (what) names it in errors. */
+gboolean tls_server_add_certificate(TlsServer *self, BaridSlice chain_pem, BaridSlice key_pem,
+                                    const gchar *what, GError **error);
+TlsServer *tls_server_ref(TlsServer *self);
+void tls_server_unref(TlsServer *self);
+/* For the stream. A new session, not bound to a descriptor yet. */
+gnutls_session_t tls_server_open_session(TlsServer *self, GError **error);
+
+/* Makes a P-256 key and a certificate for (hostname) that signs itself, valid ten years
+ * from (now_ms). Caller owns both texts. */
+gboolean tls_make_self_signed(const gchar *hostname, gint64 now_ms, gchar **out_chain_pem,
+                              gchar **out_key_pem, GError **error);
+
+/* What a handshake agreed on. Texts are static or owned by the session. */
+typedef struct {
+    const gchar *version; /* "TLSv1.3" */
+    gchar cipher[64];     /* "TLS_AES_256_GCM_SHA384" */
+    guint bits;
+    gchar server_name[256]; /* SNI, or "" */
+} TlsInfo;
+
+void tls_info_read(gnutls_session_t session, TlsInfo *out_info);
+/* Sets (error) from a GnuTLS code. */
+void tls_set_error(GError **error, int code, const gchar *what);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsServer, tls_server_unref)
+
+#endif

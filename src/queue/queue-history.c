@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told about messages: in lists, in explanations, and when they are gone. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "queue/queue-private.h"
+#include "smtp/command.h"
+
+enum { MESSAGE_RECIPIENTS_SHOWN = 1000 };
+
+static void
+message_write_optional(JsonWriter *writer, const gchar *key, BaridSlice value)
+{
+    if (value.len > 0)
+        json_writer_slice(writer, key, value);
+}
+
+static void
+message_write_recipient(const Envelope *envelope, const DeliveryState *state, guint index,
+                        JsonWriter *writer)
+{
+    static const gchar *const statuses[] = {"pending", "delivered", "failed"};
+    const EnvelopeRecipient *rcpt = &envelope->recipients[index];
+    const RecipientState *said = &state->recipients[index];
+    const DomainState *domain = &state->domains[rcpt->domain];
+
+    json_writer_begin_object(writer, NULL);
+    json_writer_slice(writer, "address", rcpt->address);
+    message_write_optional(writer, "original", rcpt->orcpt_address);
+    json_writer_text(writer, "status", statuses[said->status]);
+    message_write_optional(writer, "code", said->code);
+    message_write_optional(writer, "text", said->text);
+    message_write_optional(writer, "remote", said->remote);
+    json_writer_time(writer, "last_attempt", said->last_ms);
+    if (said->status == RECIPIENT_PENDING) {
+        json_writer_integer(writer, "attempts", domain->n_attempts);
+        json_writer_time(writer, "next_attempt", domain->next_ms);
+        json_writer_time(writer, "expires", domain->expires_ms);
+    }
+    json_writer_end_object(writer);
+}
+
+static void
+message_write_raw(JsonWriter *writer, const gchar *key, const gchar *before, BaridSlice items,
+                  const gchar *after)
+{
+    g_autofree gchar *text =
+        g_strdup_printf("%s%.*s%s", before, (int)items.len,
+                        items.len > 0 ? (const gchar *)items.data : "", after);
+
+    json_writer_raw(writer, key, text);
+}
+
+void
+queue_write_message(const Envelope *envelope, const DeliveryState *state, const gchar *status,
+                    JsonWriter *writer)
+{
+    static const gchar *const sources[] = {"smtp", "lmtp", "dsn", "system"};
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+
+    json_writer_text(writer, "id", queue_id_format(envelope->id, id));
+    json_writer_text(writer, "status", status);
+    json_writer_text(writer, "source", sources[envelope->source]);
+    json_writer_time(writer, "created", envelope->created_ms);
+    json_writer_slice(writer, "sender", envelope->sender);
+    json_writer_integer(writer, "size", (gint64)envelope->size_bytes);
+    json_writer_integer(writer, "priority", envelope->priority);
+    message_write_optional(writer, "session", envelope->session_id);
+    message_write_optional(writer, "listener", envelope->listener);
+    message_write_optional(writer, "remote_ip", envelope->remote_ip);
+    message_write_optional(writer, "helo", envelope->helo);
+    message_write_optional(writer, "user", envelope->user);
+    message_write_optional(writer, "envid", envelope->envid);
+    json_writer_integer(writer, "recipient_count", envelope->n_recipients);
+    json_writer_begin_array(writer, "recipients");
+    for (guint i = 0; i < envelope->n_recipients && i < MESSAGE_RECIPIENTS_SHOWN; i++)
+        message_write_recipient(envelope, state, i, writer);
+    json_writer_end_array(writer);
+    if (envelope->decisions.len > 0)
+        message_write_raw(writer, "decisions", "", envelope->decisions, "");
+    message_write_raw(writer, "attempts", "[", state->attempts, "]");
+}
+
+void
+queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state,
+               const gchar *outcome)
+{
+    g_autoptr(GString) document = NULL;
+    g_autoptr(GError) error = NULL;
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    JsonWriter writer;
+
+    if (self->history == NULL)
+        return;
+    document = g_string_sized_new(1024);
+    json_writer_init(&writer, document);
+    json_writer_begin_object(&writer, NULL);
+    json_writer_text(&writer, "kind", "message");
+    json_writer_time(&writer, "finished", clock_wall_ms());
+    queue_write_message(envelope, state, outcome, &writer);
+    json_writer_end_object(&writer);
+    if (!history_append(self->history, queue_id_format(envelope->id, id), clock_wall_ms(),
+                        document->str, &error))
+        barid_log(BARID_LOG_WARNING, "history.failed", "error", error->message, NULL);
+}

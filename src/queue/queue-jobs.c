@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs: what goes out, and what comes back. Retry, expiry and notices are decided here. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "queue/queue-private.h"
+
+enum { JOB_UNREADABLE_RETRY_MS = 60000 };
+
+void
+queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
+                 DeliveryState *out_state)
+{
+    *out_state = (DeliveryState){.held = held};
+    out_state->domains = arena_alloc(arena, sizeof(DomainState) * MAX(envelope->n_domains, 1));
+    out_state->recipients =
+        arena_alloc(arena, sizeof(RecipientState) * MAX(envelope->n_recipients, 1));
+    for (guint i = 0; i < envelope->n_domains; i++) {
+        DomainState *domain = &out_state->domains[i];
+
+        domain->next_ms = envelope->created_ms;
+        domain->expires_ms = envelope->created_ms + self->options.expire_ms;
+        /* A notification is never notified about (RFC 3461 section 6.2). */
+        if (self->options.n_notify > 0 && envelope->sender.len > 0)
+            domain->notify_ms = envelope->created_ms + self->options.notify_ms[0];
+    }
+}
+
+/* --- going out --- */
+
+static void
+job_free(QueueJob *job)
+{
+    spool_content_unref(job->content);
+    g_string_free(job->transcript, TRUE);
+    arena_free(job->arena);
+    g_free(job);
+}
+
+static guint
+job_pick_recipients(QueueJob *job, const DeliveryState *state)
+{
+    guint *picked = arena_alloc(job->arena, sizeof(guint) * job->envelope.n_recipients);
+    guint count = 0;
+
+    for (guint i = 0; i < job->envelope.n_recipients; i++) {
+        if (job->envelope.recipients[i].domain == job->domain &&
+            state->recipients[i].status == RECIPIENT_PENDING)
+            picked[count++] = i;
+    }
+    job->recipients = picked;
+    job->n_recipients = count;
+    job->results = arena_alloc(job->arena, sizeof(QueueResult) * MAX(count, 1));
+    return count;
+}
+
+static void
+job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryState *state,
+          guint domain)
+{
+    QueueJob *job = g_new0(QueueJob, 1);
+
+    job->arena = arena_new(1024);
+    job->entry = entry;
+    job->content = spool_content_ref(content);
+    job->domain = domain;
+    job->n_attempts = state->domains[domain].n_attempts;
+    job->transcript = g_string_new(NULL);
+    job->started_ms = clock_wall_ms();
+    if (!envelope_parse(spool_content_get_envelope(content), job->arena, &job->envelope) ||
+        job_pick_recipients(job, state) == 0) {
+        job_free(job);
+        return;
+    }
+    entry->n_jobs++;
+    self->n_active++;
+    self->dispatch(job, self->dispatch_data);
+}
+
+static void
+job_store_state(Queue *self, QueueEntry *entry, const Envelope *envelope,
+                const DeliveryState *state)
+{
+    g_auto(Buffer) bytes;
+    SpoolChange *change;
+
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    if (!delivery_state_write(state, envelope, &bytes))
+        return;
+    queue_entry_set_state(entry, buffer_get_slice(&bytes));
+    change = queue_add_change(self, SPOOL_STATE, entry);
+    /* The entry may change again before the commit. */
+    change->state = arena_dup_slice(self->turn, buffer_get_slice(&bytes));
+    queue_entry_schedule(self, entry, envelope, state);
+}
+
+static gboolean
+job_all_final(const Envelope *envelope, const DeliveryState *state)
+{
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        if (state->recipients[i].status == RECIPIENT_PENDING)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+job_domain_has_pending(const Envelope *envelope, const DeliveryState *state, guint domain)
+{
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        if (envelope->recipients[i].domain == domain &&
+            state->recipients[i].status == RECIPIENT_PENDING)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What must be told is told in the same batch as what happened. */
+static void
+job_settle(Queue *self, QueueEntry *entry, const Envelope *envelope, DeliveryState *state,
+           const SpoolContent *content, guint what)
+{
+    queue_notify(self, envelope, state, content, what);
+    if (!job_all_final(envelope, state)) {
+        job_store_state(self, entry, envelope, state);
+        return;
+    }
+    queue_remember(self, envelope, state, "finished");
+    queue_add_change(self, SPOOL_REMOVE, entry);
+    queue_entry_remove(self, entry);
+}
+
+/* QU10: the last error becomes final; what was never tried says so. */
+static void
+job_expire_domain(const Envelope *envelope, DeliveryState *state, guint domain)
+{
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        RecipientState *rcpt = &state->recipients[i];
+
+        if (envelope->recipients[i].domain != domain || rcpt->status != RECIPIENT_PENDING)
+            continue;
+        rcpt->status = RECIPIENT_FAILED;
+        rcpt->last_ms = clock_wall_ms();
+        if (rcpt->code.len == 0) {
+            rcpt->code = BARID_SLICE_LITERAL("4.4.7");
+            rcpt->text = BARID_SLICE_LITERAL("delivery time expired");
+        }
+    }
+}
+
+static void
+job_note_late(const Queue *self, DomainState *domain, gint64 now_ms)
+{
+    domain->n_notices++;
+    domain->notify_ms = domain->n_notices < self->options.n_notify
+                            ? now_ms + self->options.notify_ms[domain->n_notices]
+                            : 0;
+}
+
+/* Looks at each domain of a message that is due. */
+static void
+job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
+         DeliveryState *state)
+{
+    gint64 now_ms = clock_wall_ms();
+    guint what = 0;
+
+    for (guint i = 0; i < envelope->n_domains; i++) {
+        DomainState *domain = &state->domains[i];
+
+        if (!job_domain_has_pending(envelope, state, i))
+            continue;
+        if (domain->expires_ms <= now_ms) {
+            job_expire_domain(envelope, state, i);
+            what |= NOTIFY_FINAL;
+        } else if (domain->notify_ms != 0 && domain->notify_ms <= now_ms) {
+            what |= NOTIFY_LATE;
+        }
+    }
+    if (what != 0) {
+        queue_notify(self, envelope, state, content, what);
+        for (guint i = 0; i < envelope->n_domains; i++) {
+            DomainState *domain = &state->domains[i];
+
+            if (domain->notify_ms != 0 && domain->notify_ms <= now_ms)
+                job_note_late(self, domain, now_ms);
+        }
+        job_settle(self, entry, envelope, state, content, 0);
+    }
+    for (guint i = 0; i < envelope->n_domains; i++) {
+        if (state->domains[i].next_ms <= now_ms && job_domain_has_pending(envelope, state, i))
+            job_start(self, entry, content, state, i);
+    }
+    if (!job_all_final(envelope, state))
+        queue_entry_schedule(self, entry, envelope, state);
+}
+
+static void
+job_dispatch(Queue *self, QueueEntry *entry)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SpoolContent) content = spool_read(self->spool, &entry->ref, &error);
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    Envelope envelope;
+    DeliveryState state;
+
+    if (content != NULL && envelope_parse(spool_content_get_envelope(content), self->turn, &envelope)) {
+        if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
+                                  self->turn, &state))
+            queue_state_init(self, &envelope, self->turn, entry->held, &state);
+        job_look(self, entry, content, &envelope, &state);
+        return;
+    }
+    barid_log(BARID_LOG_ERROR, "queue.unreadable", "queue-id", queue_id_format(entry->ref.id, id),
+              "error", error != NULL ? error->message : "the envelope is damaged", NULL);
+    schedule_put(&self->schedule, &entry->item, clock_wall_ms() + JOB_UNREADABLE_RETRY_MS, 0);
+}
+
+void
+queue_dispatch_due(Queue *self)
+{
+    schedule_advance(&self->schedule, clock_wall_ms());
+    while (self->n_active < self->options.concurrency) {
+        ScheduleItem *item = schedule_pop(&self->schedule);
+
+        if (item == NULL)
+            break;
+        job_dispatch(self, (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)));
+    }
+}
+
+/* --- coming back --- */
+
+static gint64
+job_get_retry_ms(const Queue *self, guint n_attempts)
+{
+    guint index = MIN(n_attempts, self->options.n_retry) - 1;
+
+    return self->options.retry_ms[index];
+}
+
+static void
+job_apply_result(RecipientState *rcpt, const QueueResult *result)
+{
+    rcpt->last_ms = clock_wall_ms();
+    if (!result->done) {
+        rcpt->code = BARID_SLICE_LITERAL("4.3.0");
+        rcpt->text = BARID_SLICE_LITERAL("the attempt ended without a result");
+        rcpt->remote = BARID_SLICE_EMPTY;
+        return;
+    }
+    rcpt->status = (guint8)result->status;
+    rcpt->code = barid_slice_from_text(result->code);
+    rcpt->text = barid_slice_from_text(result->text);
+    rcpt->remote = barid_slice_from_text(result->remote);
+}
+
+static void
+job_log(const QueueJob *job, guint index)
+{
+    static const gchar *const events[] = {"delivery.deferred", "delivery.delivered",
+                                          "delivery.failed"};
+    const EnvelopeRecipient *rcpt = &job->envelope.recipients[job->recipients[index]];
+    const QueueResult *result = &job->results[index];
+    g_autofree gchar *address = NULL;
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    gchar ms[24];
+
+    if (!log_is_enabled(BARID_LOG_INFO))
+        return;
+    address = text_escape(rcpt->address, 320);
+    g_snprintf(ms, sizeof ms, "%" G_GINT64_FORMAT, clock_wall_ms() - job->started_ms);
+    barid_log(BARID_LOG_INFO, events[MIN(result->status, RECIPIENT_FAILED)], "queue-id",
+              queue_id_format(job->envelope.id, id), "rcpt", address, "status", result->code,
+              "text", result->text, "ms", ms, NULL);
+}
+
+/* One structured record an attempt; the oldest give way. */
+static BaridSlice
+job_append_attempt(const QueueJob *job, const DeliveryState *state)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    BaridSlice older = state->attempts;
+    JsonWriter writer;
+
+    if (older.len + job->transcript->len < ENVELOPE_ATTEMPTS_BYTES_MAX && older.len > 0) {
+        g_string_append_len(out, (const gchar *)older.data, (gssize)older.len);
+        g_string_append_c(out, ',');
+    }
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    json_writer_time(&writer, "time", job->started_ms);
+    json_writer_slice(&writer, "domain", job->envelope.domains[job->domain]);
+    json_writer_integer(&writer, "number", (gint64)job->n_attempts + 1);
+    json_writer_integer(&writer, "duration_ms", clock_wall_ms() - job->started_ms);
+    json_writer_begin_array(&writer, "results");
+    for (guint i = 0; i < job->n_recipients && i < 100; i++) {
+        const QueueResult *result = &job->results[i];
+
+        json_writer_begin_object(&writer, NULL);
+        json_writer_slice(&writer, "recipient",
+                          job->envelope.recipients[job->recipients[i]].address);
+        json_writer_text(&writer, "status", result->code);
+        json_writer_text(&writer, "text", result->text);
+        json_writer_end_object(&writer);
+    }
+    json_writer_end_array(&writer);
+    json_writer_text(&writer, "transcript", job->transcript->str);
+    json_writer_end_object(&writer);
+    if (out->len > ENVELOPE_ATTEMPTS_BYTES_MAX)
+        return BARID_SLICE_EMPTY;
+    return arena_dup_slice(job->arena, barid_slice(out->str, out->len));
+}
+
+static void
+job_apply(Queue *self, QueueJob *job, DeliveryState *state)
+{
+    DomainState *domain = &state->domains[job->domain];
+
+    for (guint i = 0; i < job->n_recipients; i++) {
+        job_apply_result(&state->recipients[job->recipients[i]], &job->results[i]);
+        job_log(job, i);
+    }
+    if (domain->n_attempts < G_MAXUINT16)
+        domain->n_attempts++;
+    domain->next_ms = clock_wall_ms() + job_get_retry_ms(self, domain->n_attempts);
+    state->attempts = job_append_attempt(job, state);
+}
+
+void
+queue_take_result(Queue *self, QueueJob *job)
+{
+    QueueEntry *entry = job->entry;
+    DeliveryState state;
+
+    self->n_active--;
+    entry->n_jobs--;
+    if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &job->envelope,
+                              job->arena, &state))
+        queue_state_init(self, &job->envelope, job->arena, entry->held, &state);
+    job_apply(self, job, &state);
+    if (queue_find(self, job->envelope.id) != entry) {
+        /* Cancelled meanwhile: the last job frees it. */
+        if (entry->n_jobs == 0)
+            g_ptr_array_add(self->gone, entry);
+    } else {
+        job_settle(self, entry, &job->envelope, &state, job->content, NOTIFY_FINAL);
+    }
+    job_free(job);
+}

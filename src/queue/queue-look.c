@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking into the queue and acting on it: calls from fibers, done on the queue's thread. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "queue/queue-private.h"
+
+/* A message read back from the spool; everything borrows from (content) and (arena). */
+typedef struct {
+    SpoolContent *content;
+    Envelope envelope;
+    DeliveryState state;
+} LookMessage;
+
+static gboolean
+look_read(Queue *self, const QueueEntry *entry, LookMessage *out)
+{
+    arena_reset(self->turn);
+    out->content = spool_read(self->spool, &entry->ref, NULL);
+    if (out->content == NULL)
+        return FALSE;
+    if (envelope_parse(spool_content_get_envelope(out->content), self->turn, &out->envelope) &&
+        delivery_state_parse(barid_slice(entry->state, entry->state_len), &out->envelope,
+                             self->turn, &out->state))
+        return TRUE;
+    spool_content_unref(out->content);
+    return FALSE;
+}
+
+const gchar *
+queue_entry_get_status(const QueueEntry *entry)
+{
+    if (entry->n_jobs > 0)
+        return "active";
+    return entry->held ? "held" : "queued";
+}
+
+/* --- filters --- */
+
+static gboolean
+look_contains(BaridSlice where, const gchar *what)
+{
+    gsize len = strlen(what);
+
+    for (gsize i = 0; i + len <= where.len; i++) {
+        if (barid_slice_equal_nocase(barid_slice(where.data + i, len), barid_slice(what, len)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+look_any_recipient(const Envelope *envelope, const gchar *what)
+{
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        if (look_contains(envelope->recipients[i].address, what))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+look_any_domain(const Envelope *envelope, const gchar *what)
+{
+    for (guint i = 0; i < envelope->n_domains; i++) {
+        if (barid_slice_equal_nocase(envelope->domains[i], barid_slice_from_text(what)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+filter_index_matches(const QueueFilter *filter, const QueueEntry *entry)
+{
+    if (filter->id != 0 && entry->ref.id != filter->id)
+        return FALSE;
+    if (filter->status != NULL && strcmp(queue_entry_get_status(entry), filter->status) != 0)
+        return FALSE;
+    if (filter->before_ms != 0 && entry->item.due_ms >= filter->before_ms)
+        return FALSE;
+    return filter->after_ms == 0 || entry->item.due_ms > filter->after_ms;
+}
+
+/* Only these need the message from the disk. */
+static gboolean
+filter_needs_envelope(const QueueFilter *filter)
+{
+    return filter->sender != NULL || filter->recipient != NULL || filter->domain != NULL;
+}
+
+static gboolean
+filter_envelope_matches(const QueueFilter *filter, const Envelope *envelope)
+{
+    if (filter->sender != NULL &&
+        !(filter->sender[0] == '\0' ? envelope->sender.len == 0
+                                    : look_contains(envelope->sender, filter->sender)))
+        return FALSE;
+    if (filter->recipient != NULL && !look_any_recipient(envelope, filter->recipient))
+        return FALSE;
+    return filter->domain == NULL || look_any_domain(envelope, filter->domain);
+}
+
+static gboolean
+filter_matches(Queue *self, const QueueFilter *filter, const QueueEntry *entry)
+{
+    LookMessage message;
+    gboolean matches;
+
+    if (!filter_index_matches(filter, entry))
+        return FALSE;
+    if (!filter_needs_envelope(filter))
+        return TRUE;
+    if (!look_read(self, entry, &message))
+        return FALSE;
+    matches = filter_envelope_matches(filter, &message.envelope);
+    spool_content_unref(message.content);
+    return matches;
+}
+
+static gint
+look_compare_ids(gconstpointer a, gconstpointer b)
+{
+    const QueueEntry *left = *(QueueEntry *const *)a;
+    const QueueEntry *right = *(QueueEntry *const *)b;
+
+    return left->ref.id < right->ref.id ? -1 : left->ref.id > right->ref.id ? 1 : 0;
+}
+
+/* The entries that match, oldest first. */
+static GPtrArray *
+look_select(Queue *self, const QueueFilter *filter)
+{
+    GPtrArray *found = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer value;
+
+    if (filter->id != 0) {
+        QueueEntry *entry = queue_find(self, filter->id);
+
+        if (entry != NULL && filter_matches(self, filter, entry))
+            g_ptr_array_add(found, entry);
+        return found;
+    }
+    g_hash_table_iter_init(&iter, self->index);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (filter_matches(self, filter, value))
+            g_ptr_array_add(found, value);
+    }
+    g_ptr_array_sort(found, look_compare_ids);
+    if (filter->limit != 0 && found->len > filter->limit)
+        g_ptr_array_set_size(found, (gint)filter->limit);
+    return found;
+}
+
+/* --- acting --- */
+
+typedef struct {
+    QueueAction action;
+    const QueueFilter *filter;
+    guint count;
+} ActCall;
+
+static void
+act_update(Queue *self, QueueEntry *entry, QueueAction action)
+{
+    LookMessage message;
+    g_auto(Buffer) bytes;
+    SpoolChange change = {.kind = SPOOL_STATE, .ref = &entry->ref, .body_fd = -1};
+    SpoolChange *changes[] = {&change};
+
+    if (!look_read(self, entry, &message))
+        return;
+    if (action == QUEUE_HOLD)
+        message.state.held = TRUE;
+    else if (action == QUEUE_RELEASE)
+        message.state.held = FALSE;
+    /* A retry never shortens the time until expiry. */
+    for (guint i = 0; action != QUEUE_HOLD && i < message.envelope.n_domains; i++)
+        message.state.domains[i].next_ms = clock_wall_ms();
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    if (delivery_state_write(&message.state, &message.envelope, &bytes)) {
+        change.state = buffer_get_slice(&bytes);
+        spool_commit(self->spool, changes, 1);
+        if (change.error == NULL) {
+            queue_entry_set_state(entry, change.state);
+            queue_entry_schedule(self, entry, &message.envelope, &message.state);
+        }
+        g_clear_error(&change.error);
+    }
+    spool_content_unref(message.content);
+}
+
+static void
+act_cancel(Queue *self, QueueEntry *entry)
+{
+    LookMessage message;
+    SpoolChange change = {.kind = SPOOL_REMOVE, .ref = &entry->ref, .body_fd = -1};
+    SpoolChange *changes[] = {&change};
+
+    if (look_read(self, entry, &message)) {
+        queue_remember(self, &message.envelope, &message.state, "cancelled");
+        spool_content_unref(message.content);
+    }
+    spool_commit(self->spool, changes, 1);
+    if (change.error != NULL) {
+        barid_log(BARID_LOG_ERROR, "spool.failed", "error", change.error->message, NULL);
+        g_clear_error(&change.error);
+        return;
+    }
+    queue_entry_remove(self, entry);
+    /* A job under way still points at it; its result frees it. */
+    if (entry->n_jobs > 0)
+        g_ptr_array_remove_fast(self->gone, entry);
+}
+
+static void
+act_run(Queue *self, gpointer data)
+{
+    ActCall *call = data;
+    g_autoptr(GPtrArray) found = look_select(self, call->filter);
+
+    for (guint i = 0; i < found->len; i++) {
+        QueueEntry *entry = g_ptr_array_index(found, i);
+
+        if (call->action == QUEUE_CANCEL)
+            act_cancel(self, entry);
+        else
+            act_update(self, entry, call->action);
+    }
+    call->count = found->len;
+}
+
+guint
+queue_act(Queue *self, QueueAction action, const QueueFilter *filter)
+{
+    ActCall call = {.action = action, .filter = filter};
+
+    queue_call(self, act_run, &call);
+    return call.count;
+}
+
+/* --- looking --- */
+
+typedef struct {
+    const QueueFilter *filter;
+    JsonWriter *writer;
+    gboolean detailed;
+    guint count;
+} LookCall;
+
+static void
+look_count(Queue *self, gpointer data)
+{
+    LookCall *call = data;
+    g_autoptr(GPtrArray) found = look_select(self, call->filter);
+
+    call->count = found->len;
+}
+
+guint
+queue_count(Queue *self, const QueueFilter *filter)
+{
+    LookCall call = {.filter = filter};
+
+    queue_call(self, look_count, &call);
+    return call.count;
+}
+
+static void
+look_write_short(const QueueEntry *entry, const LookMessage *message, JsonWriter *writer)
+{
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+
+    json_writer_text(writer, "id", queue_id_format(entry->ref.id, id));
+    json_writer_text(writer, "status", queue_entry_get_status(entry));
+    json_writer_time(writer, "created", message->envelope.created_ms);
+    json_writer_time(writer, "due", entry->item.due_ms);
+    json_writer_slice(writer, "sender", message->envelope.sender);
+    json_writer_integer(writer, "size", (gint64)message->envelope.size_bytes);
+    json_writer_integer(writer, "recipient_count", message->envelope.n_recipients);
+    json_writer_begin_array(writer, "recipients");
+    for (guint i = 0; i < message->envelope.n_recipients && i < 10; i++)
+        json_writer_slice(writer, NULL, message->envelope.recipients[i].address);
+    json_writer_end_array(writer);
+}
+
+static void
+look_write(Queue *self, gpointer data)
+{
+    LookCall *call = data;
+    g_autoptr(GPtrArray) found = look_select(self, call->filter);
+
+    json_writer_begin_array(call->writer, "messages");
+    for (guint i = 0; i < found->len; i++) {
+        QueueEntry *entry = g_ptr_array_index(found, i);
+        LookMessage message;
+
+        if (!look_read(self, entry, &message))
+            continue;
+        json_writer_begin_object(call->writer, NULL);
+        if (call->detailed)
+            queue_write_message(&message.envelope, &message.state, queue_entry_get_status(entry),
+                                call->writer);
+        else
+            look_write_short(entry, &message, call->writer);
+        json_writer_end_object(call->writer);
+        spool_content_unref(message.content);
+    }
+    json_writer_end_array(call->writer);
+}
+
+void
+queue_write_list(Queue *self, const QueueFilter *filter, JsonWriter *writer)
+{
+    LookCall call = {.filter = filter, .writer = writer};
+
+    queue_call(self, look_write, &call);
+}
+
+void
+queue_write_details(Queue *self, const QueueFilter *filter, JsonWriter *writer)
+{
+    LookCall call = {.filter = filter, .writer = writer, .detailed = TRUE};
+
+    queue_call(self, look_write, &call);
+}
+
+typedef struct {
+    QueueId id;
+    SpoolContent *content;
+    GError **error;
+} OpenCall;
+
+static void
+look_open(Queue *self, gpointer data)
+{
+    OpenCall *call = data;
+    QueueEntry *entry = queue_find(self, call->id);
+
+    if (entry == NULL)
+        g_set_error_literal(call->error, QUEUE_ERROR, BARID_ERROR_NOT_FOUND,
+                            "there is no such message in the queue");
+    else
+        call->content = spool_read(self->spool, &entry->ref, call->error);
+}
+
+SpoolContent *
+queue_open_content(Queue *self, QueueId id, GError **error)
+{
+    OpenCall call = {.id = id, .error = error};
+
+    queue_call(self, look_open, &call);
+    return call.content;
+}
+
+/* --- history --- */
+
+typedef struct {
+    const gchar *id;
+    const gchar *text;
+    guint limit;
+    JsonWriter *writer;
+    const gchar *key;
+    guint count;
+} HistoryCall;
+
+static gboolean
+look_history_record(const gchar *document, gpointer data)
+{
+    HistoryCall *call = data;
+
+    if (call->text != NULL && strstr(document, call->text) == NULL)
+        return TRUE;
+    json_writer_raw(call->writer, NULL, document);
+    return ++call->count < call->limit;
+}
+
+static void
+look_history(Queue *self, gpointer data)
+{
+    HistoryCall *call = data;
+
+    json_writer_begin_array(call->writer, call->key);
+    if (self->history != NULL)
+        history_visit(self->history, call->id, look_history_record, call);
+    json_writer_end_array(call->writer);
+}
+
+void
+queue_write_history(Queue *self, const gchar *id, const gchar *text, guint limit,
+                    JsonWriter *writer, const gchar *key)
+{
+    HistoryCall call = {.id = id, .text = text, .limit = limit, .writer = writer, .key = key};
+
+    queue_call(self, look_history, &call);
+}
+
+/* --- numbers --- */
+
+static void
+look_stats(Queue *self, gpointer data)
+{
+    QueueStats *stats = data;
+
+    stats->n_messages = g_hash_table_size(self->index);
+    stats->n_held = self->n_held;
+    stats->n_active = self->n_active;
+    stats->bytes = self->bytes_kib * 1024;
+    stats->replaying = !self->replayed;
+    stats->damaged_bytes = spool_get_damaged_bytes(self->spool);
+    spool_get_stats(self->spool, &stats->spool);
+}
+
+void
+queue_get_stats(Queue *self, QueueStats *out_stats)
+{
+    queue_call(self, look_stats, out_stats);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Delivery status notifications: who is told what (RFC 3461 section 5), as new messages in
+ * the same commit as what they tell about. */
+#include <stdio.h>
+
+#include <barid/runtime.h>
+
+#include "base/clock.h"
+#include "mime/dsn.h"
+#include "queue/queue-private.h"
+#include "smtp/command.h"
+
+/* FEATURES QU18: without NOTIFY, failures and delays are told. */
+static guint
+notify_get_wishes(const EnvelopeRecipient *rcpt)
+{
+    return rcpt->notify != 0 ? rcpt->notify : SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY;
+}
+
+static gboolean
+notify_choose(const Envelope *envelope, const DeliveryState *state, guint index, guint what,
+              DsnAction *out_action)
+{
+    const RecipientState *rcpt = &state->recipients[index];
+    const DomainState *domain = &state->domains[envelope->recipients[index].domain];
+    guint wishes = notify_get_wishes(&envelope->recipients[index]);
+
+    if ((wishes & SMTP_NOTIFY_NEVER) != 0)
+        return FALSE;
+    if (rcpt->status == RECIPIENT_PENDING) {
+        *out_action = DSN_DELAYED;
+        return (what & NOTIFY_LATE) != 0 && (wishes & SMTP_NOTIFY_DELAY) != 0 &&
+               domain->notify_ms != 0 && domain->notify_ms <= clock_wall_ms();
+    }
+    if ((what & NOTIFY_FINAL) == 0 || rcpt->dsn_sent)
+        return FALSE;
+    *out_action = rcpt->status == RECIPIENT_FAILED ? DSN_FAILED : DSN_DELIVERED;
+    return (wishes & (*out_action == DSN_FAILED ? SMTP_NOTIFY_FAILURE : SMTP_NOTIFY_SUCCESS)) != 0;
+}
+
+static void
+notify_set_status(BaridSlice code, DsnAction action, DsnRecipient *row)
+{
+    gchar text[16] = "";
+    guint class, subject, detail;
+
+    if (code.len < sizeof text)
+        memcpy(text, code.data, code.len);
+    if (sscanf(text, "%1u.%3u.%3u", &class, &subject, &detail) != 3) {
+        class = action == DSN_DELIVERED ? 2 : action == DSN_FAILED ? 5 : 4;
+        subject = 0;
+        detail = 0;
+    }
+    row->status_class = (guint8)class;
+    row->status_subject = (guint16)subject;
+    row->status_detail = (guint16)detail;
+}
+
+static void
+notify_fill_row(const Envelope *envelope, const DeliveryState *state, guint index,
+                DsnAction action, DsnRecipient *row)
+{
+    const EnvelopeRecipient *rcpt = &envelope->recipients[index];
+    const RecipientState *said = &state->recipients[index];
+
+    *row = (DsnRecipient){
+        .original_type = rcpt->orcpt_type,
+        .original_address = rcpt->orcpt_address,
+        .final_address = rcpt->address,
+        .action = action,
+        .last_attempt_ms = said->last_ms,
+        .remote_mta = said->remote,
+        .explanation = said->text,
+    };
+    notify_set_status(said->code, action, row);
+    if (said->remote.len > 0) {
+        row->diagnostic_type = "smtp";
+        row->diagnostic_text = said->text;
+    } else if (said->text.len > 0 && action != DSN_DELIVERED) {
+        row->diagnostic_type = "x-barid";
+        row->diagnostic_text = said->text;
+    }
+    if (action == DSN_DELAYED)
+        row->will_retry_until_ms = state->domains[rcpt->domain].expires_ms;
+}
+
+/* A message over the limit goes back as its header only. */
+static DsnReturn
+notify_get_return(const Queue *self, const Envelope *envelope)
+{
+    if ((envelope->flags & ENVELOPE_RET_HDRS) != 0 ||
+        envelope->size_bytes > self->options.dsn_return_bytes)
+        return DSN_RETURN_HEADERS;
+    return DSN_RETURN_FULL;
+}
+
+static BaridSlice
+notify_get_content(Queue *self, const SpoolContent *content)
+{
+    BaridSlice prefix = spool_content_get_prefix(content);
+    BaridSlice body = spool_content_get_body(content);
+    guint8 *joined;
+
+    if (prefix.len == 0)
+        return body;
+    joined = arena_alloc(self->turn, prefix.len + body.len);
+    memcpy(joined, prefix.data, prefix.len);
+    if (body.len > 0)
+        memcpy(joined + prefix.len, body.data, body.len);
+    return barid_slice(joined, prefix.len + body.len);
+}
+
+static void
+notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean global)
+{
+    EnvelopeRecipient *rcpt = arena_new0(self->turn, EnvelopeRecipient);
+    Envelope envelope = {
+        .id = queue_id_new(),
+        .created_ms = clock_wall_ms(),
+        .source = ENVELOPE_DSN,
+        .flags = global ? ENVELOPE_UTF8 | ENVELOPE_8BIT : ENVELOPE_8BIT,
+        .size_bytes = message.len,
+        .decisions = BARID_SLICE_LITERAL("[]"),
+        .n_recipients = 1,
+        .recipients = rcpt,
+    };
+    QueueEntry *entry = queue_entry_new(envelope.id);
+    SpoolChange *change = queue_add_change(self, SPOOL_ADD, entry);
+    DeliveryState state;
+    g_auto(Buffer) bytes;
+    gchar new_id[QUEUE_ID_TEXT_LEN + 1];
+    gchar about_id[QUEUE_ID_TEXT_LEN + 1];
+
+    rcpt->address = about->sender;
+    rcpt->notify = SMTP_NOTIFY_NEVER;
+    envelope_group_domains(&envelope, self->turn);
+    queue_state_init(self, &envelope, self->turn, FALSE, &state);
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    envelope_write(&envelope, &bytes);
+    change->envelope = arena_dup_slice(self->turn, buffer_get_slice(&bytes));
+    bytes.len = 0;
+    delivery_state_write(&state, &envelope, &bytes);
+    change->state = arena_dup_slice(self->turn, buffer_get_slice(&bytes));
+    queue_entry_set_state(entry, buffer_get_slice(&bytes));
+    change->body = message;
+    g_ptr_array_add(self->born, entry);
+    barid_log(BARID_LOG_INFO, "dsn.queued", "queue-id", queue_id_format(envelope.id, new_id),
+              "about", queue_id_format(about->id, about_id), NULL);
+}
+
+static void
+notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
+             const DsnRecipient *rows, guint n_rows)
+{
+    guint64 random[2];
+    g_auto(Buffer) message;
+    g_autofree gchar *from = g_strdup_printf("MAILER-DAEMON@%s", self->options.hostname);
+    Dsn dsn = {
+        .reporting_mta = self->options.hostname,
+        .from_name = self->options.dsn_from_name,
+        .from_address = self->options.dsn_from_address != NULL ? self->options.dsn_from_address
+                                                               : from,
+        .to = envelope->sender,
+        .envelope_id = envelope->envid,
+        .arrival_ms = envelope->created_ms,
+        .date_ms = clock_wall_ms(),
+        .recipients = rows,
+        .n_recipients = n_rows,
+        .content = notify_get_content(self, content),
+        .returned = notify_get_return(self, envelope),
+        .smtputf8 = (envelope->flags & ENVELOPE_UTF8) != 0,
+    };
+
+    barid_random(random, sizeof random);
+    dsn.boundary = arena_printf(self->turn, "barid%016" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER
+                                "x", random[0], random[1]);
+    dsn.message_id = arena_printf(self->turn, "%016" G_GINT64_MODIFIER "x.dsn@%s", random[0] ^ random[1],
+                                  self->options.hostname);
+    buffer_init(&message, SPOOL_RECORD_MAX / 2);
+    if (dsn_build(&dsn, &message))
+        notify_submit(self, envelope, arena_dup_slice(self->turn, buffer_get_slice(&message)),
+                      dsn_is_global(&dsn));
+}
+
+/* RFC 5321 section 6.1: about a notification nobody is told. */
+static void
+notify_double_bounce(const Envelope *envelope, guint n_rows)
+{
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    gchar count[12];
+
+    g_snprintf(count, sizeof count, "%u", n_rows);
+    barid_log(BARID_LOG_INFO, "queue.double-bounce", "queue-id",
+              queue_id_format(envelope->id, id), "recipients", count, NULL);
+}
+
+void
+queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
+             const SpoolContent *content, guint what)
+{
+    DsnRecipient *rows;
+    guint n_rows = 0;
+    guint n_failed = 0;
+
+    if (what == 0)
+        return;
+    rows = arena_alloc(self->turn, sizeof(DsnRecipient) * MAX(envelope->n_recipients, 1));
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        DsnAction action;
+
+        if (!notify_choose(envelope, state, i, what, &action))
+            continue;
+        notify_fill_row(envelope, state, i, action, &rows[n_rows++]);
+        n_failed += action == DSN_FAILED ? 1 : 0;
+        if (action != DSN_DELAYED)
+            state->recipients[i].dsn_sent = TRUE;
+    }
+    if (n_rows == 0)
+        return;
+    if (envelope->sender.len > 0)
+        notify_build(self, envelope, content, rows, n_rows);
+    else if (n_failed > 0)
+        notify_double_bounce(envelope, n_failed);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the queue share. Everything here belongs to the queue's thread. */
+#ifndef QUEUE_PRIVATE_H
+#define QUEUE_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "queue/queue.h"
+#include "queue/schedule.h"
+
+/* What other threads leave in the inbox. */
+typedef struct QueueTask {
+    struct QueueTask *next;
+    enum { QUEUE_TASK_SUBMIT, QUEUE_TASK_RESULT, QUEUE_TASK_CALL, QUEUE_TASK_NOTE } kind;
+} QueueTask;
+
+typedef struct {
+    QueueTask task;
+    FiberCompletion completion;
+    SpoolChange change;
+    QueueEntry *entry;
+} QueueSubmitTask;
+
+typedef struct {
+    QueueTask task;
+    QueueJob *job;
+} QueueResultTask;
+
+typedef struct {
+    QueueTask task;
+    FiberCompletion completion;
+    void (*func)(Queue *queue, gpointer data);
+    gpointer data;
+} QueueCallTask;
+
+typedef struct {
+    QueueTask task;
+    gchar *id;
+    gchar *document;
+} QueueNoteTask;
+
+/* One queued message in the index: small, since there may be very many. What it says in
+ * full is in the spool. */
+struct QueueEntry {
+    SpoolRef ref;
+    ScheduleItem item;
+    guint8 *state; /* the stored delivery state */
+    guint32 state_len;
+    guint32 size_kib;
+    guint16 n_jobs;
+    guint8 held;
+    gint8 priority;
+};
+
+struct Queue {
+    QueueOptions options;
+    Spool *spool;
+    History *history;
+    GThread *thread;
+    int wake_fd;
+    _Atomic(QueueTask *) inbox;
+    _Atomic gboolean sleeping;
+    _Atomic gboolean stopping;
+    _Atomic gboolean suspended;
+    GHashTable *index; /* QueueId -> QueueEntry, keyed by a pointer into the entry */
+    Schedule schedule;
+    guint n_active, n_held;
+    guint64 bytes_kib;
+    gboolean replayed;
+    QueueDispatch dispatch;
+    gpointer dispatch_data;
+    /* Of the turn at hand. */
+    Arena *turn;
+    GPtrArray *changes; /* of SpoolChange * */
+    GPtrArray *signals; /* of FiberCompletion * */
+    GPtrArray *gone;    /* of QueueEntry *: to be freed when their removal is durable */
+    GPtrArray *stuck;   /* of QueueEntry *: whose removal could not be written */
+    GPtrArray *born;    /* of QueueEntry *: DSNs to be scheduled when durable */
+};
+
+/* A change that lives until the turn's commit. */
+SpoolChange *queue_add_change(Queue *self, SpoolChangeKind kind, QueueEntry *entry);
+QueueEntry *queue_find(Queue *self, QueueId id);
+QueueEntry *queue_entry_new(QueueId id);
+void queue_entry_set_state(QueueEntry *entry, BaridSlice state);
+/* Puts the entry where its state says. */
+void queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
+                          const DeliveryState *state);
+void queue_entry_insert(Queue *self, QueueEntry *entry, const Envelope *envelope,
+                        const DeliveryState *state);
+/* Out of index and schedule; freed after the commit. */
+void queue_entry_remove(Queue *self, QueueEntry *entry);
+
+/* queue-jobs.c */
+void queue_dispatch_due(Queue *self);
+void queue_take_result(Queue *self, QueueJob *job);
+/* Fills in a fresh message's state: due now, its expiry and first notice. */
+void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
+                      DeliveryState *out_state);
+
+/* queue-notify.c: adds a DSN for what became final or late, and marks it as told. */
+typedef enum { NOTIFY_FINAL = 1 << 0, NOTIFY_LATE = 1 << 1 } QueueNotifyWhat;
+void queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
+                  const SpoolContent *content, guint what);
+
+/* queue-history.c */
+void queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state,
+                    const gchar *outcome);
+void queue_write_message(const Envelope *envelope, const DeliveryState *state,
+                         const gchar *status, JsonWriter *writer);
+const gchar *queue_entry_get_status(const QueueEntry *entry);
+
+/* Runs (func) on the queue's thread and waits. */
+BARID_SUSPENDS void queue_call(Queue *self, void (*func)(Queue *queue, gpointer data),
+                               gpointer data);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/queue-settings.h"
+
+typedef struct {
+    GArray *retry, *notify;
+    gint64 expire_ms;
+    gint64 concurrency;
+    gint64 attempt_timeout_ms;
+    gchar *dsn_from_name, *dsn_from_address;
+    gint64 dsn_return_bytes;
+} QueueArea;
+
+typedef struct {
+    gint64 segment_bytes, large_bytes, reserve_bytes;
+    gint64 spare_segments, compact_percent;
+} SpoolArea;
+
+typedef struct {
+    gint64 max_bytes, max_age_ms;
+} HistoryArea;
+
+struct QueueSettings {
+    QueueArea queue;
+    SpoolArea spool;
+    HistoryArea history;
+};
+
+static const BaridSetting queue_area[] = {
+    BARID_SETTING_DURATIONS("retry", QueueArea, retry, "1min, 2min, 5min, 10min, 15min, 30min, 1h, 2h",
+                            N_("Waits between attempts; the last repeats.")),
+    BARID_SETTING_DURATIONS("notify", QueueArea, notify, "1d, 3d",
+                            N_("Waits until the sender hears of a delay, each from the one before.")),
+    BARID_SETTING_DURATION("expire", QueueArea, expire_ms, "5d",
+                           N_("When a message that could not be delivered goes back.")),
+    BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
+                          N_("Deliveries under way at once."), 1, 100000),
+    BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "10min",
+                           N_("How long one delivery may take.")),
+    BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
+                       N_("Name of the sender of status notifications.")),
+    BARID_SETTING_TEXT("dsn-from-address", QueueArea, dsn_from_address, "",
+                       N_("Address of the sender of status notifications; empty means "
+                          "MAILER-DAEMON at the server's name.")),
+    BARID_SETTING_SIZE("dsn-return-size", QueueArea, dsn_return_bytes, "50K",
+                       N_("A larger message goes back as its header only.")),
+    BARID_SETTING_END,
+};
+
+static const BaridSetting spool_area[] = {
+    BARID_SETTING_SIZE("segment-size", SpoolArea, segment_bytes, "64M", N_("Size of a log segment.")),
+    BARID_SETTING_SIZE("large-size", SpoolArea, large_bytes, "256K",
+                       N_("A larger message is a file of its own.")),
+    BARID_SETTING_SIZE("reserve", SpoolArea, reserve_bytes, "64M",
+                       N_("Free space below which no message is taken.")),
+    BARID_SETTING_INTEGER("spare-segments", SpoolArea, spare_segments, "2",
+                          N_("Empty segments kept for use again."), 0, 1000),
+    BARID_SETTING_INTEGER("compact", SpoolArea, compact_percent, "25",
+                          N_("Segments with less live data, in percent, are emptied."), 0, 90),
+    BARID_SETTING_END,
+};
+
+static const BaridSetting history_area[] = {
+    BARID_SETTING_SIZE("max-size", HistoryArea, max_bytes, "256M",
+                       N_("How much is remembered of messages and sessions that are gone.")),
+    BARID_SETTING_DURATION("max-age", HistoryArea, max_age_ms, "30d", N_("How long.")),
+    BARID_SETTING_END,
+};
+
+static void
+queue_settings_bind(SettingsContext *context, const gchar *kind, const BaridSetting *table,
+                    gpointer target)
+{
+    settings_bind(context, config_tree_find(context->tree, kind, NULL), kind, table,
+                  sizeof(BaridSetting), target);
+}
+
+QueueSettings *
+queue_settings_new(SettingsContext *context)
+{
+    QueueSettings *self = g_new0(QueueSettings, 1);
+
+    queue_settings_bind(context, "queue", queue_area, &self->queue);
+    queue_settings_bind(context, "spool", spool_area, &self->spool);
+    queue_settings_bind(context, "history", history_area, &self->history);
+    if (self->queue.retry != NULL && self->queue.retry->len == 0)
+        config_problems_add(context->problems, (ConfigPosition){"queue", 0, 0}, "queue", "retry",
+                            NULL, 0, "at least one duration is required");
+    return self;
+}
+
+void
+queue_settings_free(QueueSettings *self)
+{
+    if (self == NULL)
+        return;
+    settings_clear(queue_area, sizeof(BaridSetting), &self->queue);
+    settings_clear(spool_area, sizeof(BaridSetting), &self->spool);
+    settings_clear(history_area, sizeof(BaridSetting), &self->history);
+    g_free(self);
+}
+
+static const gchar *
+queue_settings_text(const gchar *text)
+{
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+void
+queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
+{
+    spool_options_set_defaults(&out_options->spool);
+    out_options->spool.segment_bytes = (gsize)self->spool.segment_bytes;
+    out_options->spool.large_bytes = (gsize)self->spool.large_bytes;
+    out_options->spool.reserve_bytes = (gsize)self->spool.reserve_bytes;
+    out_options->spool.spare_segments = (guint)self->spool.spare_segments;
+    out_options->spool.compact_percent = (guint)self->spool.compact_percent;
+    out_options->history.max_bytes = (gsize)self->history.max_bytes;
+    out_options->history.max_age_ms = self->history.max_age_ms;
+    out_options->retry_ms = (const gint64 *)(void *)self->queue.retry->data;
+    out_options->n_retry = self->queue.retry->len;
+    out_options->notify_ms = (const gint64 *)(void *)self->queue.notify->data;
+    out_options->n_notify = self->queue.notify->len;
+    out_options->expire_ms = self->queue.expire_ms;
+    out_options->concurrency = (guint)self->queue.concurrency;
+    out_options->dsn_from_name = queue_settings_text(self->queue.dsn_from_name);
+    out_options->dsn_from_address = queue_settings_text(self->queue.dsn_from_address);
+    out_options->dsn_return_bytes = (gsize)self->queue.dsn_return_bytes;
+}
+
+gint64
+queue_settings_get_attempt_timeout_ms(const QueueSettings *self)
+{
+    return self->queue.attempt_timeout_ms;
+}

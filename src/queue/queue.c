@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/queue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/error-domain.h"
+#include "queue/queue-private.h"
+
+ERROR_DOMAIN_DEFINE(queue_error_quark, "barid-queue-error")
+
+enum {
+    QUEUE_BATCH_MAX = 1024,   /* changes made durable by one flush */
+    QUEUE_REPLAY_STEP = 2000, /* records read between two looks at the inbox */
+};
+
+/* --- entries --- */
+
+static guint
+queue_id_hash(gconstpointer key)
+{
+    guint64 id = *(const QueueId *)key * 0x9e3779b97f4a7c15u;
+
+    return (guint)(id >> 32);
+}
+
+static gboolean
+queue_id_equal(gconstpointer a, gconstpointer b)
+{
+    return *(const QueueId *)a == *(const QueueId *)b;
+}
+
+QueueEntry *
+queue_entry_new(QueueId id)
+{
+    QueueEntry *entry = g_new0(QueueEntry, 1);
+
+    entry->ref.id = id;
+    return entry;
+}
+
+static void
+queue_entry_free(QueueEntry *entry)
+{
+    g_free(entry->state);
+    g_free(entry);
+}
+
+void
+queue_entry_set_state(QueueEntry *entry, BaridSlice state)
+{
+    g_free(entry->state);
+    entry->state = g_memdup2(state.data, state.len);
+    entry->state_len = (guint32)state.len;
+}
+
+QueueEntry *
+queue_find(Queue *self, QueueId id)
+{
+    return g_hash_table_lookup(self->index, &id);
+}
+
+static gboolean
+queue_domain_is_pending(const Envelope *envelope, const DeliveryState *state, guint domain)
+{
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        if (envelope->recipients[i].domain == domain &&
+            state->recipients[i].status == RECIPIENT_PENDING)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void
+queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
+                     const DeliveryState *state)
+{
+    gint64 due_ms = SCHEDULE_NEVER;
+
+    if ((entry->held != 0) != (state->held != FALSE)) {
+        self->n_held += state->held ? 1u : -1u;
+        entry->held = state->held ? 1 : 0;
+    }
+    for (guint i = 0; i < envelope->n_domains; i++) {
+        const DomainState *domain = &state->domains[i];
+
+        if (envelope->n_domains > 1 && !queue_domain_is_pending(envelope, state, i))
+            continue;
+        due_ms = MIN(due_ms, MIN(domain->next_ms, domain->expires_ms));
+        if (domain->notify_ms != 0)
+            due_ms = MIN(due_ms, domain->notify_ms);
+    }
+    schedule_put(&self->schedule, &entry->item,
+                 state->held || entry->n_jobs > 0 ? SCHEDULE_NEVER : due_ms, entry->priority);
+}
+
+void
+queue_entry_insert(Queue *self, QueueEntry *entry, const Envelope *envelope,
+                   const DeliveryState *state)
+{
+    entry->priority = (gint8)envelope->priority;
+    entry->size_kib = (guint32)(envelope->size_bytes / 1024 + 1);
+    self->bytes_kib += entry->size_kib;
+    g_hash_table_insert(self->index, &entry->ref.id, entry);
+    queue_entry_schedule(self, entry, envelope, state);
+}
+
+void
+queue_entry_remove(Queue *self, QueueEntry *entry)
+{
+    schedule_remove(&self->schedule, &entry->item);
+    g_hash_table_remove(self->index, &entry->ref.id);
+    self->bytes_kib -= entry->size_kib;
+    if (entry->held)
+        self->n_held--;
+    g_ptr_array_add(self->gone, entry);
+}
+
+SpoolChange *
+queue_add_change(Queue *self, SpoolChangeKind kind, QueueEntry *entry)
+{
+    SpoolChange *change = arena_new0(self->turn, SpoolChange);
+
+    change->kind = kind;
+    change->ref = &entry->ref;
+    change->body_fd = -1;
+    g_ptr_array_add(self->changes, change);
+    return change;
+}
+
+/* --- the inbox --- */
+
+static void
+queue_post(Queue *self, QueueTask *task)
+{
+    QueueTask *head = atomic_load(&self->inbox);
+    guint64 one = 1;
+
+    do {
+        task->next = head;
+    } while (!atomic_compare_exchange_weak(&self->inbox, &head, task));
+    if (atomic_exchange(&self->sleeping, FALSE)) {
+        gssize ignored = write(self->wake_fd, &one, sizeof one);
+
+        (void)ignored;
+    }
+}
+
+/* The tasks in the order in which they came. */
+static QueueTask *
+queue_take_tasks(Queue *self)
+{
+    QueueTask *task = atomic_exchange(&self->inbox, NULL);
+    QueueTask *ordered = NULL;
+
+    while (task != NULL) {
+        QueueTask *next = task->next;
+
+        task->next = ordered;
+        ordered = task;
+        task = next;
+    }
+    return ordered;
+}
+
+static void
+queue_sleep(Queue *self, gint64 until_ms)
+{
+    struct pollfd wake = {.fd = self->wake_fd, .events = POLLIN};
+    gint64 left = until_ms == SCHEDULE_NEVER ? 3600000 : until_ms - clock_wall_ms();
+    guint64 count;
+
+    if (left <= 0)
+        return;
+    atomic_store(&self->sleeping, TRUE);
+    if (atomic_load(&self->inbox) == NULL && !atomic_load(&self->stopping) &&
+        poll(&wake, 1, (int)MIN(left, 3600000)) > 0) {
+        gssize ignored = read(self->wake_fd, &count, sizeof count);
+
+        (void)ignored;
+    }
+    atomic_store(&self->sleeping, FALSE);
+}
+
+/* --- submissions --- */
+
+gboolean
+queue_submit(Queue *self, const QueueSubmission *submission, GError **error)
+{
+    QueueSubmitTask task = {.task = {.kind = QUEUE_TASK_SUBMIT}};
+    g_autoptr(Arena) arena = arena_new(512);
+    g_auto(Buffer) envelope;
+    g_auto(Buffer) bytes;
+    DeliveryState state;
+
+    buffer_init(&envelope, SPOOL_ENVELOPE_MAX);
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    envelope_group_domains(submission->envelope, arena);
+    queue_state_init(self, submission->envelope, arena, submission->held, &state);
+    if (!envelope_write(submission->envelope, &envelope) ||
+        !delivery_state_write(&state, submission->envelope, &bytes)) {
+        g_set_error_literal(error, QUEUE_ERROR, BARID_ERROR_TOO_LARGE, "the envelope is too large");
+        return FALSE;
+    }
+    task.entry = queue_entry_new(submission->envelope->id);
+    queue_entry_set_state(task.entry, buffer_get_slice(&bytes));
+    task.change = (SpoolChange){
+        .kind = SPOOL_ADD,
+        .ref = &task.entry->ref,
+        .envelope = buffer_get_slice(&envelope),
+        .state = buffer_get_slice(&bytes),
+        .prefix = submission->prefix,
+        .body = submission->body,
+        .body_fd = submission->body_fd,
+        .body_fd_bytes = submission->body_fd_bytes,
+    };
+    fiber_completion_init(&task.completion);
+    queue_post(self, &task.task);
+    fiber_completion_wait(&task.completion);
+    if (task.change.error == NULL)
+        return TRUE;
+    queue_entry_free(task.entry);
+    g_propagate_error(error, task.change.error);
+    return FALSE;
+}
+
+/* The message is durable: it enters the index. Its bytes are still the submitter's. */
+static void
+queue_accept(Queue *self, QueueSubmitTask *task)
+{
+    Envelope envelope;
+    DeliveryState state;
+
+    if (task->change.error != NULL)
+        return;
+    if (!envelope_parse(task->change.envelope, self->turn, &envelope) ||
+        !delivery_state_parse(task->change.state, &envelope, self->turn, &state))
+        g_assert_not_reached(); /* we wrote it ourselves a moment ago */
+    queue_entry_insert(self, task->entry, &envelope, &state);
+}
+
+void
+queue_job_finish(Queue *self, QueueJob *job)
+{
+    QueueResultTask *task = g_new0(QueueResultTask, 1);
+
+    task->task.kind = QUEUE_TASK_RESULT;
+    task->job = job;
+    queue_post(self, &task->task);
+}
+
+void
+queue_note_session(Queue *self, const gchar *session_id, gchar *document_taken)
+{
+    QueueNoteTask *task = g_new0(QueueNoteTask, 1);
+
+    task->task.kind = QUEUE_TASK_NOTE;
+    task->id = g_strdup(session_id);
+    task->document = document_taken;
+    queue_post(self, &task->task);
+}
+
+void
+queue_call(Queue *self, void (*func)(Queue *queue, gpointer data), gpointer data)
+{
+    QueueCallTask task = {.task = {.kind = QUEUE_TASK_CALL}, .func = func, .data = data};
+
+    fiber_completion_init(&task.completion);
+    queue_post(self, &task.task);
+    fiber_completion_wait(&task.completion);
+}
+
+/* --- a turn of the thread --- */
+
+static void
+queue_note(Queue *self, QueueNoteTask *task)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (self->history != NULL &&
+        !history_append(self->history, task->id, clock_wall_ms(), task->document, &error))
+        barid_log(BARID_LOG_WARNING, "history.failed", "error", error->message, NULL);
+    g_free(task->id);
+    g_free(task->document);
+    g_free(task);
+}
+
+/* Takes up what can be committed now; the rest of the list is given back. */
+static QueueTask *
+queue_collect(Queue *self, QueueTask *tasks, QueueTask **out_submits, QueueTask **out_calls)
+{
+    while (tasks != NULL && self->changes->len < QUEUE_BATCH_MAX) {
+        QueueTask *task = tasks;
+
+        tasks = task->next;
+        switch (task->kind) {
+        case QUEUE_TASK_SUBMIT:
+            g_ptr_array_add(self->changes, &((QueueSubmitTask *)task)->change);
+            task->next = *out_submits;
+            *out_submits = task;
+            break;
+        case QUEUE_TASK_RESULT:
+            queue_take_result(self, ((QueueResultTask *)task)->job);
+            g_free(task);
+            break;
+        case QUEUE_TASK_CALL:
+            task->next = *out_calls;
+            *out_calls = task;
+            break;
+        case QUEUE_TASK_NOTE:
+            queue_note(self, (QueueNoteTask *)task);
+            break;
+        }
+    }
+    return tasks;
+}
+
+/* A change of our own that failed is logged; the next start sees the older state, so a
+ * message may be delivered again, but never lost. */
+static void
+queue_check_changes(Queue *self)
+{
+    for (guint i = 0; i < self->changes->len; i++) {
+        SpoolChange *change = g_ptr_array_index(self->changes, i);
+
+        if (change->error != NULL)
+            barid_log(BARID_LOG_ERROR, "spool.failed", "error", change->error->message, NULL);
+    }
+}
+
+/* An entry whose removal could not be written is still linked in the spool: the removal is
+ * tried again with the next commit. */
+static void
+queue_free_gone(Queue *self)
+{
+    for (guint i = 0; i < self->gone->len; i++) {
+        QueueEntry *entry = g_ptr_array_index(self->gone, i);
+
+        if (entry->ref.segment != 0)
+            g_ptr_array_add(self->stuck, entry);
+        else
+            queue_entry_free(entry);
+    }
+    g_ptr_array_set_size(self->gone, 0);
+}
+
+static void
+queue_retry_stuck(Queue *self)
+{
+    for (guint i = 0; i < self->stuck->len; i++) {
+        queue_add_change(self, SPOOL_REMOVE, g_ptr_array_index(self->stuck, i));
+        g_ptr_array_add(self->gone, g_ptr_array_index(self->stuck, i));
+    }
+    g_ptr_array_set_size(self->stuck, 0);
+}
+
+static void
+queue_schedule_born(Queue *self)
+{
+    for (guint i = 0; i < self->born->len; i++) {
+        QueueEntry *entry = g_ptr_array_index(self->born, i);
+        Envelope envelope;
+        DeliveryState state;
+        g_autoptr(SpoolContent) content = spool_read(self->spool, &entry->ref, NULL);
+
+        if (content == NULL ||
+            !envelope_parse(spool_content_get_envelope(content), self->turn, &envelope) ||
+            !delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
+                                  self->turn, &state)) {
+            queue_entry_free(entry);
+            continue;
+        }
+        queue_entry_insert(self, entry, &envelope, &state);
+    }
+    g_ptr_array_set_size(self->born, 0);
+}
+
+static void
+queue_signal(Queue *self)
+{
+    fiber_completion_signal_all((FiberCompletion **)self->signals->pdata, self->signals->len);
+    g_ptr_array_set_size(self->signals, 0);
+}
+
+static void
+queue_commit(Queue *self, QueueTask *submits)
+{
+    if (self->changes->len > 0 && self->stuck->len > 0)
+        queue_retry_stuck(self);
+    if (self->changes->len > 0)
+        spool_commit(self->spool, (SpoolChange *const *)self->changes->pdata, self->changes->len);
+    for (QueueTask *task = submits; task != NULL;) {
+        QueueTask *next = task->next;
+        QueueSubmitTask *submit = (QueueSubmitTask *)task;
+
+        queue_accept(self, submit);
+        g_ptr_array_add(self->signals, &submit->completion);
+        task = next;
+    }
+    queue_check_changes(self);
+    /* The sessions that wait are told first; everything else can follow. Their changes
+     * are gone after that. */
+    g_ptr_array_set_size(self->changes, 0);
+    queue_signal(self);
+    queue_schedule_born(self);
+    queue_free_gone(self);
+}
+
+static void
+queue_run_calls(Queue *self, QueueTask *calls)
+{
+    while (calls != NULL) {
+        QueueCallTask *task = (QueueCallTask *)calls;
+
+        calls = calls->next;
+        task->func(self, task->data);
+        g_ptr_array_add(self->signals, &task->completion);
+    }
+    queue_signal(self);
+    queue_free_gone(self);
+}
+
+/* --- replay --- */
+
+static SpoolRef *
+queue_on_replayed(QueueId id, BaridSlice envelope_bytes, BaridSlice state_bytes,
+                  gsize content_bytes G_GNUC_UNUSED, gpointer data)
+{
+    Queue *self = data;
+    Envelope envelope;
+    DeliveryState state;
+    QueueEntry *entry;
+
+    queue_id_advance_past(id);
+    arena_reset(self->turn);
+    if (queue_find(self, id) != NULL)
+        return NULL;
+    if (!envelope_parse(envelope_bytes, self->turn, &envelope)) {
+        gchar text[QUEUE_ID_TEXT_LEN + 1];
+
+        barid_log(BARID_LOG_ERROR, "queue.unreadable", "queue-id", queue_id_format(id, text), NULL);
+        return NULL;
+    }
+    if (!delivery_state_parse(state_bytes, &envelope, self->turn, &state))
+        queue_state_init(self, &envelope, self->turn, FALSE, &state);
+    entry = queue_entry_new(id);
+    queue_entry_set_state(entry, state_bytes);
+    queue_entry_insert(self, entry, &envelope, &state);
+    return &entry->ref;
+}
+
+static void
+queue_replay(Queue *self)
+{
+    g_autoptr(GError) error = NULL;
+    const gchar *report;
+    gchar count[16];
+
+    if (self->replayed)
+        return;
+    if (!spool_replay_step(self->spool, QUEUE_REPLAY_STEP, queue_on_replayed, self,
+                           &self->replayed, &error)) {
+        barid_log(BARID_LOG_ERROR, "spool.replay-failed", "error", error->message, NULL);
+        self->replayed = TRUE;
+    }
+    if (!self->replayed)
+        return;
+    report = spool_get_damage_report(self->spool);
+    if (report != NULL)
+        barid_log(BARID_LOG_ERROR, "spool.damaged", "report", report, NULL);
+    g_snprintf(count, sizeof count, "%u", g_hash_table_size(self->index));
+    barid_log(BARID_LOG_NOTICE, "queue.replayed", "messages", count, NULL);
+}
+
+/* --- the thread --- */
+
+static gint64
+queue_get_next_ms(Queue *self)
+{
+    if (!self->replayed)
+        return 0;
+    if (atomic_load(&self->suspended))
+        return SCHEDULE_NEVER;
+    if (self->schedule.n_in_line > 0 && self->n_active < self->options.concurrency)
+        return 0;
+    return schedule_get_next_ms(&self->schedule);
+}
+
+static void
+queue_turn(Queue *self)
+{
+    QueueTask *tasks = queue_take_tasks(self);
+
+    do {
+        QueueTask *submits = NULL;
+        QueueTask *calls = NULL;
+
+        arena_reset(self->turn);
+        tasks = queue_collect(self, tasks, &submits, &calls);
+        queue_commit(self, submits);
+        queue_run_calls(self, calls);
+    } while (tasks != NULL);
+    arena_reset(self->turn);
+    queue_replay(self);
+    arena_reset(self->turn);
+    if (!atomic_load(&self->suspended)) {
+        queue_dispatch_due(self);
+        if (self->changes->len > 0)
+            queue_commit(self, NULL);
+    }
+}
+
+static gpointer
+queue_thread(gpointer data)
+{
+    Queue *self = data;
+
+    while (!atomic_load(&self->stopping) || atomic_load(&self->inbox) != NULL) {
+        queue_turn(self);
+        if (atomic_load(&self->inbox) != NULL || queue_get_next_ms(self) <= clock_wall_ms())
+            continue;
+        if (self->replayed && spool_tidy(self->spool))
+            continue;
+        if (self->history != NULL)
+            history_trim(self->history, clock_wall_ms());
+        queue_sleep(self, queue_get_next_ms(self));
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+Queue *
+queue_new(const QueueOptions *options, GError **error)
+{
+    Queue *self = g_new0(Queue, 1);
+
+    self->options = *options;
+    self->wake_fd = eventfd(0, EFD_CLOEXEC);
+    self->index = g_hash_table_new(queue_id_hash, queue_id_equal);
+    schedule_init(&self->schedule);
+    self->turn = arena_new(1024);
+    self->changes = g_ptr_array_new();
+    self->signals = g_ptr_array_new();
+    self->gone = g_ptr_array_new();
+    self->born = g_ptr_array_new();
+    self->stuck = g_ptr_array_new();
+    self->spool = spool_open(NULL, options->folder, &options->spool, error);
+    if (self->spool != NULL && options->history_folder != NULL)
+        self->history = history_open(options->history_folder, &options->history, error);
+    if (self->spool == NULL || (options->history_folder != NULL && self->history == NULL)) {
+        queue_free(self);
+        return NULL;
+    }
+    return self;
+}
+
+Spool *
+queue_get_spool(Queue *self)
+{
+    return self->spool;
+}
+
+void
+queue_start(Queue *self, QueueDispatch dispatch, gpointer data)
+{
+    self->dispatch = dispatch;
+    self->dispatch_data = data;
+    self->thread = g_thread_new("barid-queue", queue_thread, self);
+}
+
+void
+queue_suspend(Queue *self)
+{
+    atomic_store(&self->suspended, TRUE);
+}
+
+void
+queue_stop(Queue *self)
+{
+    guint64 one = 1;
+    gssize ignored;
+
+    if (self->thread == NULL)
+        return;
+    atomic_store(&self->stopping, TRUE);
+    ignored = write(self->wake_fd, &one, sizeof one);
+    (void)ignored;
+    g_thread_join(self->thread);
+    self->thread = NULL;
+}
+
+void
+queue_free(Queue *self)
+{
+    GHashTableIter iter;
+    gpointer entry;
+
+    if (self == NULL)
+        return;
+    queue_stop(self);
+    /* The spool links the entries' refs: it goes first. */
+    spool_close(self->spool);
+    history_close(self->history);
+    for (guint i = 0; i < self->stuck->len; i++)
+        queue_entry_free(g_ptr_array_index(self->stuck, i));
+    g_ptr_array_free(self->stuck, TRUE);
+    g_hash_table_iter_init(&iter, self->index);
+    while (g_hash_table_iter_next(&iter, NULL, &entry))
+        queue_entry_free(entry);
+    g_hash_table_destroy(self->index);
+    schedule_clear(&self->schedule);
+    arena_free(self->turn);
+    g_ptr_array_free(self->changes, TRUE);
+    g_ptr_array_free(self->signals, TRUE);
+    g_ptr_array_free(self->gone, TRUE);
+    g_ptr_array_free(self->born, TRUE);
+    if (self->wake_fd >= 0)
+        close(self->wake_fd);
+    g_free(self);
+}

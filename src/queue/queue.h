@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The queue: durable messages, their schedule, and what becomes of them.
+ *
+ * One thread owns the spool, the index and the schedule. Sessions hand messages to it and
+ * wait until they are on stable storage; everything that arrives while one flush is under
+ * way shares the next. Due messages go out as jobs, one for each message and domain, to
+ * the dispatcher, and come back with results. Retry, delay notices, expiry, delivery
+ * status notifications and history are decided here.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "base/json-writer.h"
+#include "fiber/fiber.h"
+#include "queue/arrival.h"
+#include "queue/envelope.h"
+#include "queue/history.h"
+#include "queue/spool/spool.h"
+
+#define QUEUE_ERROR (queue_error_quark())
+GQuark queue_error_quark(void);
+
+typedef struct Queue Queue;
+typedef struct QueueEntry QueueEntry;
+
+typedef struct {
+    const gchar *hostname;       /* in DSNs */
+    const gchar *folder;         /* the spool's */
+    const gchar *history_folder; /* NULL keeps none */
+    SpoolOptions spool;
+    HistoryOptions history;
+    const gint64 *retry_ms;      /* schedule; the last repeats */
+    guint n_retry;
+    const gint64 *notify_ms;     /* delays of notices, each from the one before */
+    guint n_notify;
+    gint64 expire_ms;
+    guint concurrency;           /* jobs under way at once */
+    const gchar *dsn_from_name;
+    const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
+    gsize dsn_return_bytes;      /* a larger message is returned as header only */
+} QueueOptions;
+
+/* What one attempt did for one recipient. Texts are the job's (its arena). */
+typedef struct {
+    gboolean done;
+    RecipientStatus status; /* PENDING means deferred */
+    const gchar *code;      /* "2.0.0" */
+    const gchar *text;
+    const gchar *remote;    /* or NULL */
+} QueueResult;
+
+/* One message to one domain. Belongs to the dispatcher until queue_job_finish(). */
+typedef struct QueueJob {
+    struct QueueJob *next; /* the queue's own use */
+    SchedulerPost post;    /* for the dispatcher's hand-over */
+    QueueEntry *entry;
+    Arena *arena;
+    Envelope envelope;
+    SpoolContent *content;
+    guint domain;
+    guint n_attempts;      /* before this one */
+    guint n_recipients;
+    const guint *recipients; /* indices in the envelope: those still pending */
+    QueueResult *results;    /* one for each of them */
+    GString *transcript;     /* timed lines, without content */
+    gint64 started_ms;
+} QueueJob;
+
+/* Called on the queue's thread; must not block. */
+typedef void (*QueueDispatch)(QueueJob *job, gpointer data);
+
+/* Opens the spool and history; nothing runs yet. */
+Queue *queue_new(const QueueOptions *options, GError **error);
+/* Starts the thread; replay goes on in the background. */
+void queue_start(Queue *self, QueueDispatch dispatch, gpointer data);
+/* Dispatches nothing more; jobs under way may still finish. Any thread. */
+void queue_suspend(Queue *self);
+/* Commits what is in hand and ends the thread. All jobs must be finished. */
+void queue_stop(Queue *self);
+void queue_free(Queue *self);
+/* For arrivals and stores of large messages. */
+Spool *queue_get_spool(Queue *self);
+
+/* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
+ * with a temporary error when it is not stored. Never cut short by the deadline. */
+typedef struct {
+    Envelope *envelope;
+    gboolean held;
+    BaridSlice prefix, body;
+    int body_fd; /* -1 without */
+    gsize body_fd_bytes;
+} QueueSubmission;
+BARID_SUSPENDS gboolean queue_submit(Queue *self, const QueueSubmission *submission,
+                                     GError **error);
+/* Gives a job back with its results. Any thread. */
+void queue_job_finish(Queue *self, QueueJob *job);
+/* Appends a session's record to the history. Any thread; does not wait. */
+void queue_note_session(Queue *self, const gchar *session_id, gchar *document_taken);
+
+/* --- looking in and acting, from fibers --- */
+
+typedef struct {
+    const gchar *sender, *recipient, *domain; /* case-insensitive substrings; NULL any */
+    const gchar *status;                      /* "held", "queued", "active", or NULL */
+    gint64 before_ms, after_ms;               /* due; 0 any */
+    QueueId id;                               /* 0 any */
+    guint limit;                              /* 0 any */
+} QueueFilter;
+
+typedef enum {
+    QUEUE_RETRY,   /* due now */
+    QUEUE_HOLD,
+    QUEUE_RELEASE,
+    QUEUE_CANCEL,  /* removed without a DSN */
+} QueueAction;
+
+/* Number of messages acted on; each change is durable when the call returns. */
+BARID_SUSPENDS guint queue_act(Queue *self, QueueAction action, const QueueFilter *filter);
+BARID_SUSPENDS guint queue_count(Queue *self, const QueueFilter *filter);
+/* Writes "messages": [...], one object each; the second form with recipients, attempts and
+ * decisions. */
+BARID_SUSPENDS void queue_write_list(Queue *self, const QueueFilter *filter, JsonWriter *writer);
+BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
+                                        JsonWriter *writer);
+/* The stored message; NULL when it is not in the queue. */
+BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
+/* Records of (id) (queue id or session id), or the newest ones that contain (text), as a
+ * JSON array under (key). */
+BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gchar *text,
+                                        guint limit, JsonWriter *writer, const gchar *key);
+/* Numbers for "status". */
+typedef struct {
+    guint n_messages, n_held, n_active;
+    guint64 bytes;
+    gboolean replaying;
+    SpoolStats spool;
+    guint64 damaged_bytes;
+} QueueStats;
+BARID_SUSPENDS void queue_get_stats(Queue *self, QueueStats *out_stats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_free)
+
+#endif

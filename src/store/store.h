@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Named stores: [store NAME] driver = DRIVER and the driver's own keys. The driver
+ * "memory" is built in; others are providers. The public calls are in <barid/store.h>.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <barid/store.h>
+
+#include "conf/settings.h"
+#include "host/host.h"
+
+#define STORE_ERROR (store_error_quark())
+GQuark store_error_quark(void);
+
+typedef struct StoreSet StoreSet;
+
+/* Declares and binds all [store NAME] sections with the drivers of (host) and opens
+ * them. Installs the resolver for BARID_TYPE_STORE, so it comes between host_load() and
+ * host_bind(). Never NULL; problems go to the context. */
+StoreSet *store_set_new(SettingsContext *context, const Host *host);
+BaridStore *store_set_find(StoreSet *self, const gchar *name);
+/* Closes all. Nobody may be using them. */
+void store_set_free(StoreSet *self);
+const gchar *store_get_name(const BaridStore *store);
+/* For tests: a memory store of its own. */
+BaridStore *store_new_memory(const gchar *name);
+void store_free(BaridStore *store);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreSet, store_set_free)
+
+#endif
