@@ -206,7 +206,7 @@ START_TEST(test_power_loss)
 {
     gboolean has_stopped = TRUE;
 
-    for (gint stop = 0; has_stopped && stop < 400; stop++) {
+    for (gint stop = 0; has_stopped && stop < 600; stop++) {
         g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)(_i * 1000 + stop % 3));
         Fixture *fixture = fixture_new(NULL);
         FaultyDisk *faulty;
@@ -267,8 +267,10 @@ START_TEST(test_failed_sync)
         while (g_hash_table_iter_next(&iter, NULL, &value)) {
             FixtureEntry *entry = value;
 
-            if (entry->may_be_there && entry->ref.segment == 0)
+            if (entry->may_be_there && entry->ref.segment == 0) {
                 g_hash_table_iter_remove(&iter);
+                continue;
+            }
             entry->may_be_there = entry->may_be_gone = FALSE;
             g_clear_pointer(&entry->other_states, g_ptr_array_unref);
         }
