@@ -15,7 +15,8 @@ ERROR_DOMAIN_DEFINE(queue_error_quark, "barid-queue-error")
 
 enum {
     QUEUE_BATCH_MAX = 1024,   /* changes made durable by one flush */
-    QUEUE_REPLAY_STEP = 2000, /* records read between two looks at the inbox */
+    QUEUE_REPLAY_STEP = 64,   /* records read between two looks at the inbox */
+    QUEUE_TIDY_CHANGES = 2000, /* changes between two pieces of housekeeping under load */
 };
 
 /* --- entries --- */
@@ -328,7 +329,8 @@ queue_check_changes(Queue *self)
     for (guint i = 0; i < self->changes->len; i++) {
         SpoolChange *change = g_ptr_array_index(self->changes, i);
 
-        if (change->error != NULL)
+        /* A submitter's error is the submitter's to report. */
+        if (change->error != NULL && change->kind != SPOOL_ADD)
             barid_log(BARID_LOG_ERROR, "spool.failed", "error", change->error->message, NULL);
     }
 }
@@ -514,11 +516,17 @@ queue_turn(Queue *self)
 
         arena_reset(self->turn);
         tasks = queue_collect(self, tasks, &submits, &calls);
+        self->n_untidied += self->changes->len;
         queue_commit(self, submits);
         queue_run_calls(self, calls);
     } while (tasks != NULL);
     arena_reset(self->turn);
     queue_replay(self);
+    /* Under constant load there is no idle moment: the log must not grow for ever. */
+    if (self->replayed && self->n_untidied >= QUEUE_TIDY_CHANGES) {
+        self->n_untidied = 0;
+        spool_tidy(self->spool);
+    }
     arena_reset(self->turn);
     if (atomic_load(&self->suspended)) {
         queue_note_suspended(self);
