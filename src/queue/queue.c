@@ -178,6 +178,7 @@ queue_sleep(Queue *self, gint64 until_ms)
         return;
     atomic_store(&self->sleeping, TRUE);
     if (atomic_load(&self->inbox) == NULL && !atomic_load(&self->stopping) &&
+        atomic_load(&self->suspended) == self->is_suspended &&
         poll(&wake, 1, (int)MIN(left, 3600000)) > 0) {
         gssize ignored = read(self->wake_fd, &count, sizeof count);
 
@@ -490,6 +491,18 @@ queue_get_next_ms(Queue *self)
     return schedule_get_next_ms(&self->schedule);
 }
 
+/* Tells the one who waits that no dispatch is under way. */
+static void
+queue_note_suspended(Queue *self)
+{
+    if (self->is_suspended)
+        return;
+    g_mutex_lock(&self->lock);
+    self->is_suspended = TRUE;
+    g_cond_signal(&self->changed);
+    g_mutex_unlock(&self->lock);
+}
+
 static void
 queue_turn(Queue *self)
 {
@@ -507,11 +520,13 @@ queue_turn(Queue *self)
     arena_reset(self->turn);
     queue_replay(self);
     arena_reset(self->turn);
-    if (!atomic_load(&self->suspended)) {
-        queue_dispatch_due(self);
-        if (self->changes->len > 0)
-            queue_commit(self, NULL);
+    if (atomic_load(&self->suspended)) {
+        queue_note_suspended(self);
+        return;
     }
+    queue_dispatch_due(self);
+    if (self->changes->len > 0)
+        queue_commit(self, NULL);
 }
 
 static gpointer
@@ -540,6 +555,8 @@ queue_new(const QueueOptions *options, GError **error)
     Queue *self = g_new0(Queue, 1);
 
     self->options = *options;
+    g_mutex_init(&self->lock);
+    g_cond_init(&self->changed);
     self->wake_fd = eventfd(0, EFD_CLOEXEC);
     self->index = g_hash_table_new(queue_id_hash, queue_id_equal);
     schedule_init(&self->schedule);
@@ -576,8 +593,20 @@ queue_start(Queue *self, QueueDispatch dispatch, gpointer data)
 void
 queue_suspend(Queue *self)
 {
+    guint64 one = 1;
+    gssize ignored;
+
+    if (self->thread == NULL)
+        return;
+    g_mutex_lock(&self->lock);
     atomic_store(&self->suspended, TRUE);
+    ignored = write(self->wake_fd, &one, sizeof one);
+    (void)ignored;
+    while (!self->is_suspended)
+        g_cond_wait(&self->changed, &self->lock);
+    g_mutex_unlock(&self->lock);
 }
+
 
 void
 queue_stop(Queue *self)
@@ -621,5 +650,7 @@ queue_free(Queue *self)
     g_ptr_array_free(self->born, TRUE);
     if (self->wake_fd >= 0)
         close(self->wake_fd);
+    g_mutex_clear(&self->lock);
+    g_cond_clear(&self->changed);
     g_free(self);
 }
