@@ -7,13 +7,13 @@ cd "$(dirname "$0")"
 {
     echo "# Made by autogen.sh from the folders below modules/."
     for fragment in modules/*/module.mk; do
-        [ -e "$fragment" ] && echo "include $fragment"
+        [ ! -e "$fragment" ] || echo "include $fragment"
     done
 } > modules/modules.mk
 {
     echo "dnl Made by autogen.sh from the folders below modules/."
     for fragment in modules/*/module.m4; do
-        [ -e "$fragment" ] && echo "m4_include([$fragment])"
+        [ ! -e "$fragment" ] || echo "m4_include([$fragment])"
     done
 } > modules/modules.m4
 exec autoreconf --install --force --warnings=all,no-obsolete

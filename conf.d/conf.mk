@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# One file for each core area; a module's file is listed in its own fragment.
+dist_confd_DATA += \
+	conf.d/domains.conf \
+	conf.d/listener.conf \
+	conf.d/queue.conf \
+	conf.d/server.conf \
+	conf.d/session.conf

@@ -295,16 +295,10 @@ stream_handshake(Stream *self, gnutls_session_t session, GError **error)
     return TRUE;
 }
 
-gboolean
-stream_start_tls_server(Stream *self, TlsServer *server, GError **error)
+/* Takes (session) when the handshake succeeds, else ends it. */
+static gboolean
+stream_take_session(Stream *self, gnutls_session_t session, GError **error)
 {
-    gnutls_session_t session;
-
-    g_assert(self->tls == NULL && self->out_len == 0);
-    self->in_start = 0;
-    self->in_end = 0;
-    self->drained = FALSE;
-    session = tls_server_open_session(server, error);
     if (session == NULL)
         return FALSE;
     if (!stream_handshake(self, session, error)) {
@@ -315,6 +309,29 @@ stream_start_tls_server(Stream *self, TlsServer *server, GError **error)
     self->tls_info = g_new0(TlsInfo, 1);
     tls_info_read(session, self->tls_info);
     return TRUE;
+}
+
+static void
+stream_drop_input(Stream *self)
+{
+    g_assert(self->tls == NULL && self->out_len == 0);
+    self->in_start = 0;
+    self->in_end = 0;
+    self->drained = FALSE;
+}
+
+gboolean
+stream_start_tls_server(Stream *self, TlsServer *server, GError **error)
+{
+    stream_drop_input(self);
+    return stream_take_session(self, tls_server_open_session(server, error), error);
+}
+
+gboolean
+stream_start_tls_client(Stream *self, const gchar *server_name, GError **error)
+{
+    stream_drop_input(self);
+    return stream_take_session(self, tls_client_open_session(server_name, error), error);
 }
 
 const TlsInfo *

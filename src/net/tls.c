@@ -112,6 +112,42 @@ tls_server_open_session(TlsServer *self, GError **error)
     return session;
 }
 
+/* One set of client credentials serves all: it holds nothing. */
+static gnutls_certificate_credentials_t
+tls_get_client_credentials(void)
+{
+    static gsize credentials;
+
+    if (g_once_init_enter(&credentials)) {
+        gnutls_certificate_credentials_t made = NULL;
+
+        gnutls_certificate_allocate_credentials(&made);
+        g_once_init_leave(&credentials, (gsize)made);
+    }
+    return (gnutls_certificate_credentials_t)credentials;
+}
+
+gnutls_session_t
+tls_client_open_session(const gchar *server_name, GError **error)
+{
+    gnutls_session_t session = NULL;
+    int code = gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+
+    if (code >= 0)
+        code = gnutls_set_default_priority(session);
+    if (code >= 0)
+        code = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
+                                      tls_get_client_credentials());
+    if (code >= 0 && server_name != NULL)
+        code = gnutls_server_name_set(session, GNUTLS_NAME_DNS, server_name, strlen(server_name));
+    if (code >= 0)
+        return session;
+    tls_set_error(error, code, "cannot begin TLS");
+    if (session != NULL)
+        gnutls_deinit(session);
+    return NULL;
+}
+
 void
 tls_info_read(gnutls_session_t session, TlsInfo *out_info)
 {

@@ -29,6 +29,10 @@ void tls_server_unref(TlsServer *self);
 /* For the stream. A new session, not bound to a descriptor yet. */
 gnutls_session_t tls_server_open_session(TlsServer *self, GError **error);
 
+/* A client's session that asks for (server_name) and checks no certificate: opportunistic
+ * encryption and tests. */
+gnutls_session_t tls_client_open_session(const gchar *server_name, GError **error);
+
 /* Makes a P-256 key and a certificate for (hostname) that signs itself, valid ten years
  * from (now_ms). Caller owns both texts. */
 gboolean tls_make_self_signed(const gchar *hostname, gint64 now_ms, gchar **out_chain_pem,

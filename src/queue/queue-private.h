@@ -62,11 +62,15 @@ struct Queue {
     _Atomic gboolean sleeping;
     _Atomic gboolean stopping;
     _Atomic gboolean suspended;
+    GMutex lock;   /* of the next two */
+    GCond changed;
+    gboolean is_suspended;
     GHashTable *index; /* QueueId -> QueueEntry, keyed by a pointer into the entry */
     Schedule schedule;
     guint n_active, n_held;
     guint64 bytes_kib;
     gboolean replayed;
+    guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
     gpointer dispatch_data;
     /* Of the turn at hand. */

@@ -15,7 +15,8 @@ ERROR_DOMAIN_DEFINE(queue_error_quark, "barid-queue-error")
 
 enum {
     QUEUE_BATCH_MAX = 1024,   /* changes made durable by one flush */
-    QUEUE_REPLAY_STEP = 2000, /* records read between two looks at the inbox */
+    QUEUE_REPLAY_STEP = 64,   /* records read between two looks at the inbox */
+    QUEUE_TIDY_CHANGES = 2000, /* changes between two pieces of housekeeping under load */
 };
 
 /* --- entries --- */
@@ -178,6 +179,7 @@ queue_sleep(Queue *self, gint64 until_ms)
         return;
     atomic_store(&self->sleeping, TRUE);
     if (atomic_load(&self->inbox) == NULL && !atomic_load(&self->stopping) &&
+        atomic_load(&self->suspended) == self->is_suspended &&
         poll(&wake, 1, (int)MIN(left, 3600000)) > 0) {
         gssize ignored = read(self->wake_fd, &count, sizeof count);
 
@@ -327,7 +329,8 @@ queue_check_changes(Queue *self)
     for (guint i = 0; i < self->changes->len; i++) {
         SpoolChange *change = g_ptr_array_index(self->changes, i);
 
-        if (change->error != NULL)
+        /* A submitter's error is the submitter's to report. */
+        if (change->error != NULL && change->kind != SPOOL_ADD)
             barid_log(BARID_LOG_ERROR, "spool.failed", "error", change->error->message, NULL);
     }
 }
@@ -490,6 +493,18 @@ queue_get_next_ms(Queue *self)
     return schedule_get_next_ms(&self->schedule);
 }
 
+/* Tells the one who waits that no dispatch is under way. */
+static void
+queue_note_suspended(Queue *self)
+{
+    if (self->is_suspended)
+        return;
+    g_mutex_lock(&self->lock);
+    self->is_suspended = TRUE;
+    g_cond_signal(&self->changed);
+    g_mutex_unlock(&self->lock);
+}
+
 static void
 queue_turn(Queue *self)
 {
@@ -501,17 +516,25 @@ queue_turn(Queue *self)
 
         arena_reset(self->turn);
         tasks = queue_collect(self, tasks, &submits, &calls);
+        self->n_untidied += self->changes->len;
         queue_commit(self, submits);
         queue_run_calls(self, calls);
     } while (tasks != NULL);
     arena_reset(self->turn);
     queue_replay(self);
-    arena_reset(self->turn);
-    if (!atomic_load(&self->suspended)) {
-        queue_dispatch_due(self);
-        if (self->changes->len > 0)
-            queue_commit(self, NULL);
+    /* Under constant load there is no idle moment: the log must not grow for ever. */
+    if (self->replayed && self->n_untidied >= QUEUE_TIDY_CHANGES) {
+        self->n_untidied = 0;
+        spool_tidy(self->spool);
     }
+    arena_reset(self->turn);
+    if (atomic_load(&self->suspended)) {
+        queue_note_suspended(self);
+        return;
+    }
+    queue_dispatch_due(self);
+    if (self->changes->len > 0)
+        queue_commit(self, NULL);
 }
 
 static gpointer
@@ -540,6 +563,8 @@ queue_new(const QueueOptions *options, GError **error)
     Queue *self = g_new0(Queue, 1);
 
     self->options = *options;
+    g_mutex_init(&self->lock);
+    g_cond_init(&self->changed);
     self->wake_fd = eventfd(0, EFD_CLOEXEC);
     self->index = g_hash_table_new(queue_id_hash, queue_id_equal);
     schedule_init(&self->schedule);
@@ -576,8 +601,20 @@ queue_start(Queue *self, QueueDispatch dispatch, gpointer data)
 void
 queue_suspend(Queue *self)
 {
+    guint64 one = 1;
+    gssize ignored;
+
+    if (self->thread == NULL)
+        return;
+    g_mutex_lock(&self->lock);
     atomic_store(&self->suspended, TRUE);
+    ignored = write(self->wake_fd, &one, sizeof one);
+    (void)ignored;
+    while (!self->is_suspended)
+        g_cond_wait(&self->changed, &self->lock);
+    g_mutex_unlock(&self->lock);
 }
+
 
 void
 queue_stop(Queue *self)
@@ -621,5 +658,7 @@ queue_free(Queue *self)
     g_ptr_array_free(self->born, TRUE);
     if (self->wake_fd >= 0)
         close(self->wake_fd);
+    g_mutex_clear(&self->lock);
+    g_cond_clear(&self->changed);
     g_free(self);
 }

@@ -74,7 +74,8 @@ typedef void (*QueueDispatch)(QueueJob *job, gpointer data);
 Queue *queue_new(const QueueOptions *options, GError **error);
 /* Starts the thread; replay goes on in the background. */
 void queue_start(Queue *self, QueueDispatch dispatch, gpointer data);
-/* Dispatches nothing more; jobs under way may still finish. Any thread. */
+/* Dispatches nothing more when it returns; jobs under way may still finish. From a plain
+ * thread. */
 void queue_suspend(Queue *self);
 /* Commits what is in hand and ends the thread. All jobs must be finished. */
 void queue_stop(Queue *self);

@@ -92,7 +92,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size >= SPOOL_SEGMENT_HEADER)
         (void)spool_segment_header_decode(data, &header);
     scan_input(&input, header.key);
-    if (size >= SPOOL_SEGMENT_HEADER + SPOOL_RECORD_HEADER && data[SPOOL_SEGMENT_HEADER + 26] != 0) {
+    if (size >= SPOOL_SEGMENT_HEADER + SPOOL_RECORD_HEADER &&
+        data[SPOOL_SEGMENT_HEADER + 26] != 0) {
         mend_record(bytes, size, header.key);
         scan_input(&input, header.key);
     }

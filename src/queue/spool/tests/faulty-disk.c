@@ -436,25 +436,42 @@ survive(const FaultyFile *file, GRand *rand)
     return bytes;
 }
 
+/* Of the unsynced changes to the folder either the first few happened, as with a journal,
+ * or any of them; a rename is whole. */
+static void
+apply_some_namings(FaultyDisk *self, GRand *rand)
+{
+    gboolean is_journal = g_rand_boolean(rand);
+    guint n_first = (guint)g_rand_int_range(rand, 0, (gint)self->namings->len + 1);
+
+    for (guint i = 0; i < self->namings->len; i++) {
+        const FaultyNaming *naming = g_ptr_array_index(self->namings, i);
+        gboolean happens = is_journal ? i < n_first : g_rand_boolean(rand);
+
+        if (happens)
+            apply_naming(self->names, naming);
+        if (naming->is_joined) {
+            i++;
+            if (happens)
+                apply_naming(self->names, g_ptr_array_index(self->namings, i));
+        }
+    }
+}
+
 void
 faulty_disk_lose_power(FaultyDisk *self, GRand *rand)
 {
-    guint n_namings = (guint)g_rand_int_range(rand, 0, (gint)self->namings->len + 1);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
     GDir *dir = g_dir_open(self->folder, 0, NULL);
     GHashTableIter iter;
     gpointer name, file;
     const gchar *old;
 
-    while (n_namings > 0 && n_namings < self->namings->len &&
-           ((FaultyNaming *)g_ptr_array_index(self->namings, n_namings - 1))->is_joined)
-        n_namings--;
-    for (guint i = 0; i < n_namings; i++)
-        apply_naming(self->names, g_ptr_array_index(self->namings, i));
+    apply_some_namings(self, rand);
     while ((old = g_dir_read_name(dir)) != NULL)
         g_ptr_array_add(found, g_build_filename(self->folder, old, NULL));
     g_dir_close(dir);
-    /* What survives is chosen before the files are removed: the descriptors still read. */
+    /* The descriptors still read what had the names. */
     for (guint i = 0; i < found->len; i++)
         (void)g_unlink(g_ptr_array_index(found, i));
     g_hash_table_iter_init(&iter, self->names);

@@ -2,8 +2,8 @@
 /*
  * FaultyDisk: the system's disk with faults on request, that remembers what was synced.
  * It can lose power: then of everything that was not synced an arbitrary part remains,
- * chosen sector by sector, and of the unsynced changes to the folder an arbitrary first
- * part.
+ * chosen sector by sector, and of the unsynced changes to the folder either a first part
+ * or an arbitrary one.
  */
 #ifndef FAULTY_DISK_H
 #define FAULTY_DISK_H

@@ -72,7 +72,8 @@ fixture_open(Fixture *self)
 {
     g_autoptr(GError) error = NULL;
 
-    self->spool = spool_open(self->disk == NULL ? get_quick_disk() : self->disk, self->folder, &self->options, &error);
+    self->spool = spool_open(self->disk == NULL ? get_quick_disk() : self->disk, self->folder,
+                             &self->options, &error);
     ck_assert_msg(self->spool != NULL, "%s", error == NULL ? "" : error->message);
 }
 

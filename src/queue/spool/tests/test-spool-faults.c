@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "queue/spool/reader.h"
 #include "queue/spool/tests/faulty-disk.h"
@@ -206,7 +209,7 @@ START_TEST(test_power_loss)
 {
     gboolean has_stopped = TRUE;
 
-    for (gint stop = 0; has_stopped && stop < 400; stop++) {
+    for (gint stop = 0; has_stopped && stop < 600; stop++) {
         g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)(_i * 1000 + stop % 3));
         Fixture *fixture = fixture_new(NULL);
         FaultyDisk *faulty;
@@ -267,8 +270,10 @@ START_TEST(test_failed_sync)
         while (g_hash_table_iter_next(&iter, NULL, &value)) {
             FixtureEntry *entry = value;
 
-            if (entry->may_be_there && entry->ref.segment == 0)
+            if (entry->may_be_there && entry->ref.segment == 0) {
                 g_hash_table_iter_remove(&iter);
+                continue;
+            }
             entry->may_be_there = entry->may_be_gone = FALSE;
             g_clear_pointer(&entry->other_states, g_ptr_array_unref);
         }
@@ -411,6 +416,82 @@ START_TEST(test_recycled)
 }
 END_TEST
 
+#define KILL_CONTENT 3000
+
+/* Adds messages and tells each one that is done, until it is killed. */
+G_GNUC_NORETURN static void
+live_until_killed(const gchar *folder, int tell_fd)
+{
+    SpoolOptions options;
+    g_autofree guint8 *content = g_malloc0(KILL_CONTENT);
+    Spool *spool;
+
+    spool_options_set_defaults(&options);
+    options.segment_bytes = 64 * 1024;
+    options.reserve_bytes = 0;
+    spool = spool_open(NULL, folder, &options, NULL);
+    for (;;) {
+        /* Never ended: the process dies with it. */
+        SpoolRef *ref = g_new0(SpoolRef, 1);
+        SpoolChange add = {.kind = SPOOL_ADD, .ref = ref, .body_fd = -1};
+        SpoolChange *changes[] = {&add};
+
+        ref->id = queue_id_new();
+        add.envelope = barid_slice(&ref->id, sizeof ref->id);
+        add.body = barid_slice(content, ref->id % KILL_CONTENT);
+        spool_commit(spool, changes, 1);
+        if (add.error != NULL || write(tell_fd, &ref->id, sizeof ref->id) < 0)
+            _exit(1);
+    }
+}
+
+static SpoolRef *
+visit_survivor(QueueId id, BaridSlice envelope, BaridSlice state, gsize content_bytes,
+               gpointer data)
+{
+    ck_assert(barid_slice_equal(envelope, barid_slice(&id, sizeof id)));
+    ck_assert_uint_eq(state.len, 0);
+    ck_assert_uint_eq(content_bytes, id % KILL_CONTENT);
+    g_hash_table_add(data, g_memdup2(&id, sizeof id));
+    return NULL;
+}
+
+/* What a process has told to be done is there after kill -9, at whatever moment. */
+START_TEST(test_kill)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autoptr(GHashTable) found = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(QueueId));
+    gboolean finished = FALSE;
+    int ends[2];
+    QueueId id;
+    pid_t child;
+
+    fixture_close(fixture);
+    ck_assert_int_eq(pipe(ends), 0);
+    child = fork();
+    if (child == 0)
+        live_until_killed(fixture->folder, ends[1]);
+    (void)close(ends[1]);
+    while (read(ends[0], &id, sizeof id) == (gssize)sizeof id) {
+        g_array_append_val(told, id);
+        if (told->len == 20 + 7 * (guint)_i)
+            ck_assert_int_eq(kill(child, SIGKILL), 0);
+    }
+    (void)close(ends[0]);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_uint_ge(told->len, 20);
+    fixture_open(fixture);
+    while (!finished)
+        ck_assert(spool_replay_step(fixture->spool, 100, visit_survivor, found, &finished, NULL));
+    for (guint i = 0; i < told->len; i++)
+        ck_assert(g_hash_table_contains(found, &g_array_index(told, QueueId, i)));
+    ck_assert_uint_le(g_hash_table_size(found), told->len + 1);
+    ck_assert_ptr_null(spool_get_damage_report(fixture->spool));
+    fixture_free(fixture);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -429,6 +510,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_disk_full, 0, 8);
     tcase_add_test(tcase, test_unreadable);
     tcase_add_test(tcase, test_recycled);
+    tcase_add_loop_test(tcase, test_kill, 0, 10);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -160,13 +160,15 @@ START_TEST(test_refusals)
                              .envelope = {&byte, SPOOL_ENVELOPE_MAX + 1},
                              .body_fd = -1};
     SpoolChange unknown = {.kind = SPOOL_STATE, .ref = &ref, .body_fd = -1};
-    SpoolChange *good = fixture_make_add(fixture, 10, 10, 10);
-    SpoolChange *changes[] = {&too_large, &unknown, good};
+    SpoolRef good_ref = {.id = queue_id_new()};
+    SpoolChange good = {.kind = SPOOL_ADD, .ref = &good_ref, .body = {&byte, 1}, .body_fd = -1};
+    SpoolChange *changes[] = {&too_large, &unknown, &good};
 
     spool_commit(fixture->spool, changes, 3);
     ck_assert(g_error_matches(too_large.error, SPOOL_ERROR, BARID_ERROR_TOO_LARGE));
     ck_assert(g_error_matches(unknown.error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND));
-    ck_assert_ptr_null(good->error);
+    ck_assert_ptr_null(good.error);
+    ck_assert_uint_ne(good_ref.segment, 0);
     g_clear_error(&too_large.error);
     g_clear_error(&unknown.error);
     ck_assert_ptr_null(spool_read(fixture->spool, &ref, NULL));

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/ipc.h"
+#include "net/block-pool.h"
+
+typedef struct {
+    Worker *worker;
+    guint index;
+    Scheduler *scheduler;
+    InboundThread *inbound;
+    GThread *thread;
+    SchedulerPost start, drain, cancel;
+} WorkerThread;
+
+typedef struct {
+    gchar *listener;
+    int fd;
+} WorkerSocket;
+
+struct Worker {
+    int ipc_end;
+    guint number; /* of the generation */
+    gchar *state_dir;
+    ConfigFiles *files;
+    GArray *sockets; /* of WorkerSocket */
+    int control_fd;
+    Generation *generation;
+    Queue *queue;
+    Outbound *outbound;
+    Control *control;
+    WorkerThread *threads;
+    guint n_threads;
+    guint n_running;
+    GMainLoop *loop;
+    gboolean stopping;
+};
+
+/* --- what the supervisor sends --- */
+
+static gboolean
+worker_take_config(Worker *self, IpcMessage *message, GError **error)
+{
+    int fd = ipc_message_take_fd(message);
+    g_autoptr(GBytes) bytes = NULL;
+    gsize len;
+    const void *data;
+
+    self->number = (guint)g_ascii_strtoull(ipc_message_get_text(message, 0), NULL, 10);
+    self->state_dir = g_strdup(ipc_message_get_text(message, 1));
+    bytes = ipc_map_sealed(fd, error);
+    close(fd);
+    if (bytes == NULL)
+        return FALSE;
+    data = g_bytes_get_data(bytes, &len);
+    self->files = config_files_unpack(barid_slice(data, len), error);
+    return self->files != NULL;
+}
+
+static void
+worker_take_listener(Worker *self, IpcMessage *message)
+{
+    WorkerSocket socket = {
+        .listener = g_strdup(ipc_message_get_text(message, 0)),
+        .fd = ipc_message_take_fd(message),
+    };
+
+    g_array_append_val(self->sockets, socket);
+}
+
+/* Everything up to IPC_START. */
+static gboolean
+worker_receive_all(Worker *self, GError **error)
+{
+    for (;;) {
+        g_auto(IpcMessage) message = {0};
+
+        if (!ipc_receive(self->ipc_end, &message, error))
+            return FALSE;
+        if (message.type == IPC_START)
+            return TRUE;
+        if (message.type == IPC_CONFIG && !worker_take_config(self, &message, error))
+            return FALSE;
+        if (message.type == IPC_LISTENER)
+            worker_take_listener(self, &message);
+        if (message.type == IPC_CONTROL)
+            self->control_fd = ipc_message_take_fd(&message);
+    }
+}
+
+static GBytes *
+worker_read_all(int fd, GError **error)
+{
+    g_autoptr(GIOChannel) channel = g_io_channel_unix_new(fd);
+    gchar *text = NULL;
+    gsize len = 0;
+
+    g_io_channel_set_encoding(channel, NULL, NULL);
+    g_io_channel_set_close_on_unref(channel, TRUE);
+    if (g_io_channel_read_to_end(channel, &text, &len, error) != G_IO_STATUS_NORMAL)
+        return NULL;
+    return g_bytes_new_take(text, len);
+}
+
+/* Files that only the supervisor may read are asked of it, before READY. */
+static GBytes *
+worker_open_secret(const gchar *section, const gchar *key, const gchar *path G_GNUC_UNUSED,
+                   gpointer data, GError **error)
+{
+    Worker *self = data;
+    g_auto(IpcMessage) answer = {0};
+    g_autoptr(GByteArray) request = g_byte_array_new();
+    int fd;
+
+    g_byte_array_append(request, (const guint8 *)section, (guint)strlen(section) + 1);
+    g_byte_array_append(request, (const guint8 *)key, (guint)strlen(key) + 1);
+    if (!ipc_send(self->ipc_end, IPC_OPEN, barid_slice(request->data, request->len), -1, error) ||
+        !ipc_receive(self->ipc_end, &answer, error))
+        return NULL;
+    fd = ipc_message_take_fd(&answer);
+    if (fd < 0) {
+        g_set_error(error, IPC_ERROR, BARID_ERROR_DENIED, "%s", ipc_message_get_text(&answer, 0));
+        return NULL;
+    }
+    return worker_read_all(fd, error);
+}
+
+static int
+worker_refuse(Worker *self, const gchar *why)
+{
+    gsize len = MIN(strlen(why), IPC_PAYLOAD_MAX - 1);
+
+    ipc_send(self->ipc_end, IPC_PROBLEMS, barid_slice(why, len), -1, NULL);
+    return EXIT_FAILURE;
+}
+
+/* --- stopping --- */
+
+static void
+worker_on_drain(gpointer data)
+{
+    WorkerThread *thread = data;
+
+    inbound_thread_drain(thread->inbound);
+    if (thread->index == 0)
+        control_drain(thread->worker->control);
+}
+
+static void
+worker_on_cancel(gpointer data)
+{
+    WorkerThread *thread = data;
+
+    inbound_thread_cancel(thread->inbound);
+    outbound_cancel_thread(thread->worker->outbound, thread->scheduler);
+}
+
+static gboolean
+worker_on_grace_over(gpointer data)
+{
+    Worker *self = data;
+
+    for (guint i = 0; i < self->n_threads; i++) {
+        WorkerThread *thread = &self->threads[i];
+
+        thread->cancel = (SchedulerPost){.func = worker_on_cancel, .data = thread};
+        scheduler_post(thread->scheduler, &thread->cancel);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void
+worker_begin_stop(Worker *self)
+{
+    if (self->stopping)
+        return;
+    self->stopping = TRUE;
+    barid_log(BARID_LOG_NOTICE, "worker.stopping", NULL);
+    queue_suspend(self->queue);
+    outbound_drain(self->outbound);
+    for (guint i = 0; i < self->n_threads; i++) {
+        WorkerThread *thread = &self->threads[i];
+
+        thread->drain = (SchedulerPost){.func = worker_on_drain, .data = thread};
+        scheduler_post(thread->scheduler, &thread->drain);
+        scheduler_stop(thread->scheduler);
+    }
+    g_timeout_add((guint)self->generation->server.grace_ms, worker_on_grace_over, self);
+}
+
+static gboolean
+worker_on_thread_end(gpointer data)
+{
+    Worker *self = data;
+
+    if (--self->n_running == 0)
+        g_main_loop_quit(self->loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+worker_on_ipc(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer data)
+{
+    Worker *self = data;
+    g_auto(IpcMessage) message = {0};
+
+    /* A supervisor that is gone is an order to stop, too. */
+    if (ipc_receive(self->ipc_end, &message, NULL) && message.type != IPC_STOP)
+        return G_SOURCE_CONTINUE;
+    worker_begin_stop(self);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+worker_on_term(gpointer data)
+{
+    worker_begin_stop(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+worker_request_stop(gpointer data)
+{
+    Worker *self = data;
+
+    ipc_send(self->ipc_end, IPC_WANT_STOP, BARID_SLICE_EMPTY, -1, NULL);
+}
+
+/* --- threads --- */
+
+static void
+worker_on_start(gpointer data)
+{
+    WorkerThread *thread = data;
+    Worker *self = thread->worker;
+
+    for (guint i = 0; i < self->sockets->len; i++) {
+        const WorkerSocket *socket = &g_array_index(self->sockets, WorkerSocket, i);
+        InboundListener *listener =
+            inbound_find_listener(self->generation->inbound, socket->listener);
+
+        if (listener != NULL)
+            inbound_thread_listen(thread->inbound, listener, socket->fd, NULL);
+    }
+    if (thread->index == 0 && self->control_fd >= 0)
+        control_listen(self->control, thread->scheduler, self->control_fd, NULL);
+}
+
+static gpointer
+worker_thread_main(gpointer data)
+{
+    WorkerThread *thread = data;
+
+    scheduler_run(thread->scheduler);
+    block_pool_drain();
+    g_idle_add(worker_on_thread_end, thread->worker);
+    return NULL;
+}
+
+static gboolean
+worker_make_threads(Worker *self, GError **error)
+{
+    gint64 wanted = self->generation->server.threads;
+
+    self->n_threads = wanted > 0 ? (guint)wanted : g_get_num_processors();
+    self->threads = g_new0(WorkerThread, self->n_threads);
+    for (guint i = 0; i < self->n_threads; i++) {
+        WorkerThread *thread = &self->threads[i];
+
+        thread->worker = self;
+        thread->index = i;
+        thread->scheduler = scheduler_new(error);
+        if (thread->scheduler == NULL)
+            return FALSE;
+        thread->inbound = inbound_thread_new(self->generation->inbound, thread->scheduler);
+        outbound_add_thread(self->outbound, thread->scheduler);
+    }
+    return TRUE;
+}
+
+/* Signals are the main thread's: they would land on fibers' stacks otherwise. */
+static void
+worker_start_threads(Worker *self)
+{
+    sigset_t all, old;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (guint i = 0; i < self->n_threads; i++) {
+        WorkerThread *thread = &self->threads[i];
+        g_autofree gchar *name = g_strdup_printf("barid-%u", i);
+
+        thread->start = (SchedulerPost){.func = worker_on_start, .data = thread};
+        scheduler_post(thread->scheduler, &thread->start);
+        thread->thread = g_thread_new(name, worker_thread_main, thread);
+        self->n_running++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* --- the start-up list --- */
+
+static gboolean
+worker_open_queue(Worker *self, GError **error)
+{
+    g_autofree gchar *spool = g_build_filename(self->state_dir, "spool", NULL);
+    g_autofree gchar *history = g_build_filename(self->state_dir, "history", NULL);
+    QueueOptions options;
+
+    generation_get_queue_options(self->generation, &options);
+    options.folder = spool;
+    options.history_folder = history;
+    queue_id_set_generation((guint8)self->number);
+    self->queue = queue_new(&options, error);
+    return self->queue != NULL;
+}
+
+static gboolean
+worker_assemble(Worker *self, GError **error)
+{
+    OutboundServices outbound = {
+        .host = self->generation->host,
+        .directories = self->generation->directories,
+        .attempt_timeout_ms =
+            queue_settings_get_attempt_timeout_ms(self->generation->queue_settings),
+    };
+    ControlServices control = {
+        .generation = self->generation,
+        .generation_number = self->number,
+        .started_ms = clock_wall_ms(),
+        .request_stop = worker_request_stop,
+        .request_data = self,
+    };
+
+    if (!host_start(self->generation->host, error) || !worker_open_queue(self, error))
+        return FALSE;
+    inbound_set_queue(self->generation->inbound, self->queue);
+    outbound.queue = self->queue;
+    self->outbound = outbound_new(&outbound, error);
+    if (self->outbound == NULL)
+        return FALSE;
+    control.queue = self->queue;
+    control.outbound = self->outbound;
+    self->control = control_new(&control);
+    return worker_make_threads(self, error);
+}
+
+static void
+worker_serve(Worker *self)
+{
+    self->loop = g_main_loop_new(NULL, FALSE);
+    g_unix_fd_add(self->ipc_end, G_IO_IN | G_IO_HUP | G_IO_ERR, worker_on_ipc, self);
+    g_unix_signal_add(SIGTERM, worker_on_term, self);
+    worker_start_threads(self);
+    queue_start(self->queue, outbound_dispatch, self->outbound);
+    ipc_send(self->ipc_end, IPC_READY, BARID_SLICE_EMPTY, -1, NULL);
+    barid_log(BARID_LOG_NOTICE, "worker.ready", "version", PACKAGE_VERSION, NULL);
+    g_main_loop_run(self->loop);
+    for (guint i = 0; i < self->n_threads; i++)
+        g_thread_join(self->threads[i].thread);
+    queue_stop(self->queue);
+    barid_log(BARID_LOG_NOTICE, "worker.stopped", NULL);
+}
+
+static void
+worker_clear(Worker *self)
+{
+    for (guint i = 0; i < self->n_threads; i++) {
+        inbound_thread_free(self->threads[i].inbound);
+        scheduler_free(self->threads[i].scheduler);
+    }
+    g_free(self->threads);
+    control_free(self->control);
+    outbound_free(self->outbound);
+    queue_free(self->queue);
+    generation_free(self->generation);
+    for (guint i = 0; i < self->sockets->len; i++) {
+        g_free(g_array_index(self->sockets, WorkerSocket, i).listener);
+        close(g_array_index(self->sockets, WorkerSocket, i).fd);
+    }
+    g_array_free(self->sockets, TRUE);
+    if (self->control_fd >= 0)
+        close(self->control_fd);
+    if (self->loop != NULL)
+        g_main_loop_unref(self->loop);
+    if (self->files != NULL)
+        config_files_free(self->files);
+    g_free(self->state_dir);
+    close(self->ipc_end);
+}
+
+static int
+worker_start(Worker *self, gboolean only_check)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(GError) error = NULL;
+    GenerationOptions options = {.open_secret = worker_open_secret, .open_secret_data = self};
+
+    if (!worker_receive_all(self, &error))
+        return worker_refuse(self, error->message);
+    options.files = self->files;
+    options.state_dir = self->state_dir;
+    self->generation = generation_new(&options, problems);
+    if (self->generation == NULL) {
+        g_autofree gchar *text = config_problems_to_text(problems);
+
+        return worker_refuse(self, text);
+    }
+    if (only_check) {
+        ipc_send(self->ipc_end, IPC_READY, BARID_SLICE_EMPTY, -1, NULL);
+        return EXIT_SUCCESS;
+    }
+    log_set_level((BaridLogLevel)self->generation->server.log_level);
+    if (!worker_assemble(self, &error))
+        return worker_refuse(self, error->message);
+    worker_serve(self);
+    return EXIT_SUCCESS;
+}
+
+static void
+worker_raise_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int
+worker_run(int ipc_end, gboolean only_check)
+{
+    Worker self = {.ipc_end = ipc_end, .control_fd = -1};
+    int status;
+
+    /* A terminal's Ctrl-C reaches the whole group; the supervisor says what to do. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    worker_raise_limits();
+    self.sockets = g_array_new(FALSE, FALSE, sizeof(WorkerSocket));
+    log_start(NULL, NULL, STDERR_FILENO);
+    status = worker_start(&self, only_check);
+    worker_clear(&self);
+    log_stop();
+    return status;
+}
