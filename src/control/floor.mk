@@ -13,3 +13,12 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/verbs-modules.c \
 	src/control/verbs-queue.c \
 	src/control/verbs-server.c
+CONTROL_LIBS = src/control/libcontrol.la src/outbound/liboutbound.la src/inbound/libinbound.la \
+	src/store/libstore.la $(QUEUE_LIBS) $(HOST_LIBS) $(CRYPT_LIBS) $(JSON_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/control/tests/test-control
+src_control_tests_test_control_SOURCES = src/control/tests/test-control.c src/sim/folder.c
+src_control_tests_test_control_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_control_tests_test_control_LDADD = $(CONTROL_LIBS) $(CHECK_LIBS)
+endif
