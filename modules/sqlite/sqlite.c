@@ -191,7 +191,7 @@ sqlite_open_file(SqliteStore *self, const SqliteSettings *settings, GError **err
     }
     result = sqlite3_open_v2(settings->path, &self->database,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                                 SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE,
+                                 SQLITE_OPEN_PRIVATECACHE,
                              NULL);
     if (result != SQLITE_OK) {
         sqlite_set_error(self->database, result, "opening the database", error);
