@@ -127,11 +127,11 @@ class Tests:
 
     def make(self, folder, targets):
         """Builds as much as can be built; what fails is one failure."""
-        command = ["make", "-k", f"-j{self.options.jobs}", *targets]
+        command = ["make", "-s", "-k", "--no-print-directory", f"-j{self.options.jobs}", *targets]
         status, output = run_program(command, dict(os.environ), 1800, folder)
         shown = "\n".join(line for line in output.splitlines()
-                          if not re.match(r"^(  [A-Z]|make\[|Making)", line))
-        self.tally.add(f"build in {folder.name}",
+                          if not re.match(r"^(  [A-Z]|Making|make )", line))
+        self.tally.add(f"make {' '.join(targets)} in {folder.name}",
                        (1, 0, [], "") if status == 0 else (0, 1, [], shown[-8000:]))
 
     def compiler(self, name):
@@ -142,7 +142,9 @@ class Tests:
         if self.options.sanitize:
             arguments.append("--enable-sanitizers")
         self.configure(self.build, arguments)
-        self.make(self.build, ["all", "check-programs"])
+        # Two calls: "all" descends into a make of its own, which would race with the other.
+        self.make(self.build, ["all"])
+        self.make(self.build, ["check-programs"])
 
     def check_programs(self):
         status, output = run_program(["make", "-s", "list-check-programs"], dict(os.environ), 60,
