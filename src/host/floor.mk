@@ -14,3 +14,10 @@ src_host_libhost_la_SOURCES = \
 	src/host/variables.c \
 	src/host/verdict.c
 HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(CONF_LIBS) $(NET_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/host/tests/test-host
+src_host_tests_test_host_SOURCES = src/host/tests/test-host.c
+src_host_tests_test_host_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_host_tests_test_host_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
+endif

@@ -311,6 +311,12 @@ host_module_get_settings(const HostModule *module)
     return module->settings;
 }
 
+gsize
+host_module_get_setting_size(const HostModule *module)
+{
+    return module->module->setting_size;
+}
+
 const BaridCommand *
 host_find_command(const Host *self, const gchar *name, gpointer *out_state)
 {

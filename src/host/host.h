@@ -61,6 +61,8 @@ typedef gboolean (*HostProviderVisitor)(const BaridProvider *provider, const Hos
 gboolean host_foreach_provider(const Host *self, BaridProviderKind kind,
                                HostProviderVisitor visit, gpointer data, GError **error);
 const void *host_module_get_settings(const HostModule *module);
+/* The size of one settings row in the module's build. */
+gsize host_module_get_setting_size(const HostModule *module);
 
 /* --- looking in --- */
 guint host_get_n_modules(const Host *self);

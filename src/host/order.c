@@ -8,6 +8,7 @@
 
 typedef struct {
     HostHook hook;
+    BaridPhase phase; /* the hook's, or an earlier one of a hook that must follow it */
     guint n_before; /* hooks that must still come first */
     gboolean placed;
     GString *why;
@@ -54,7 +55,7 @@ order_relation(const HostHook *a, const HostHook *b)
     if (order_key_says(b->module, "before", name_a) || order_key_says(a->module, "after", name_b))
         return NULL; /* the administrator wins over the tables */
     if (a->hook->phase != b->hook->phase)
-        return a->hook->phase < b->hook->phase ? "phase" : NULL;
+        return NULL; /* a preference, see order_pull_forward() */
     if (order_key_has(a->module, "first") && !order_key_has(b->module, "first"))
         return "configured first";
     if (order_key_has(b->module, "last") && !order_key_has(a->module, "last"))
@@ -85,6 +86,7 @@ order_collect(Host *self, BaridStage stage, GArray *items)
 
             if (hook->stage != stage)
                 continue;
+            item.phase = hook->phase;
             item.why = g_string_new(NULL);
             g_array_append_val(items, item);
         }
@@ -111,6 +113,26 @@ order_count(GArray *items)
     }
 }
 
+/* What is configured to stand before a hook of an earlier phase moves there with it, so
+ * that a word of the administrator never meets the order of phases head on. */
+static void
+order_pull_forward(GArray *items)
+{
+    for (guint round = 0; round < items->len; round++) {
+        for (guint a = 0; a < items->len; a++) {
+            OrderItem *earlier = &g_array_index(items, OrderItem, a);
+
+            for (guint b = 0; b < items->len; b++) {
+                const OrderItem *later = &g_array_index(items, OrderItem, b);
+
+                if (later->phase < earlier->phase &&
+                    order_relation(&earlier->hook, &later->hook) != NULL)
+                    earlier->phase = later->phase;
+            }
+        }
+    }
+}
+
 static OrderItem *
 order_next(GArray *items)
 {
@@ -121,7 +143,7 @@ order_next(GArray *items)
 
         if (item->placed || item->n_before > 0)
             continue;
-        if (best == NULL || item->hook.hook->phase < best->hook.hook->phase)
+        if (best == NULL || item->phase < best->phase)
             best = item;
     }
     return best;
@@ -163,6 +185,7 @@ order_stage(Host *self, BaridStage stage, GError **error)
 
     order_collect(self, stage, items);
     order_count(items);
+    order_pull_forward(items);
     for (guint i = 0; i < items->len; i++) {
         OrderItem *item = order_next(items);
 
@@ -171,7 +194,7 @@ order_stage(Host *self, BaridStage stage, GError **error)
             break;
         }
         order_place(items, item);
-        item->hook.why = g_strdup(item->why->len > 0 ? item->why->str : "by name");
+        item->hook.why = g_strdup(item->why->len > 0 ? item->why->str : "by phase and name");
         order_register_counters(&item->hook);
         g_array_append_val(self->stages[stage], item->hook);
     }

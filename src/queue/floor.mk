@@ -56,3 +56,11 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-notify.c \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/schedule.c src/queue/schedule.h
+QUEUE_LIBS = src/queue/libqueue.la $(SPOOL_LIBS) src/smtp/libsmtp.la $(MIME_LIBS) $(CONF_LIBS) $(FIBER_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/queue/tests/test-queue
+src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
+src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+endif

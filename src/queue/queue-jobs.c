@@ -213,6 +213,11 @@ job_dispatch(Queue *self, QueueEntry *entry)
     }
     barid_log(BARID_LOG_ERROR, "queue.unreadable", "queue-id", queue_id_format(entry->ref.id, id),
               "error", error != NULL ? error->message : "the envelope is damaged", NULL);
+    /* The spool has set its damaged record aside: nothing is left to be tried again. */
+    if (g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND)) {
+        queue_entry_remove(self, entry);
+        return;
+    }
     schedule_put(&self->schedule, &entry->item, clock_wall_ms() + JOB_UNREADABLE_RETRY_MS, 0);
 }
 

@@ -535,6 +535,7 @@ queue_turn(Queue *self)
     queue_dispatch_due(self);
     if (self->changes->len > 0)
         queue_commit(self, NULL);
+    queue_free_gone(self);
 }
 
 static gpointer

@@ -18,13 +18,16 @@ typedef struct StoreSet StoreSet;
 
 /* Declares and binds all [store NAME] sections with the drivers of (host) and opens
  * them. Installs the resolver for BARID_TYPE_STORE, so it comes between host_load() and
- * host_bind(). Never NULL; problems go to the context. */
+ * host_bind(). Never NULL; problems go to the context. A store "memory" is always there.
+ * Of several sets, e.g. of two generations, the one made last answers the resolver. */
 StoreSet *store_set_new(SettingsContext *context, const Host *host);
 BaridStore *store_set_find(StoreSet *self, const gchar *name);
 /* Closes all. Nobody may be using them. */
 void store_set_free(StoreSet *self);
 const gchar *store_get_name(const BaridStore *store);
-/* For tests: a memory store of its own. */
+/* A store outside of any set: for tests. (settings) are borrowed while it lives. */
+BaridStore *store_new(const gchar *name, const BaridStoreDriver *driver, const void *settings,
+                      GError **error);
 BaridStore *store_new_memory(const gchar *name);
 void store_free(BaridStore *store);
 

@@ -25,7 +25,7 @@
 enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 30000,
-    LIFE_GOOD_MS = 60000,  /* a worker that lived this long starts the back-off anew */
+    LIFE_GOOD_MS = 1000, /* a worker that served this long starts the back-off anew */
     STOP_PATIENCE_MS = 60000,
 };
 
@@ -421,7 +421,7 @@ supervisor_on_worker_end(Supervisor *self, int status)
     }
     if (self->stopping)
         return;
-    self->backoff_ms = life_ms >= LIFE_GOOD_MS || self->backoff_ms == 0
+    self->backoff_ms = (self->ready && life_ms >= LIFE_GOOD_MS) || self->backoff_ms == 0
                            ? BACKOFF_FIRST_MS
                            : MIN(self->backoff_ms * 2, BACKOFF_MAX_MS);
     self->restart_at_ms = clock_monotonic_ms() + self->backoff_ms;

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "queue/queue.h"
+#include "queue/schedule.h"
+#include "sim/folder.h"
+#include "smtp/command.h"
+
+/* --- envelope --- */
+
+static Envelope
+make_envelope(Arena *arena, const gchar *sender, const gchar *const *recipients, guint notify)
+{
+    Envelope envelope = {
+        .id = queue_id_new(),
+        .created_ms = clock_wall_ms(),
+        .flags = ENVELOPE_UTF8,
+        .priority = -3,
+        .size_bytes = 100,
+        .sender = barid_slice_from_text(sender),
+        .decisions = BARID_SLICE_LITERAL("[{\"verdict\":\"continue\"}]"),
+        .session_id = BARID_SLICE_LITERAL("s1"),
+    };
+
+    while (recipients[envelope.n_recipients] != NULL)
+        envelope.n_recipients++;
+    envelope.recipients =
+        arena_alloc(arena, sizeof(EnvelopeRecipient) * MAX(envelope.n_recipients, 1));
+    for (guint i = 0; i < envelope.n_recipients; i++) {
+        envelope.recipients[i].address = barid_slice_from_text(recipients[i]);
+        envelope.recipients[i].notify = (guint8)notify;
+    }
+    return envelope;
+}
+
+static const gchar *const three[] = {"a@Example.org", "b@example.net", "c@EXAMPLE.ORG", NULL};
+
+START_TEST(test_envelope_round_trip)
+{
+    g_autoptr(Arena) arena = arena_new(100);
+    Envelope envelope = make_envelope(arena, "s@example.com", three, SMTP_NOTIFY_SUCCESS);
+    Envelope again;
+    g_auto(Buffer) bytes;
+
+    buffer_init(&bytes, 100000);
+    ck_assert(envelope_write(&envelope, &bytes));
+    ck_assert(envelope_parse(buffer_get_slice(&bytes), arena, &again));
+    ck_assert_uint_eq(again.id, envelope.id);
+    ck_assert_int_eq(again.priority, -3);
+    ck_assert_uint_eq(again.n_recipients, 3);
+    ck_assert_uint_eq(again.n_domains, 2);
+    ck_assert(barid_slice_equal_text(again.domains[0], "example.org"));
+    ck_assert_uint_eq(again.recipients[2].domain, 0);
+    ck_assert(barid_slice_equal(again.decisions, envelope.decisions));
+    /* No cut and no longer text is an envelope. */
+    for (gsize len = 0; len < bytes.len; len++)
+        ck_assert(!envelope_parse(barid_slice(bytes.data, len), arena, &again));
+    ck_assert(buffer_append(&bytes, "x", 1));
+    ck_assert(!envelope_parse(buffer_get_slice(&bytes), arena, &again));
+}
+END_TEST
+
+START_TEST(test_envelope_lying_count)
+{
+    g_autoptr(Arena) arena = arena_new(100);
+    static const gchar *const none[] = {NULL};
+    Envelope envelope = make_envelope(arena, "", none, 0);
+    Envelope again;
+    g_auto(Buffer) bytes;
+
+    buffer_init(&bytes, 100000);
+    ck_assert(envelope_write(&envelope, &bytes));
+    /* The count is the last word: 4 thousand million recipients in no bytes. */
+    memset(bytes.data + bytes.len - 4, 0xff, 4);
+    ck_assert(!envelope_parse(buffer_get_slice(&bytes), arena, &again));
+    ck_assert_uint_lt(arena_get_size(arena), 100000);
+}
+END_TEST
+
+/* --- schedule --- */
+
+START_TEST(test_schedule_order)
+{
+    Schedule schedule;
+    static ScheduleItem items[200];
+    gint64 last = -1;
+    guint count = 0;
+    ScheduleItem *item;
+
+    schedule_init(&schedule);
+    for (guint i = 0; i < 200; i++)
+        schedule_put(&schedule, &items[i], (i * 7919) % 1000, 0);
+    schedule_remove(&schedule, &items[17]);
+    schedule_put(&schedule, &items[18], SCHEDULE_NEVER, 0);
+    schedule_put(&schedule, &items[19], 5000, 0); /* moved */
+    for (gint64 now = 0; now < 1000; now++) {
+        schedule_advance(&schedule, now);
+        while ((item = schedule_pop(&schedule)) != NULL) {
+            ck_assert_int_le(item->due_ms, now);
+            ck_assert_int_ge(item->due_ms, last);
+            last = item->due_ms;
+            count++;
+        }
+    }
+    ck_assert_uint_eq(count, 197);
+    ck_assert_int_eq(schedule_get_next_ms(&schedule), 5000);
+    schedule_clear(&schedule);
+}
+END_TEST
+
+START_TEST(test_schedule_priority)
+{
+    Schedule schedule;
+    ScheduleItem items[3] = {0};
+
+    schedule_init(&schedule);
+    schedule_put(&schedule, &items[0], 1, -4);
+    schedule_put(&schedule, &items[1], 2, 0);
+    schedule_put(&schedule, &items[2], 3, 6);
+    schedule_advance(&schedule, 10);
+    /* One of the line is called back before its turn. */
+    schedule_put(&schedule, &items[1], SCHEDULE_NEVER, 0);
+    ck_assert_ptr_eq(schedule_pop(&schedule), &items[2]);
+    ck_assert_ptr_eq(schedule_pop(&schedule), &items[0]);
+    ck_assert_ptr_null(schedule_pop(&schedule));
+    schedule_clear(&schedule);
+}
+END_TEST
+
+/* --- the queue --- */
+
+typedef struct {
+    gchar *folder, *spool, *history;
+    Queue *queue;
+    Scheduler *scheduler;
+    gint64 retry[3];
+    gint64 notify[1];
+    QueueOptions options;
+    guint n_jobs;
+    guint fail_first; /* attempts that are deferred */
+    RecipientStatus then;
+    GMutex lock;
+    GString *dsns; /* content of messages with a null sender */
+} Fixture;
+
+/* Answers on the queue's thread. */
+static void
+fixture_dispatch(QueueJob *job, gpointer data)
+{
+    Fixture *fixture = data;
+
+    for (guint i = 0; i < job->n_recipients; i++) {
+        gboolean defer = job->n_attempts < fixture->fail_first && job->envelope.sender.len > 0;
+
+        job->results[i] = (QueueResult){
+            .done = TRUE,
+            .status = job->envelope.sender.len == 0 ? RECIPIENT_DELIVERED
+                      : defer                       ? RECIPIENT_PENDING
+                                                    : fixture->then,
+            .code = defer ? "4.2.1" : fixture->then == RECIPIENT_FAILED ? "5.1.1" : "2.0.0",
+            .text = "said the test",
+        };
+    }
+    if (job->envelope.sender.len == 0) {
+        BaridSlice body = spool_content_get_body(job->content);
+
+        g_mutex_lock(&fixture->lock);
+        g_string_append_len(fixture->dsns, (const gchar *)body.data, (gssize)body.len);
+        g_mutex_unlock(&fixture->lock);
+    }
+    fixture->n_jobs++;
+    queue_job_finish(fixture->queue, job);
+}
+
+static void
+fixture_open(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+
+    fixture->queue = queue_new(&fixture->options, &error);
+    ck_assert_msg(fixture->queue != NULL, "%s", error != NULL ? error->message : "");
+    queue_start(fixture->queue, fixture_dispatch, fixture);
+}
+
+static void
+fixture_set_up(Fixture *fixture)
+{
+    memset(fixture, 0, sizeof *fixture);
+    fixture->folder = g_dir_make_tmp("barid-queue-XXXXXX", NULL);
+    fixture->spool = g_build_filename(fixture->folder, "spool", NULL);
+    fixture->history = g_build_filename(fixture->folder, "history", NULL);
+    fixture->then = RECIPIENT_DELIVERED;
+    fixture->retry[0] = 1;
+    fixture->retry[1] = 2;
+    fixture->notify[0] = 1;
+    fixture->dsns = g_string_new(NULL);
+    fixture->options = (QueueOptions){
+        .hostname = "mx.example.org",
+        .folder = fixture->spool,
+        .history_folder = fixture->history,
+        .history = {.max_bytes = 1 << 20, .max_age_ms = 3600000},
+        .retry_ms = fixture->retry,
+        .n_retry = 2,
+        .expire_ms = 3600000,
+        .concurrency = 10,
+        .dsn_return_bytes = 50000,
+    };
+    spool_options_set_defaults(&fixture->options.spool);
+    fixture->options.spool.segment_bytes = 1 << 20;
+    fixture->options.spool.reserve_bytes = 0;
+    fixture->scheduler = scheduler_new(NULL);
+    fixture_open(fixture);
+}
+
+static void
+fixture_tear_down(Fixture *fixture)
+{
+    queue_stop(fixture->queue);
+    queue_free(fixture->queue);
+    scheduler_free(fixture->scheduler);
+    sim_remove_folder(fixture->folder);
+    g_free(fixture->folder);
+    g_free(fixture->spool);
+    g_free(fixture->history);
+    g_string_free(fixture->dsns, TRUE);
+}
+
+static void
+fixture_run(Fixture *fixture, FiberFunc func)
+{
+    FiberGroup group;
+
+    fiber_group_init(&group, fixture->scheduler);
+    ck_assert(fiber_group_spawn(&group, func, fixture, NULL));
+    scheduler_stop(fixture->scheduler);
+    scheduler_run(fixture->scheduler);
+}
+
+static QueueId
+submit(Fixture *fixture, const gchar *sender, const gchar *const *recipients, guint notify,
+       gboolean held)
+{
+    g_autoptr(Arena) arena = arena_new(100);
+    Envelope envelope = make_envelope(arena, sender, recipients, notify);
+    QueueSubmission submission = {
+        .envelope = &envelope,
+        .held = held,
+        .prefix = BARID_SLICE_LITERAL("Received: by test\r\n"),
+        .body = BARID_SLICE_LITERAL("Subject: hello\r\n\r\nthe body\r\n"),
+        .body_fd = -1,
+    };
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_msg(queue_submit(fixture->queue, &submission, &error), "%s",
+                  error != NULL ? error->message : "");
+    return envelope.id;
+}
+
+/* Each question is answered by the queue's own thread, after what came before. */
+static void
+wait_until_empty(Fixture *fixture)
+{
+    QueueFilter all = {.limit = 0};
+
+    while (queue_count(fixture->queue, &all) > 0)
+        ck_assert(barid_sleep(1, NULL));
+}
+
+static void
+body_deliver(gpointer data)
+{
+    Fixture *fixture = data;
+
+    submit(fixture, "s@example.com", three, 0, FALSE);
+    wait_until_empty(fixture);
+    /* One job for each of the two domains; nobody asked to be told of success. */
+    ck_assert_uint_eq(fixture->n_jobs, 2);
+}
+
+START_TEST(test_deliver)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_deliver);
+    ck_assert_uint_eq(fixture.dsns->len, 0);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static gchar *
+history_of(Fixture *fixture, QueueId id)
+{
+    GString *out = g_string_new(NULL);
+    gchar text[QUEUE_ID_TEXT_LEN + 1];
+    JsonWriter writer;
+
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    queue_write_history(fixture->queue, queue_id_format(id, text), NULL, 10, &writer, "history");
+    json_writer_end_object(&writer);
+    return g_string_free(out, FALSE);
+}
+
+static void
+body_retry(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    g_autofree gchar *history = NULL;
+    QueueId id;
+
+    fixture->fail_first = 3;
+    id = submit(fixture, "s@example.com", one, 0, FALSE);
+    wait_until_empty(fixture);
+    ck_assert_uint_eq(fixture->n_jobs, 4);
+    history = history_of(fixture, id);
+    ck_assert_ptr_nonnull(strstr(history, "\"number\":4"));
+    ck_assert_ptr_nonnull(strstr(history, "\"status\":\"delivered\""));
+    ck_assert_ptr_nonnull(strstr(history, "\"decisions\":[{\"verdict\":\"continue\"}]"));
+}
+
+START_TEST(test_retry)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_retry);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static void
+body_fail(gpointer data)
+{
+    Fixture *fixture = data;
+
+    fixture->then = RECIPIENT_FAILED;
+    submit(fixture, "s@example.com", three, 0, FALSE);
+    submit(fixture, "", three, 0, FALSE);
+    submit(fixture, "s@example.com", three, SMTP_NOTIFY_NEVER, FALSE);
+    wait_until_empty(fixture);
+}
+
+START_TEST(test_failure_is_told_once)
+{
+    Fixture fixture;
+    guint count = 0;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_fail);
+    for (const gchar *p = fixture.dsns->str; (p = strstr(p, "Action: failed")) != NULL; p++)
+        count++;
+    ck_assert_uint_eq(count, 3);
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Status: 5.1.1"));
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Subject: hello"));
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static void
+body_success(gpointer data)
+{
+    Fixture *fixture = data;
+
+    submit(fixture, "s@example.com", three, SMTP_NOTIFY_SUCCESS, FALSE);
+    wait_until_empty(fixture);
+}
+
+START_TEST(test_success_is_told)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_success);
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Action: delivered"));
+    ck_assert_ptr_null(strstr(fixture.dsns->str, "Action: failed"));
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static void
+body_delay(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+
+    fixture->fail_first = 5;
+    submit(fixture, "s@example.com", one, 0, FALSE);
+    wait_until_empty(fixture);
+}
+
+START_TEST(test_delay_is_told_once)
+{
+    Fixture fixture;
+    const gchar *first;
+
+    fixture_set_up(&fixture);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    fixture.options.notify_ms = fixture.notify;
+    fixture.options.n_notify = 1;
+    fixture_open(&fixture);
+    fixture_run(&fixture, body_delay);
+    first = strstr(fixture.dsns->str, "Action: delayed");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "Action: delayed"));
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Will-Retry-Until:"));
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static void
+body_expire(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+
+    fixture->fail_first = 1000000;
+    submit(fixture, "s@example.com", one, 0, FALSE);
+    wait_until_empty(fixture);
+}
+
+START_TEST(test_expire)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    fixture.options.expire_ms = 20;
+    fixture_open(&fixture);
+    fixture_run(&fixture, body_expire);
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Action: failed"));
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Status: 4.2.1"));
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static QueueId held_id;
+
+static void
+body_hold(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"Anna@Example.org", NULL};
+    QueueFilter held = {.status = "held"};
+    QueueFilter other = {.recipient = "berta"};
+    QueueFilter hers = {.recipient = "anna@", .sender = "s@EXAMPLE"};
+
+    held_id = submit(fixture, "s@example.com", one, 0, TRUE);
+    ck_assert_uint_eq(queue_count(fixture->queue, &held), 1);
+    ck_assert_uint_eq(queue_count(fixture->queue, &other), 0);
+    ck_assert_uint_eq(queue_count(fixture->queue, &hers), 1);
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_RETRY, &other), 0);
+    ck_assert_uint_eq(fixture->n_jobs, 0);
+}
+
+static void
+body_release(gpointer data)
+{
+    Fixture *fixture = data;
+    QueueFilter by_id = {.id = held_id};
+    QueueFilter held = {.status = "held"};
+    g_autoptr(SpoolContent) content = NULL;
+
+    while (queue_count(fixture->queue, &by_id) == 0)
+        ck_assert(barid_sleep(1, NULL)); /* the replay is under way */
+    ck_assert_uint_eq(queue_count(fixture->queue, &held), 1);
+    content = queue_open_content(fixture->queue, held_id, NULL);
+    ck_assert_ptr_nonnull(content);
+    ck_assert(barid_slice_equal_text(spool_content_get_body(content),
+                                     "Subject: hello\r\n\r\nthe body\r\n"));
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_RELEASE, &held), 1);
+    wait_until_empty(fixture);
+    ck_assert_uint_eq(fixture->n_jobs, 1);
+}
+
+START_TEST(test_hold_survives_restart)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_hold);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    scheduler_free(fixture.scheduler);
+    fixture.scheduler = scheduler_new(NULL);
+    fixture_open(&fixture);
+    fixture_run(&fixture, body_release);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static void
+body_cancel(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    QueueFilter all = {.limit = 0};
+    g_autofree gchar *history = NULL;
+    QueueId id = submit(fixture, "s@example.com", one, 0, TRUE);
+
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_CANCEL, &all), 1);
+    ck_assert_uint_eq(queue_count(fixture->queue, &all), 0);
+    history = history_of(fixture, id);
+    ck_assert_ptr_nonnull(strstr(history, "\"status\":\"cancelled\""));
+}
+
+START_TEST(test_cancel)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_cancel);
+    ck_assert_uint_eq(fixture.dsns->len, 0);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+static void
+child_many(gpointer data)
+{
+    static const gchar *const one[] = {"a@example.org", NULL};
+
+    for (guint i = 0; i < 50; i++)
+        submit(data, "s@example.com", one, 0, FALSE);
+}
+
+static void
+body_many(gpointer data)
+{
+    FiberGroup group;
+
+    fiber_group_init(&group, scheduler_get_current());
+    for (guint i = 0; i < 20; i++)
+        ck_assert(fiber_group_spawn(&group, child_many, data, NULL));
+    fiber_group_join(&group);
+    wait_until_empty(data);
+}
+
+START_TEST(test_many_share_a_flush)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_many);
+    ck_assert_uint_eq(fixture.n_jobs, 1000);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("queue");
+    TCase *cases = tcase_create("queue");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    log_set_level(BARID_LOG_ERROR);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, test_envelope_round_trip);
+    tcase_add_test(cases, test_envelope_lying_count);
+    tcase_add_test(cases, test_schedule_order);
+    tcase_add_test(cases, test_schedule_priority);
+    tcase_add_test(cases, test_deliver);
+    tcase_add_test(cases, test_retry);
+    tcase_add_test(cases, test_failure_is_told_once);
+    tcase_add_test(cases, test_success_is_told);
+    tcase_add_test(cases, test_delay_is_told_once);
+    tcase_add_test(cases, test_expire);
+    tcase_add_test(cases, test_hold_survives_restart);
+    tcase_add_test(cases, test_cancel);
+    tcase_add_test(cases, test_many_share_a_flush);
+    suite_add_tcase(suite, cases);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

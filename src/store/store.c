@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include "base/clock.h"
+#include "base/error-domain.h"
+#include "host/hook-call.h"
+#include "store/store-memory.h"
+
+ERROR_DOMAIN_DEFINE(store_error_quark, "barid-store-error")
+
+struct BaridStore {
+    gchar *name;
+    const BaridStoreDriver *driver;
+    gpointer impl;
+    gpointer settings; /* bound; NULL when they are the caller's */
+    gsize setting_size;
+};
+
+struct StoreSet {
+    GPtrArray *stores; /* of BaridStore * */
+};
+
+/* The store that is there without any section. */
+#define STORE_BUILTIN "memory"
+
+/* --- calls --- */
+
+static gboolean
+store_refuse(GError **error, BaridErrorCode code, const gchar *reason)
+{
+    g_set_error_literal(error, STORE_ERROR, (gint)code, reason);
+    return FALSE;
+}
+
+static gboolean
+store_check(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, GError **error)
+{
+    HookCall *call = hook_call_get_current();
+
+    if (call != NULL && !hook_call_may(call, BARID_USES_STORE, "the use of stores"))
+        return store_refuse(error, BARID_ERROR_DENIED, "the module did not declare that it uses stores");
+    if (self == NULL)
+        return store_refuse(error, BARID_ERROR_INVALID, "no store is configured");
+    if (key.len > BARID_STORE_KEY_MAX)
+        return store_refuse(error, BARID_ERROR_TOO_LARGE, "the key is longer than 1024 bytes");
+    if (lifetime_ms < 0)
+        return store_refuse(error, BARID_ERROR_INVALID, "the lifetime is negative");
+    return TRUE;
+}
+
+static gint64
+store_expiry(gint64 now_ms, gint64 lifetime_ms)
+{
+    gint64 expires_ms;
+
+    if (lifetime_ms == 0 || __builtin_add_overflow(now_ms, lifetime_ms, &expires_ms))
+        return 0;
+    return expires_ms;
+}
+
+gboolean
+barid_store_get(BaridStore *store, BaridSlice key, GBytes **out_value, GError **error)
+{
+    return store_check(store, key, 0, error) &&
+           store->driver->get(store->impl, key, clock_wall_ms(), out_value, error);
+}
+
+gboolean
+barid_store_set(BaridStore *store, BaridSlice key, BaridSlice value, gint64 lifetime_ms,
+                GError **error)
+{
+    gint64 now_ms = clock_wall_ms();
+
+    if (!store_check(store, key, lifetime_ms, error))
+        return FALSE;
+    if (value.len > BARID_STORE_VALUE_MAX)
+        return store_refuse(error, BARID_ERROR_TOO_LARGE, "the value is larger than 1M");
+    return store->driver->set(store->impl, key, value, now_ms, store_expiry(now_ms, lifetime_ms),
+                              error);
+}
+
+gboolean
+barid_store_remove(BaridStore *store, BaridSlice key, GError **error)
+{
+    return store_check(store, key, 0, error) && store->driver->remove(store->impl, key, error);
+}
+
+gboolean
+barid_store_touch(BaridStore *store, BaridSlice key, gint64 lifetime_ms, gint64 *out_age_ms,
+                  GError **error)
+{
+    gint64 now_ms = clock_wall_ms();
+    gint64 first_ms;
+
+    if (!store_check(store, key, lifetime_ms, error) ||
+        !store->driver->touch(store->impl, key, now_ms, store_expiry(now_ms, lifetime_ms),
+                              &first_ms, error))
+        return FALSE;
+    /* The wall clock may have been set back meanwhile. */
+    *out_age_ms = MAX(now_ms - first_ms, 0);
+    return TRUE;
+}
+
+gboolean
+barid_store_add(BaridStore *store, BaridSlice key, gint64 delta, gint64 lifetime_ms,
+                gint64 *out_value, GError **error)
+{
+    gint64 now_ms = clock_wall_ms();
+
+    return store_check(store, key, lifetime_ms, error) &&
+           store->driver->add(store->impl, key, delta, now_ms, store_expiry(now_ms, lifetime_ms),
+                              out_value, error);
+}
+
+const gchar *
+store_get_name(const BaridStore *store)
+{
+    return store->name;
+}
+
+/* --- one store --- */
+
+BaridStore *
+store_new(const gchar *name, const BaridStoreDriver *driver, const void *settings, GError **error)
+{
+    gpointer impl = driver->open(name, settings, error);
+    BaridStore *self;
+
+    if (impl == NULL)
+        return NULL;
+    self = g_new0(BaridStore, 1);
+    self->name = g_strdup(name);
+    self->driver = driver;
+    self->impl = impl;
+    return self;
+}
+
+BaridStore *
+store_new_memory(const gchar *name)
+{
+    static const StoreMemorySettings settings = {.max_size_bytes = 64 * 1024 * 1024};
+
+    return store_new(name, &store_memory_driver, &settings, NULL);
+}
+
+void
+store_free(BaridStore *store)
+{
+    if (store == NULL)
+        return;
+    store->driver->close(store->impl);
+    if (store->settings != NULL)
+        settings_clear(store->driver->settings, store->setting_size, store->settings);
+    g_free(store->settings);
+    g_free(store->name);
+    g_free(store);
+}
+
+/* --- the configuration's stores --- */
+
+typedef struct {
+    gchar *driver;
+} StoreSection;
+
+static const BaridSetting store_section_settings[] = {
+    BARID_SETTING_TEXT("driver", StoreSection, driver, "memory",
+                       N_("What keeps the entries: memory, or the name of a store module.")),
+    BARID_SETTING_END,
+};
+
+static void
+store_report(SettingsContext *context, ConfigSection *section, const gchar *key,
+             const gchar *message)
+{
+    config_problems_add(context->problems, config_section_get_position(section),
+                        config_section_get_label(section), key,
+                        config_section_get_source_line(section), 0, "%s", message);
+}
+
+static const BaridStoreDriver *
+store_find_driver(const Host *host, const gchar *name, gsize *out_setting_size)
+{
+    HostModule *module = NULL;
+    const BaridStoreDriver *driver = NULL;
+
+    *out_setting_size = sizeof(BaridSetting);
+    if (host != NULL)
+        driver = host_find_provider(host, BARID_PROVIDER_STORE, name, &module);
+    if (module != NULL)
+        *out_setting_size = host_module_get_setting_size(module);
+    if (driver == NULL && strcmp(name, "memory") == 0)
+        driver = &store_memory_driver;
+    return driver;
+}
+
+static BaridStore *
+store_open_section(SettingsContext *context, ConfigSection *section,
+                   const BaridStoreDriver *driver, gsize setting_size)
+{
+    gpointer settings = g_malloc0(MAX(driver->settings_size, 1));
+    g_autoptr(GError) error = NULL;
+    BaridStore *store = NULL;
+
+    if (driver->settings == NULL ||
+        settings_bind(context, section, NULL, driver->settings, setting_size, settings)) {
+        store = store_new(config_section_get_name(section), driver, settings, &error);
+        if (store == NULL)
+            store_report(context, section, NULL, error->message);
+    }
+    if (store == NULL) {
+        if (driver->settings != NULL)
+            settings_clear(driver->settings, setting_size, settings);
+        g_free(settings);
+        return NULL;
+    }
+    store->settings = settings;
+    store->setting_size = setting_size;
+    return store;
+}
+
+static void
+store_set_add_section(StoreSet *self, SettingsContext *context, ConfigSection *section,
+                      const Host *host)
+{
+    StoreSection read = {0};
+    const BaridStoreDriver *driver = NULL;
+    gsize setting_size;
+    BaridStore *store;
+
+    if (config_section_get_name(section) == NULL)
+        store_report(context, section, NULL, "write [store NAME]");
+    else if (settings_bind(context, section, NULL, store_section_settings, sizeof(BaridSetting),
+                           &read)) {
+        driver = store_find_driver(host, read.driver, &setting_size);
+        if (driver == NULL)
+            store_report(context, section, "driver", "no enabled module offers that driver");
+    }
+    settings_clear(store_section_settings, sizeof(BaridSetting), &read);
+    if (driver == NULL)
+        return;
+    store = store_open_section(context, section, driver, setting_size);
+    if (store != NULL)
+        g_ptr_array_add(self->stores, store);
+}
+
+static gpointer
+store_set_resolve(const gchar *text, gpointer data, GError **error)
+{
+    BaridStore *store = store_set_find(data, text);
+
+    if (store == NULL)
+        g_set_error(error, STORE_ERROR, BARID_ERROR_NOT_FOUND, "there is no [store %s]", text);
+    return store;
+}
+
+static void
+store_free_data(gpointer data)
+{
+    store_free(data);
+}
+
+StoreSet *
+store_set_new(SettingsContext *context, const Host *host)
+{
+    StoreSet *self = g_new0(StoreSet, 1);
+    ConfigSection *section;
+
+    self->stores = g_ptr_array_new_with_free_func(store_free_data);
+    config_tree_declare(context->tree, "store", NULL);
+    for (guint i = 0; (section = config_tree_get_nth(context->tree, "store", i)) != NULL; i++)
+        store_set_add_section(self, context, section, host);
+    if (store_set_find(self, STORE_BUILTIN) == NULL)
+        g_ptr_array_add(self->stores, store_new_memory(STORE_BUILTIN));
+    settings_set_resolver(BARID_TYPE_STORE, store_set_resolve, self);
+    return self;
+}
+
+BaridStore *
+store_set_find(StoreSet *self, const gchar *name)
+{
+    for (guint i = 0; i < self->stores->len; i++) {
+        BaridStore *store = g_ptr_array_index(self->stores, i);
+
+        if (strcmp(store->name, name) == 0)
+            return store;
+    }
+    return NULL;
+}
+
+void
+store_set_free(StoreSet *self)
+{
+    if (self == NULL)
+        return;
+    g_ptr_array_unref(self->stores);
+    g_free(self);
+}
