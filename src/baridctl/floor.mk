@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += src/baridctl/baridctl
+src_baridctl_baridctl_SOURCES = \
+	src/baridctl/client.c src/baridctl/client.h \
+	src/baridctl/ctl.h \
+	src/baridctl/main.c \
+	src/baridctl/offline.c \
+	src/baridctl/online.c src/baridctl/online.h \
+	src/baridctl/options.c src/baridctl/options.h \
+	src/baridctl/show.c src/baridctl/show.h \
+	src/baridctl/show-explain.c \
+	src/baridctl/table.c src/baridctl/table.h
+src_baridctl_baridctl_LDADD = libbarid.la $(GLIB_LIBS) $(JSON_LIBS)

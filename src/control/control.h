@@ -17,8 +17,10 @@
 #define CONTROL_REQUEST_MAX (64 * 1024)
 
 typedef struct Control Control;
+typedef struct ControlVerb ControlVerb;
 
 typedef struct {
+    const ControlVerb *verb;
     const gchar *const *args; /* NULL-terminated words behind the verb */
     JsonObject *options;      /* never NULL */
 } ControlRequest;
@@ -37,12 +39,12 @@ typedef struct {
 /* A verb: writes members into the open object of the answer, or fails. May suspend. */
 typedef gboolean (*ControlHandler)(Control *self, const ControlRequest *request,
                                    JsonWriter *writer, GError **error);
-typedef struct {
+struct ControlVerb {
     const gchar *verb; /* "queue list" */
-    const gchar *usage;
+    const gchar *usage; /* names every option that the verb takes */
     const gchar *summary;
     ControlHandler handler;
-} ControlVerb;
+};
 
 /* All verbs, ended by a NULL verb; modules' commands are found beside them. */
 const ControlVerb *control_get_verbs(void);
