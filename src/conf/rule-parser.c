@@ -115,6 +115,16 @@ rule_parser_new_node(RuleParser *self, RuleNodeKind kind, RuleNode *first)
     return node;
 }
 
+static void
+rule_parser_note_use(RuleParser *self, BaridSlice name)
+{
+    RuleUse *use = arena_new0(self->arena, RuleUse);
+
+    use->next = self->uses;
+    use->name = arena_dup_slice(self->arena, name);
+    self->uses = use;
+}
+
 const RuleVariable *
 rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize width,
                           BaridSlice *out_argument)
@@ -139,6 +149,7 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
         return NULL;
     }
     self->used = MAX(self->used, variable->known);
+    rule_parser_note_use(self, name);
     *out_argument = arena_dup_slice(self->arena, *out_argument);
     return variable;
 }

@@ -14,6 +14,8 @@ STORE_LIBS = src/store/libstore.la $(HOST_LIBS) $(CRYPT_LIBS)
 
 # The contract of a store, which every driver's test runs.
 store_suite_sources = src/store/tests/store-suite.c src/store/tests/store-suite.h
+# Runs one module with made-up sessions.
+module_fixture_sources = src/store/tests/module-fixture.c src/store/tests/module-fixture.h
 
 if HAVE_CHECK
 check_PROGRAMS += src/store/tests/test-directory
