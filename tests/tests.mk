@@ -1,1 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
+# Tests that belong to no single floor. Without a fuzzer each fuzz target runs its corpus
+# as a plain test; with --enable-fuzzers the same names are libFuzzer programs.
+fuzz_programs = \
+	tests/fuzz/fuzz-address \
+	tests/fuzz/fuzz-command \
+	tests/fuzz/fuzz-config \
+	tests/fuzz/fuzz-data \
+	tests/fuzz/fuzz-header \
+	tests/fuzz/fuzz-reply \
+	tests/fuzz/fuzz-rule \
+	tests/fuzz/fuzz-spool
+if FUZZERS
+EXTRA_PROGRAMS = $(fuzz_programs) $(bench_programs)
+fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+EXTRA_PROGRAMS = $(bench_programs)
+check_PROGRAMS += $(fuzz_programs)
+fuzz_main = tests/fuzz/replay-main.c
+fuzz_ldflags = $(AM_LDFLAGS)
+endif
+EXTRA_DIST += tests/fuzz/replay-main.c tests/fuzz/corpus
+
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz-address.c $(fuzz_main)
+tests_fuzz_fuzz_address_LDADD = $(MIME_LIBS)
+tests_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz-command.c $(fuzz_main)
+tests_fuzz_fuzz_command_LDADD = $(SMTP_LIBS)
+tests_fuzz_fuzz_command_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c $(fuzz_main)
+tests_fuzz_fuzz_config_LDADD = $(CONF_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_data_SOURCES = tests/fuzz/fuzz-data.c $(fuzz_main)
+tests_fuzz_fuzz_data_LDADD = $(SMTP_LIBS)
+tests_fuzz_fuzz_data_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(fuzz_main)
+tests_fuzz_fuzz_header_LDADD = $(MIME_LIBS)
+tests_fuzz_fuzz_header_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz-reply.c $(fuzz_main)
+tests_fuzz_fuzz_reply_LDADD = $(SMTP_LIBS)
+tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_rule_SOURCES = tests/fuzz/fuzz-rule.c $(fuzz_main)
+tests_fuzz_fuzz_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_rule_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz-spool.c $(fuzz_main)
+tests_fuzz_fuzz_spool_LDADD = $(SPOOL_LIBS)
+tests_fuzz_fuzz_spool_LDFLAGS = $(fuzz_ldflags)
+
+bench_programs = \
+	tests/bench/bench-proto \
+	tests/bench/bench-rule \
+	tests/bench/bench-spool
+tests_bench_bench_proto_SOURCES = tests/bench/bench-proto.c
+tests_bench_bench_proto_LDADD = $(SMTP_LIBS)
+tests_bench_bench_rule_SOURCES = tests/bench/bench-rule.c
+tests_bench_bench_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS)
+tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
+tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
+
+check_PROGRAMS += tests/dialogue/run-dialogue
+tests_dialogue_run_dialogue_SOURCES = tests/dialogue/run-dialogue.c
+tests_dialogue_run_dialogue_LDADD = libbarid.la $(GLIB_LIBS)
+
+.PHONY: bench check-programs fuzzers list-check-programs
+bench: $(bench_programs)
+fuzzers: $(fuzz_programs)
+check-programs: $(check_PROGRAMS)
+list-check-programs:
+	@echo $(check_PROGRAMS)
+
+EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/peers tests/system

@@ -1,1 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += src/baridctl/baridctl
+src_baridctl_baridctl_SOURCES = \
+	src/baridctl/client.c src/baridctl/client.h \
+	src/baridctl/ctl.h \
+	src/baridctl/main.c \
+	src/baridctl/offline.c \
+	src/baridctl/online.c src/baridctl/online.h \
+	src/baridctl/options.c src/baridctl/options.h \
+	src/baridctl/show.c src/baridctl/show.h \
+	src/baridctl/show-explain.c \
+	src/baridctl/table.c src/baridctl/table.h
+src_baridctl_baridctl_LDADD = libbarid.la $(GLIB_LIBS) $(JSON_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/baridctl/tests/test-options
+src_baridctl_tests_test_options_SOURCES = src/baridctl/tests/test-options.c \
+	src/baridctl/client.c src/baridctl/options.c src/baridctl/table.c
+src_baridctl_tests_test_options_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_baridctl_tests_test_options_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+endif

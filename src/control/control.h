@@ -17,8 +17,10 @@
 #define CONTROL_REQUEST_MAX (64 * 1024)
 
 typedef struct Control Control;
+typedef struct ControlVerb ControlVerb;
 
 typedef struct {
+    const ControlVerb *verb;
     const gchar *const *args; /* NULL-terminated words behind the verb */
     JsonObject *options;      /* never NULL */
 } ControlRequest;
@@ -37,15 +39,20 @@ typedef struct {
 /* A verb: writes members into the open object of the answer, or fails. May suspend. */
 typedef gboolean (*ControlHandler)(Control *self, const ControlRequest *request,
                                    JsonWriter *writer, GError **error);
-typedef struct {
+struct ControlVerb {
     const gchar *verb; /* "queue list" */
-    const gchar *usage;
+    const gchar *usage; /* names every option that the verb takes */
     const gchar *summary;
     ControlHandler handler;
-} ControlVerb;
+};
 
 /* All verbs, ended by a NULL verb; modules' commands are found beside them. */
 const ControlVerb *control_get_verbs(void);
+/* The verb that (words) begin with, the longest first; NULL when there is none of the
+ * core's. (*out_n_words) are used up by it. */
+const ControlVerb *control_find_verb(const gchar *const *words, guint *out_n_words);
+/* For people: that (words) begin with no verb, and the nearest one; caller owns it. */
+gchar *control_describe_unknown(const gchar *const *words);
 
 Control *control_new(const ControlServices *services);
 const ControlServices *control_get_services(const Control *self);

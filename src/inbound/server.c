@@ -11,6 +11,10 @@
 /* Connections taken by one thread before the others get their chance. */
 enum { ACCEPT_BATCH = 8, ACCEPT_PAUSE_MS = 100 };
 
+/* The kernel likes to wake the same thread: what it has more than the idlest by this many
+ * is handed over. */
+enum { ACCEPT_IMBALANCE = 4 };
+
 typedef struct {
     InboundThread *thread;
     InboundListener *listener;
@@ -18,8 +22,10 @@ typedef struct {
 } Acceptor;
 
 typedef struct {
+    SchedulerPost post;
     InboundThread *thread;
     InboundListener *listener;
+    int fd;
     Stream *stream;
     Address remote, local;
 } Incoming;
@@ -33,6 +39,7 @@ inbound_thread_new(Inbound *self, Scheduler *scheduler)
     thread->scheduler = scheduler;
     fiber_group_init(&thread->acceptors, scheduler);
     fiber_group_init(&thread->sessions, scheduler);
+    g_ptr_array_add(self->threads, thread);
     return thread;
 }
 
@@ -57,12 +64,14 @@ void
 inbound_serve(InboundThread *self, InboundListener *listener, Stream *stream,
               const Address *remote, const Address *local)
 {
+    atomic_fetch_add_explicit(&self->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->inbound->n_accepted, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&listener->n_sessions, 1, memory_order_relaxed);
     session_run(self, listener, stream, remote, local);
     atomic_fetch_sub_explicit(&listener->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&self->n_sessions, 1, memory_order_relaxed);
 }
 
 static void
@@ -101,6 +110,39 @@ acceptor_check_limits(const Acceptor *self)
     return fiber_has_room() ? NULL : "too busy, please come back";
 }
 
+/* On the thread that will serve it. */
+static void
+incoming_arrive(gpointer data)
+{
+    Incoming *incoming = data;
+
+    incoming->stream = stream_new(incoming->thread->scheduler, incoming->fd, NULL);
+    if (incoming->stream != NULL && !incoming->thread->draining &&
+        fiber_group_spawn(&incoming->thread->sessions, incoming_run, incoming, NULL))
+        return;
+    stream_free(incoming->stream);
+    g_free(incoming);
+}
+
+static InboundThread *
+acceptor_choose_thread(const Acceptor *self)
+{
+    guint own = atomic_load_explicit(&self->thread->n_sessions, memory_order_relaxed);
+    InboundThread *idlest = self->thread;
+    guint least = own;
+
+    for (guint i = 0; own >= ACCEPT_IMBALANCE && i < self->thread->inbound->threads->len; i++) {
+        InboundThread *thread = g_ptr_array_index(self->thread->inbound->threads, i);
+        guint count = atomic_load_explicit(&thread->n_sessions, memory_order_relaxed);
+
+        if (count < least) {
+            least = count;
+            idlest = thread;
+        }
+    }
+    return own - least >= ACCEPT_IMBALANCE ? idlest : self->thread;
+}
+
 static void
 acceptor_take(Acceptor *self, int fd, const struct sockaddr_storage *peer)
 {
@@ -114,17 +156,18 @@ acceptor_take(Acceptor *self, int fd, const struct sockaddr_storage *peer)
         return;
     }
     incoming = g_new0(Incoming, 1);
-    incoming->thread = self->thread;
+    incoming->thread = acceptor_choose_thread(self);
     incoming->listener = self->listener;
+    incoming->fd = fd;
     address_from_sockaddr(peer, &incoming->remote);
     if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
         address_from_sockaddr(&name, &incoming->local);
-    incoming->stream = stream_new(self->thread->scheduler, fd, NULL);
-    if (incoming->stream != NULL &&
-        fiber_group_spawn(&self->thread->sessions, incoming_run, incoming, NULL))
+    if (incoming->thread == self->thread) {
+        incoming_arrive(incoming);
         return;
-    stream_free(incoming->stream);
-    g_free(incoming);
+    }
+    incoming->post = (SchedulerPost){.func = incoming_arrive, .data = incoming};
+    scheduler_post(incoming->thread->scheduler, &incoming->post);
 }
 
 /* --- accepting --- */

@@ -71,13 +71,15 @@ look_any_domain(const Envelope *envelope, const gchar *what)
 static gboolean
 filter_index_matches(const QueueFilter *filter, const QueueEntry *entry)
 {
+    gint64 arrived_ms = queue_id_get_time_ms(entry->ref.id);
+
     if (filter->id != 0 && entry->ref.id != filter->id)
         return FALSE;
     if (filter->status != NULL && strcmp(queue_entry_get_status(entry), filter->status) != 0)
         return FALSE;
-    if (filter->before_ms != 0 && entry->item.due_ms >= filter->before_ms)
+    if (filter->before_ms != 0 && arrived_ms >= filter->before_ms)
         return FALSE;
-    return filter->after_ms == 0 || entry->item.due_ms > filter->after_ms;
+    return filter->after_ms == 0 || arrived_ms > filter->after_ms;
 }
 
 /* Only these need the message from the disk. */

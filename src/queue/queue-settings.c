@@ -33,7 +33,7 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_DURATION("expire", QueueArea, expire_ms, "5d",
                            N_("When a message that could not be delivered goes back.")),
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
-                          N_("Deliveries under way at once."), 1, 100000),
+                          N_("Deliveries under way at once; 0 keeps everything in the queue."), 0, 100000),
     BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "10min",
                            N_("How long one delivery may take.")),
     BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",

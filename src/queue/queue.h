@@ -104,7 +104,7 @@ void queue_note_session(Queue *self, const gchar *session_id, gchar *document_ta
 typedef struct {
     const gchar *sender, *recipient, *domain; /* case-insensitive substrings; NULL any */
     const gchar *status;                      /* "held", "queued", "active", or NULL */
-    gint64 before_ms, after_ms;               /* due; 0 any */
+    gint64 before_ms, after_ms;               /* of arrival; 0 any */
     QueueId id;                               /* 0 any */
     guint limit;                              /* 0 any */
 } QueueFilter;

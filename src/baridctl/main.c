@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* baridctl: the command line for administrators and scripts. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "baridctl/ctl.h"
+#include "baridctl/online.h"
+#include "base/json-writer.h"
+#include "control/control.h"
+
+void
+ctl_complain(const gchar *format, ...)
+{
+    va_list args;
+
+    fputs("baridctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+CtlStatus
+ctl_fail(const Options *options, CtlStatus status, const gchar *code, const gchar *message)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWriter writer;
+
+    if (options_has(options, "json")) {
+        json_writer_init(&writer, out);
+        json_writer_begin_object(&writer, NULL);
+        json_writer_text(&writer, "error", message);
+        json_writer_text(&writer, "code", code);
+        json_writer_end_object(&writer);
+        puts(out->str);
+    }
+    ctl_complain("%s", message);
+    return status;
+}
+
+/* --- help --- */
+
+static void
+help_put_verb(FILE *out, const gchar *usage, const gchar *summary)
+{
+    fprintf(out, "  %s\n        %s\n", usage, _(summary));
+}
+
+static void
+help_put_verbs(FILE *out, const gchar *word)
+{
+    for (const ControlVerb *verb = control_get_verbs(); verb->verb != NULL; verb++) {
+        if (word == NULL || g_str_has_prefix(verb->verb, word))
+            help_put_verb(out, verb->usage, verb->summary);
+    }
+    for (const CtlVerb *verb = offline_verbs; verb->verb != NULL; verb++) {
+        if (word == NULL || g_str_has_prefix(verb->verb, word))
+            help_put_verb(out, verb->usage, verb->summary);
+    }
+}
+
+static void
+help_put_options(FILE *out)
+{
+    for (const OptionKind *kind = options_get_kinds(); kind->name != NULL; kind++) {
+        g_autofree gchar *name = g_strconcat("--", kind->name, kind->value != NULL ? " " : "",
+                                             kind->value, NULL);
+
+        fprintf(out, "  %-18s %s\n", name, _(kind->summary));
+    }
+}
+
+static void
+help_put(FILE *out, const gchar *word)
+{
+    fputs(_("Usage: baridctl VERB [ARGUMENT ...] [OPTION ...]\n\nVerbs:\n"), out);
+    help_put_verbs(out, word);
+    if (word != NULL)
+        return;
+    fputs(_("\nOptions:\n"), out);
+    help_put_options(out);
+    fputs(_("\nTIME is such as 2030-01-31T12:00:00Z, or a duration back from now such as 2h.\n"
+            "Exit status: 0 done; 1 no, or an error in the input; 2 wrong usage; 3 no server;\n"
+            "4 internal error. See baridctl(1).\n"), out);
+}
+
+/* --- running --- */
+
+/* "config show" is the running server's, unless a file is named. */
+static const CtlVerb *
+ctl_find_offline(const Options *options)
+{
+    const gchar *const *words = options_get_words(options);
+    g_autofree gchar *name = words[1] == NULL ? NULL : g_strconcat(words[0], " ", words[1], NULL);
+
+    if (name == NULL || (strcmp(name, "config show") == 0 && !options_has(options, "config")))
+        return NULL;
+    for (const CtlVerb *verb = offline_verbs; verb->verb != NULL; verb++) {
+        if (strcmp(verb->verb, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+/* Words in capitals are the arguments that must be there. */
+static guint
+ctl_count_arguments(const gchar *usage)
+{
+    g_auto(GStrv) words = g_strsplit(usage, " ", -1);
+    guint count = 0;
+
+    for (guint i = 0; words[i] != NULL; i++) {
+        if (g_ascii_isupper(*words[i]) && !g_str_has_prefix(words[i - 1], "--") &&
+            !g_str_has_prefix(words[i - 1], "[--"))
+            count++;
+    }
+    return count;
+}
+
+static CtlStatus
+ctl_run_offline(const CtlVerb *verb, const Options *options)
+{
+    if (options_get_n_words(options) != 2 + ctl_count_arguments(verb->usage)) {
+        g_autofree gchar *message = g_strdup_printf(_("usage: baridctl %s"), verb->usage);
+
+        return ctl_fail(options, CTL_USAGE, "usage", message);
+    }
+    return verb->run(options, options_get_words(options) + 2);
+}
+
+static CtlStatus
+ctl_run(const Options *options)
+{
+    const gchar *const *words = options_get_words(options);
+    const CtlVerb *offline;
+
+    if (options_has(options, "version")) {
+        puts("baridctl " PACKAGE_VERSION);
+        return CTL_DONE;
+    }
+    if (options_has(options, "help") || g_strcmp0(words[0], "help") == 0) {
+        help_put(stdout, options_has(options, "help") || words[0] == NULL ? words[0] : words[1]);
+        return CTL_DONE;
+    }
+    if (words[0] == NULL) {
+        ctl_complain(_("no verb is given; \"baridctl --help\" lists all"));
+        return CTL_USAGE;
+    }
+    offline = ctl_find_offline(options);
+    return offline != NULL ? ctl_run_offline(offline, options) : online_run(options);
+}
+
+int
+main(int argc G_GNUC_UNUSED, char **argv)
+{
+    g_auto(Options) options = {0};
+    g_autoptr(GError) error = NULL;
+
+    setlocale(LC_ALL, "");
+    bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
+    textdomain(GETTEXT_PACKAGE);
+    /* A server that closes early has said why, which is worth reading. */
+    signal(SIGPIPE, SIG_IGN);
+    if (!options_parse(&options, (const gchar *const *)argv + 1, &error)) {
+        ctl_complain("%s", error->message);
+        return CTL_USAGE;
+    }
+    return (int)ctl_run(&options);
+}

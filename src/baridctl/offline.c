@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verbs that need no server: the configuration checked and shown, a spool read. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "baridctl/ctl.h"
+#include "baridctl/show.h"
+#include "base/paths.h"
+#include "control/verbs.h"
+#include "queue/spool/reader.h"
+
+/* Prints (document), or what (show) makes of it for people. */
+static void
+offline_answer(const Options *options, const gchar *verb, const gchar *document)
+{
+    g_autoptr(JsonParser) parser = NULL;
+    Show show;
+
+    if (options_has(options, "json")) {
+        puts(document);
+        return;
+    }
+    parser = json_parser_new();
+    if (!json_parser_load_from_data(parser, document, -1, NULL))
+        g_assert_not_reached(); /* we wrote it ourselves */
+    show_init(&show, stdout);
+    show_answer(&show, verb, json_node_get_object(json_parser_get_root(parser)));
+}
+
+/* --- configuration --- */
+
+/* The files that are named, installed, or compiled in. What cannot be read is a problem. */
+static ConfigFiles *
+config_read(const Options *options, ConfigProblems *problems)
+{
+    const gchar *named = options_get(options, "config");
+    g_autofree gchar *path = named != NULL ? g_strdup(named) : paths_dup_config_file();
+    g_autoptr(GError) error = NULL;
+    ConfigFiles *files;
+
+    if (path == NULL)
+        return config_files_new_default();
+    files = config_files_read(path, &error);
+    if (files == NULL)
+        config_problems_add(problems, (ConfigPosition){.file = g_intern_string(path)}, NULL, NULL,
+                            NULL, 0, "%s", error->message);
+    return files;
+}
+
+static Generation *
+config_load(const Options *options, ConfigProblems *problems)
+{
+    const gchar *named = options_get(options, "state");
+    g_autofree gchar *state_dir = named != NULL ? g_strdup(named) : paths_dup_state_dir();
+    g_autoptr(ConfigFiles) files = config_read(options, problems);
+    GenerationOptions generation = {.files = files, .state_dir = state_dir};
+
+    return files == NULL ? NULL : generation_new(&generation, problems);
+}
+
+static gchar *
+config_format_problems(ConfigProblems *problems)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWriter writer;
+
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    json_writer_bool(&writer, "ok", config_problems_get_count(problems) == 0);
+    config_problems_to_json(problems, &writer);
+    json_writer_end_object(&writer);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static CtlStatus
+config_report(const Options *options, ConfigProblems *problems)
+{
+    if (options_has(options, "json")) {
+        g_autofree gchar *document = config_format_problems(problems);
+
+        puts(document);
+    } else if (config_problems_get_count(problems) == 0) {
+        puts(_("The configuration is good."));
+    } else {
+        g_autofree gchar *text = config_problems_to_text(problems);
+
+        fputs(text, stdout);
+    }
+    return config_problems_get_count(problems) == 0 ? CTL_DONE : CTL_NO;
+}
+
+static CtlStatus
+offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNUSED)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(Generation) generation = config_load(options, problems);
+
+    return config_report(options, problems);
+}
+
+static CtlStatus
+offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUSED)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(Generation) generation = config_load(options, problems);
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWriter writer;
+
+    if (generation == NULL)
+        return config_report(options, problems);
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    verb_write_settings(&generation->context,
+                        options_has(options, "changed")    ? SETTINGS_CHANGED
+                        : options_has(options, "defaults") ? SETTINGS_DEFAULTS
+                                                           : SETTINGS_ALL,
+                        &writer);
+    json_writer_end_object(&writer);
+    offline_answer(options, "config show", out->str);
+    return CTL_DONE;
+}
+
+/* --- spool --- */
+
+static SpoolReader *
+spool_open_folder(const Options *options, const gchar *folder)
+{
+    g_autoptr(GError) error = NULL;
+    SpoolReader *reader = spool_reader_open(folder, &error);
+
+    if (reader == NULL)
+        ctl_fail(options, CTL_NO, "invalid", error->message);
+    return reader;
+}
+
+static void
+spool_write_report(const gchar *report, JsonWriter *writer)
+{
+    g_auto(GStrv) lines = g_strsplit(report == NULL ? "" : report, "\n", -1);
+
+    json_writer_begin_array(writer, "report");
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (*lines[i] != '\0')
+            json_writer_text(writer, NULL, lines[i]);
+    }
+    json_writer_end_array(writer);
+}
+
+static void
+spool_write_summary(const SpoolReaderSummary *summary, JsonWriter *writer)
+{
+    json_writer_bool(writer, "ok", summary->n_damages == 0);
+    json_writer_integer(writer, "segments", summary->n_segments);
+    json_writer_integer(writer, "records", (gint64)summary->n_records);
+    json_writer_integer(writer, "messages", (gint64)summary->n_messages);
+    json_writer_integer(writer, "record_bytes", (gint64)summary->record_bytes);
+    json_writer_integer(writer, "damages", summary->n_damages);
+    json_writer_integer(writer, "damaged_bytes", (gint64)summary->damaged_bytes);
+    json_writer_integer(writer, "tails", summary->n_tails);
+}
+
+static CtlStatus
+offline_spool_verify(const Options *options, const gchar *const *args)
+{
+    g_autoptr(SpoolReader) reader = spool_open_folder(options, args[0]);
+    g_autoptr(GString) out = g_string_new(NULL);
+    SpoolReaderSummary summary;
+    JsonWriter writer;
+
+    if (reader == NULL)
+        return CTL_NO;
+    spool_reader_verify_files(reader);
+    spool_reader_get_summary(reader, &summary);
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    spool_write_summary(&summary, &writer);
+    spool_write_report(spool_reader_get_report(reader), &writer);
+    json_writer_end_object(&writer);
+    offline_answer(options, "spool verify", out->str);
+    return summary.n_damages == 0 ? CTL_DONE : CTL_NO;
+}
+
+typedef struct {
+    JsonWriter writer;
+    Arena *arena;
+} SpoolList;
+
+static void
+spool_write_envelope(const Envelope *envelope, JsonWriter *writer)
+{
+    json_writer_time(writer, "created", envelope->created_ms);
+    json_writer_slice(writer, "sender", envelope->sender);
+    json_writer_integer(writer, "recipient_count", envelope->n_recipients);
+    json_writer_begin_array(writer, "recipients");
+    for (guint i = 0; i < envelope->n_recipients && i < 10; i++)
+        json_writer_slice(writer, NULL, envelope->recipients[i].address);
+    json_writer_end_array(writer);
+}
+
+static gboolean
+spool_list_message(const SpoolReaderMessage *message, gpointer data)
+{
+    SpoolList *list = data;
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    DeliveryState state = {0};
+    Envelope envelope;
+    gboolean is_known;
+
+    arena_reset(list->arena);
+    is_known = envelope_parse(message->envelope, list->arena, &envelope) &&
+               delivery_state_parse(message->state, &envelope, list->arena, &state);
+    json_writer_begin_object(&list->writer, NULL);
+    json_writer_text(&list->writer, "id", queue_id_format(message->id, id));
+    json_writer_text(&list->writer, "status",
+                     !is_known    ? "damaged"
+                     : state.held ? "held"
+                                  : "queued");
+    if (is_known)
+        spool_write_envelope(&envelope, &list->writer);
+    json_writer_integer(&list->writer, "size", (gint64)message->content_bytes);
+    json_writer_integer(&list->writer, "segment", message->generation);
+    json_writer_integer(&list->writer, "offset", message->offset);
+    json_writer_bool(&list->writer, "own_file", message->has_file);
+    json_writer_end_object(&list->writer);
+    return TRUE;
+}
+
+static CtlStatus
+offline_spool_list(const Options *options, const gchar *const *args)
+{
+    g_autoptr(SpoolReader) reader = spool_open_folder(options, args[0]);
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(Arena) arena = arena_new(4096);
+    g_autoptr(GError) error = NULL;
+    SpoolList list = {.arena = arena};
+
+    if (reader == NULL)
+        return CTL_NO;
+    json_writer_init(&list.writer, out);
+    json_writer_begin_object(&list.writer, NULL);
+    json_writer_begin_array(&list.writer, "messages");
+    if (!spool_reader_visit(reader, spool_list_message, &list, &error))
+        return ctl_fail(options, CTL_NO, "invalid", error->message);
+    json_writer_end_array(&list.writer);
+    json_writer_end_object(&list.writer);
+    offline_answer(options, "spool list", out->str);
+    return CTL_DONE;
+}
+
+static gboolean
+spool_print_piece(BaridSlice piece, gpointer data)
+{
+    return fwrite(piece.data, 1, piece.len, data) == piece.len;
+}
+
+static gboolean
+spool_collect_piece(BaridSlice piece, gpointer data)
+{
+    g_byte_array_append(data, piece.data, (guint)piece.len);
+    return TRUE;
+}
+
+static void
+spool_print_json(const gchar *id, const GByteArray *bytes)
+{
+    g_autofree gchar *encoded = g_base64_encode(bytes->data, bytes->len);
+
+    printf("{\"id\":\"%s\",\"size\":%u,\"base64\":\"%s\"}\n", id, bytes->len, encoded);
+}
+
+static CtlStatus
+offline_spool_cat(const Options *options, const gchar *const *args)
+{
+    gboolean json = options_has(options, "json");
+    g_autoptr(SpoolReader) reader = NULL;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+    QueueId id;
+
+    if (!queue_id_parse(barid_slice_from_text(args[1]), &id))
+        return ctl_fail(options, CTL_NO, "invalid", _("that is no queue id"));
+    reader = spool_open_folder(options, args[0]);
+    if (reader == NULL)
+        return CTL_NO;
+    if (!spool_reader_copy_content(reader, id, json ? spool_collect_piece : spool_print_piece,
+                                   json ? (gpointer)bytes : (gpointer)stdout, &error))
+        return ctl_fail(options, CTL_NO,
+                        error->code == BARID_ERROR_NOT_FOUND ? "not-found" : "invalid",
+                        error->message);
+    if (json)
+        spool_print_json(args[1], bytes);
+    return fflush(stdout) == 0 ? CTL_DONE : CTL_INTERNAL;
+}
+
+const CtlVerb offline_verbs[] = {
+    {"config check", "config check [--config FILE] [--state DIR]",
+     N_("Check the configuration without starting anything."), offline_config_check},
+    {"config show", "config show --config FILE [--defaults | --changed]",
+     N_("Show the settings that a file gives."), offline_config_show},
+    {"spool verify", "spool verify DIR", N_("Check a spool folder."), offline_spool_verify},
+    {"spool list", "spool list DIR", N_("List the messages of a spool folder."),
+     offline_spool_list},
+    {"spool cat", "spool cat DIR ID", N_("Print a message of a spool folder."),
+     offline_spool_cat},
+    {NULL, NULL, NULL, NULL},
+};

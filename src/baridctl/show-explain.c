@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happened, why, and what would change it. */
+#include "baridctl/show.h"
+
+#include "baridctl/ctl.h"
+
+static const gchar *
+explain_colour(const Show *self, const gchar *word)
+{
+    static const gchar *const good[] = {"accept", "delivered", "continue", NULL};
+    static const gchar *const bad[] = {"reject", "drop", "defer", "fail", "failed", NULL};
+
+    if (word == NULL)
+        return "";
+    return g_strv_contains(good, word) ? self->good
+           : g_strv_contains(bad, word) ? self->bad
+                                        : "";
+}
+
+static void
+explain_put_member(const Show *self, JsonObject *object, const gchar *key, const gchar *before,
+                   const gchar *after)
+{
+    const gchar *text = show_get_text(object, key);
+
+    if (text == NULL || *text == '\0')
+        return;
+    fputs(before, self->out);
+    show_put(self, text);
+    fputs(after, self->out);
+}
+
+static void
+explain_put_word(const Show *self, JsonObject *object, const gchar *key)
+{
+    const gchar *word = show_get_text(object, key);
+
+    fprintf(self->out, "%s%s%s", explain_colour(self, word), word == NULL ? "?" : word,
+            self->plain);
+}
+
+/* --- decisions --- */
+
+static void
+explain_put_inputs(const Show *self, JsonObject *inputs)
+{
+    g_autoptr(GList) names = inputs == NULL ? NULL : json_object_get_members(inputs);
+
+    for (GList *name = names; name != NULL; name = name->next) {
+        const gchar *value = show_get_text(inputs, name->data);
+
+        fprintf(self->out, "        %s", self->dim);
+        show_put(self, name->data);
+        fputs(" = ", self->out);
+        show_put(self, value == NULL ? "" : value);
+        fprintf(self->out, "%s\n", self->plain);
+    }
+}
+
+static void
+explain_put_decision(const Show *self, JsonObject *decision)
+{
+    const gchar *source = show_get_text(decision, "source");
+    const gchar *stage = show_get_text(decision, "stage");
+
+    fprintf(self->out, "    %-9s %-10s ", stage == NULL ? "" : stage, source == NULL ? "" : source);
+    explain_put_word(self, decision, "verdict");
+    if (show_get_integer(decision, "code") != 0)
+        fprintf(self->out, " %" G_GINT64_FORMAT, show_get_integer(decision, "code"));
+    explain_put_member(self, decision, "enhanced", " ", "");
+    explain_put_member(self, decision, "subject", _(" for "), "");
+    explain_put_member(self, decision, "reason", ": ", "");
+    explain_put_member(self, decision, "text", " \"", "\"");
+    if (show_get_bool(decision, "shadow"))
+        fputs(_(" (only noted: shadow mode)"), self->out);
+    if (show_get_bool(decision, "overruled"))
+        fputs(_(" (overruled by a stricter verdict)"), self->out);
+    if (show_get_text(decision, "file") != NULL) {
+        explain_put_member(self, decision, "file", _(", by the rule at "), "");
+        fprintf(self->out, ":%" G_GINT64_FORMAT, show_get_integer(decision, "line"));
+    }
+    fputc('\n', self->out);
+    explain_put_inputs(self, show_get_object(decision, "inputs"));
+}
+
+static void
+explain_put_decisions(const Show *self, JsonObject *record)
+{
+    guint count = show_get_n(record, "decisions");
+
+    if (count == 0)
+        return;
+    fprintf(self->out, "  %s%s%s\n", self->bold, _("Decisions"), self->plain);
+    for (guint i = 0; i < count; i++) {
+        JsonObject *decision = show_get_nth(record, "decisions", i);
+
+        if (decision != NULL)
+            explain_put_decision(self, decision);
+    }
+}
+
+/* --- recipients and attempts --- */
+
+static void
+explain_put_recipient(const Show *self, JsonObject *recipient)
+{
+    fputs("    ", self->out);
+    explain_put_member(self, recipient, "address", "<", "> ");
+    explain_put_word(self, recipient, "status");
+    explain_put_member(self, recipient, "code", " ", "");
+    explain_put_member(self, recipient, "text", " \"", "\"");
+    explain_put_member(self, recipient, "remote", _(", said "), "");
+    explain_put_member(self, recipient, "original", _(", written to <"), ">");
+    fputc('\n', self->out);
+    explain_put_member(self, recipient, "last_attempt", _("        last attempt at "), "\n");
+    if (g_strcmp0(show_get_text(recipient, "status"), "pending") != 0)
+        return;
+    explain_put_member(self, recipient, "next_attempt", _("        next attempt at "), "\n");
+    explain_put_member(self, recipient, "expires", _("        given up at "), "\n");
+}
+
+static void
+explain_put_transcript(const Show *self, JsonObject *attempt)
+{
+    const gchar *text = show_get_text(attempt, "transcript");
+    g_auto(GStrv) lines = text == NULL ? NULL : g_strsplit(text, "\n", -1);
+
+    for (guint i = 0; lines != NULL && lines[i] != NULL; i++) {
+        if (*lines[i] == '\0')
+            continue;
+        fprintf(self->out, "        %s", self->dim);
+        show_put(self, g_strchomp(lines[i]));
+        fprintf(self->out, "%s\n", self->plain);
+    }
+}
+
+static void
+explain_put_attempt(const Show *self, JsonObject *attempt)
+{
+    fprintf(self->out, _("    number %" G_GINT64_FORMAT), show_get_integer(attempt, "number"));
+    explain_put_member(self, attempt, "domain", _(" to "), "");
+    explain_put_member(self, attempt, "time", _(" at "), "");
+    fprintf(self->out, _(", %" G_GINT64_FORMAT " ms\n"), show_get_integer(attempt, "duration_ms"));
+    for (guint i = 0; i < show_get_n(attempt, "results"); i++) {
+        JsonObject *result = show_get_nth(attempt, "results", i);
+
+        if (result == NULL)
+            continue;
+        explain_put_member(self, result, "recipient", "      <", ">");
+        explain_put_member(self, result, "status", " ", "");
+        explain_put_member(self, result, "text", " \"", "\"");
+        fputc('\n', self->out);
+    }
+    explain_put_transcript(self, attempt);
+}
+
+static void
+explain_put_lists(const Show *self, JsonObject *message)
+{
+    guint n_recipients = show_get_n(message, "recipients");
+    guint n_attempts = show_get_n(message, "attempts");
+
+    fprintf(self->out, "  %s%s%s\n", self->bold, _("Recipients"), self->plain);
+    for (guint i = 0; i < n_recipients; i++) {
+        JsonObject *recipient = show_get_nth(message, "recipients", i);
+
+        if (recipient != NULL)
+            explain_put_recipient(self, recipient);
+    }
+    if (n_attempts > 0)
+        fprintf(self->out, "  %s%s%s\n", self->bold, _("Attempts"), self->plain);
+    for (guint i = 0; i < n_attempts; i++) {
+        JsonObject *attempt = show_get_nth(message, "attempts", i);
+
+        if (attempt != NULL)
+            explain_put_attempt(self, attempt);
+    }
+}
+
+/* --- what would change it --- */
+
+static gboolean
+explain_has_status(JsonObject *message, const gchar *status)
+{
+    for (guint i = 0; i < show_get_n(message, "recipients"); i++) {
+        JsonObject *recipient = show_get_nth(message, "recipients", i);
+
+        if (recipient != NULL && g_strcmp0(show_get_text(recipient, "status"), status) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The last rule of the configuration that decided something; NULL when none did. */
+static JsonObject *
+explain_find_rule(JsonObject *record)
+{
+    JsonObject *found = NULL;
+
+    for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
+        JsonObject *decision = show_get_nth(record, "decisions", i);
+
+        if (decision != NULL && show_get_text(decision, "file") != NULL &&
+            !show_get_bool(decision, "shadow") && !show_get_bool(decision, "overruled"))
+            found = decision;
+    }
+    return found;
+}
+
+static void
+explain_put_rule(const Show *self, JsonObject *record)
+{
+    JsonObject *rule = explain_find_rule(record);
+
+    if (rule == NULL)
+        return;
+    explain_put_member(self, rule, "file", _("    the rule at "), "");
+    fprintf(self->out, _(":%" G_GINT64_FORMAT " decided; another rule there decides otherwise\n"),
+            show_get_integer(rule, "line"));
+}
+
+static void
+explain_put_remedies(const Show *self, JsonObject *message)
+{
+    const gchar *id = show_get_text(message, "id");
+    const gchar *status = show_get_text(message, "status");
+
+    fprintf(self->out, "  %s%s%s\n", self->bold, _("What would change it"), self->plain);
+    if (g_strcmp0(status, "held") == 0)
+        fprintf(self->out, _("    it is held back: \"baridctl queue release %s\" lets it go\n"), id);
+    else if (g_strcmp0(status, "active") == 0)
+        fputs(_("    it is being delivered at this moment\n"), self->out);
+    else if (g_strcmp0(status, "queued") == 0)
+        fprintf(self->out, _("    \"baridctl queue retry %s\" tries it now, not at the time above\n"),
+                id);
+    else if (g_strcmp0(status, "cancelled") == 0)
+        fputs(_("    nothing: an administrator removed it\n"), self->out);
+    else if (explain_has_status(message, "failed"))
+        fputs(_("    nothing: it has left the queue; the sender was told unless it asked not to be\n"),
+              self->out);
+    else
+        fputs(_("    nothing: it has left the queue\n"), self->out);
+    explain_put_rule(self, message);
+}
+
+/* --- records --- */
+
+void
+show_message(const Show *self, JsonObject *message)
+{
+    const gchar *sender = show_get_text(message, "sender");
+
+    fprintf(self->out, _("%sMessage %s%s: "), self->bold, show_get_text(message, "id"),
+            self->plain);
+    explain_put_word(self, message, "status");
+    fputs(_("\n  from <"), self->out);
+    show_put(self, sender == NULL ? "" : sender);
+    fprintf(self->out, _(">, %" G_GINT64_FORMAT " bytes"), show_get_integer(message, "size"));
+    explain_put_member(self, message, "created", _(", arrived at "), "");
+    explain_put_member(self, message, "remote_ip", _("\n  by "), "");
+    explain_put_member(self, message, "helo", _(", which calls itself "), "");
+    explain_put_member(self, message, "user", _(", user "), "");
+    explain_put_member(self, message, "listener", _(", at listener "), "");
+    explain_put_member(self, message, "session", _(", session "), "");
+    explain_put_member(self, message, "finished", _("\n  left the queue at "), "");
+    fputc('\n', self->out);
+    explain_put_decisions(self, message);
+    explain_put_lists(self, message);
+    explain_put_remedies(self, message);
+}
+
+static void
+explain_put_session(const Show *self, JsonObject *session)
+{
+    fprintf(self->out, _("%sSession %s%s"), self->bold, show_get_text(session, "id"), self->plain);
+    explain_put_member(self, session, "remote_ip", _(" by "), "");
+    explain_put_member(self, session, "helo", _(", which calls itself "), "");
+    explain_put_member(self, session, "user", _(", user "), "");
+    explain_put_member(self, session, "created", _("\n  from "), "");
+    explain_put_member(self, session, "finished", _(" to "), "");
+    explain_put_member(self, session, "end", _(", ended by "), "");
+    fprintf(self->out, _(", %" G_GINT64_FORMAT " messages taken\n"),
+            show_get_integer(session, "messages"));
+    explain_put_decisions(self, session);
+    if (explain_find_rule(session) != NULL)
+        fprintf(self->out, "  %s%s%s\n", self->bold, _("What would change it"), self->plain);
+    explain_put_rule(self, session);
+}
+
+static void
+explain_put_each(const Show *self, JsonObject *answer, const gchar *key,
+                 void (*put)(const Show *self, JsonObject *record))
+{
+    for (guint i = 0; i < show_get_n(answer, key); i++) {
+        JsonObject *record = show_get_nth(answer, key, i);
+
+        if (record == NULL)
+            continue;
+        put(self, record);
+        fputc('\n', self->out);
+    }
+}
+
+void
+show_explanation(const Show *self, JsonObject *answer)
+{
+    explain_put_each(self, answer, "messages", show_message);
+    explain_put_each(self, answer, "history", show_message);
+    explain_put_each(self, answer, "sessions", explain_put_session);
+}
+
+void
+show_trace_record(const Show *self, JsonObject *record)
+{
+    JsonObject *fields = show_get_object(record, "fields");
+    g_autoptr(GList) names = fields == NULL ? NULL : json_object_get_members(fields);
+
+    if (json_object_has_member(record, "dropped")) {
+        fprintf(self->out, _("%s(%" G_GINT64_FORMAT " records were too many to show)%s\n"),
+                self->bad, show_get_integer(record, "dropped"), self->plain);
+        return;
+    }
+    explain_put_member(self, record, "time", self->dim, self->plain);
+    explain_put_member(self, record, "event", " ", "");
+    for (GList *name = names; name != NULL; name = name->next) {
+        fprintf(self->out, " %s", self->dim);
+        show_put(self, name->data);
+        fprintf(self->out, "=%s", self->plain);
+        explain_put_member(self, fields, name->data, "", "");
+    }
+    fputc('\n', self->out);
+}

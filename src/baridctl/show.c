@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "baridctl/show.h"
+
+#include <unistd.h>
+
+#include "baridctl/ctl.h"
+#include "base/units.h"
+
+void
+show_init(Show *self, FILE *out)
+{
+    const gchar *terminal = g_getenv("TERM");
+    gboolean colour = isatty(fileno(out)) && g_getenv("NO_COLOR") == NULL && terminal != NULL &&
+                      strcmp(terminal, "dumb") != 0;
+
+    *self = (Show){
+        .out = out,
+        .bold = colour ? "\033[1m" : "",
+        .good = colour ? "\033[32m" : "",
+        .bad = colour ? "\033[31m" : "",
+        .dim = colour ? "\033[2m" : "",
+        .plain = colour ? "\033[0m" : "",
+    };
+}
+
+/* --- members --- */
+
+static JsonNode *
+show_get_value(JsonObject *object, const gchar *key)
+{
+    JsonNode *node = json_object_get_member(object, key);
+
+    return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? node : NULL;
+}
+
+const gchar *
+show_get_text(JsonObject *object, const gchar *key)
+{
+    JsonNode *node = show_get_value(object, key);
+
+    return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING
+               ? json_node_get_string(node)
+               : NULL;
+}
+
+gint64
+show_get_integer(JsonObject *object, const gchar *key)
+{
+    JsonNode *node = show_get_value(object, key);
+
+    return node != NULL && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node)
+                                                                          : 0;
+}
+
+gboolean
+show_get_bool(JsonObject *object, const gchar *key)
+{
+    JsonNode *node = show_get_value(object, key);
+
+    return node != NULL && json_node_get_value_type(node) == G_TYPE_BOOLEAN &&
+           json_node_get_boolean(node);
+}
+
+JsonObject *
+show_get_object(JsonObject *object, const gchar *key)
+{
+    JsonNode *node = json_object_get_member(object, key);
+
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static JsonArray *
+show_get_array(JsonObject *object, const gchar *key)
+{
+    JsonNode *node = json_object_get_member(object, key);
+
+    return node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
+guint
+show_get_n(JsonObject *object, const gchar *key)
+{
+    JsonArray *array = show_get_array(object, key);
+
+    return array == NULL ? 0 : json_array_get_length(array);
+}
+
+JsonObject *
+show_get_nth(JsonObject *object, const gchar *key, guint index)
+{
+    JsonNode *node = json_array_get_element(show_get_array(object, key), index);
+
+    return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+gchar *
+show_dup_list(JsonObject *object, const gchar *key)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (guint i = 0; i < show_get_n(object, key); i++) {
+        JsonNode *node = json_array_get_element(show_get_array(object, key), i);
+        const gchar *text = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
+
+        if (text != NULL)
+            g_string_append_printf(list, "%s%s", list->len > 0 ? ", " : "", text);
+    }
+    return g_string_free(g_steal_pointer(&list), FALSE);
+}
+
+void
+show_put(const Show *self, const gchar *text)
+{
+    g_autofree gchar *clean = table_dup_clean(text);
+
+    fputs(clean, self->out);
+}
+
+static void
+show_table(const Show *self, const Table *table)
+{
+    g_autofree gchar *text = table_format(table, self->bold, self->plain);
+
+    fputs(text, self->out);
+}
+
+/* --- anything --- */
+
+static void show_members(const Show *self, JsonObject *object, gint depth);
+
+static void
+show_node(const Show *self, JsonNode *node, gint depth)
+{
+    g_autofree gchar *text = NULL;
+
+    if (JSON_NODE_HOLDS_OBJECT(node)) {
+        fputc('\n', self->out);
+        show_members(self, json_node_get_object(node), depth + 1);
+        return;
+    }
+    if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING)
+        text = table_dup_clean(json_node_get_string(node));
+    else
+        text = json_to_string(node, FALSE);
+    fprintf(self->out, " %s\n", text);
+}
+
+static void
+show_members(const Show *self, JsonObject *object, gint depth)
+{
+    g_autoptr(GList) names = json_object_get_members(object);
+
+    for (GList *name = names; name != NULL; name = name->next) {
+        fprintf(self->out, "%*s", depth * 2, "");
+        show_put(self, name->data);
+        fputc(':', self->out);
+        show_node(self, json_object_get_member(object, name->data), depth);
+    }
+}
+
+/* --- status --- */
+
+static void
+show_status(const Show *self, JsonObject *answer)
+{
+    JsonObject *queue = show_get_object(answer, "queue");
+    JsonObject *spool = show_get_object(answer, "spool");
+    g_autofree gchar *uptime = units_format_duration(show_get_integer(answer, "uptime_s") * 1000);
+
+    fprintf(self->out, _("%sBarid %s%s on %s, process %" G_GINT64_FORMAT
+                         ", generation %" G_GINT64_FORMAT ", up %s\n"),
+            self->bold, show_get_text(answer, "version"), self->plain,
+            show_get_text(answer, "hostname") == NULL ? "?" : show_get_text(answer, "hostname"),
+            show_get_integer(answer, "pid"), show_get_integer(answer, "generation"), uptime);
+    for (guint i = 0; i < show_get_n(answer, "listeners"); i++) {
+        JsonObject *listener = show_get_nth(answer, "listeners", i);
+        g_autofree gchar *addresses = show_dup_list(listener, "addresses");
+
+        fprintf(self->out, _("listens on   %s (%s)\n"), addresses, show_get_text(listener, "name"));
+    }
+    fprintf(self->out, _("sessions     %" G_GINT64_FORMAT " now, %" G_GINT64_FORMAT " in all\n"),
+            show_get_integer(answer, "sessions"), show_get_integer(answer, "accepted"));
+    fprintf(self->out,
+            _("messages     %" G_GINT64_FORMAT " taken, %" G_GINT64_FORMAT " refused\n"),
+            show_get_integer(answer, "messages"), show_get_integer(answer, "refused"));
+    if (queue != NULL)
+        fprintf(self->out,
+                _("queue        %" G_GINT64_FORMAT " messages, %" G_GINT64_FORMAT
+                  " held, %" G_GINT64_FORMAT " on their way, %" G_GINT64_FORMAT " bytes%s\n"),
+                show_get_integer(queue, "messages"), show_get_integer(queue, "held"),
+                show_get_integer(queue, "active"), show_get_integer(queue, "bytes"),
+                show_get_bool(answer, "replaying") ? _(" (still being read)") : "");
+    if (spool != NULL)
+        fprintf(self->out,
+                _("spool        %" G_GINT64_FORMAT " segments, %" G_GINT64_FORMAT
+                  " bytes in use, %" G_GINT64_FORMAT " bytes free\n"),
+                show_get_integer(spool, "segments"), show_get_integer(spool, "live_bytes"),
+                show_get_integer(spool, "free_bytes"));
+    if (spool != NULL && show_get_integer(spool, "damaged_bytes") > 0)
+        fprintf(self->out, _("%sdamaged      %" G_GINT64_FORMAT " bytes of the spool%s\n"),
+                self->bad, show_get_integer(spool, "damaged_bytes"), self->plain);
+}
+
+/* --- modules --- */
+
+static void
+show_modules(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {{N_("MODULE"), TABLE_LEFT}, {N_("STATE"), TABLE_LEFT},
+                                          {N_("MODE"), TABLE_LEFT},   {N_("ON-ERROR"), TABLE_LEFT},
+                                          {N_("SUMMARY"), TABLE_LEFT}, {NULL, TABLE_LEFT}};
+    g_auto(Table) table;
+
+    table_init(&table, columns);
+    for (guint i = 0; i < show_get_n(answer, "modules"); i++) {
+        JsonObject *module = show_get_nth(answer, "modules", i);
+
+        table_add(&table, show_get_text(module, "name"));
+        table_add(&table, show_get_text(module, "state"));
+        table_add(&table, show_get_text(module, "mode"));
+        table_add(&table, show_get_text(module, "on_error"));
+        table_add(&table, show_get_text(module, "summary"));
+    }
+    show_table(self, &table);
+}
+
+static void
+show_order(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {{N_("STAGE"), TABLE_LEFT}, {N_("PHASE"), TABLE_LEFT},
+                                          {N_("MODULE"), TABLE_LEFT}, {N_("WHY HERE"), TABLE_LEFT},
+                                          {NULL, TABLE_LEFT}};
+    g_auto(Table) table;
+
+    table_init(&table, columns);
+    for (guint i = 0; i < show_get_n(answer, "hooks"); i++) {
+        JsonObject *hook = show_get_nth(answer, "hooks", i);
+
+        table_add(&table, show_get_text(hook, "stage"));
+        table_add(&table, show_get_text(hook, "phase"));
+        table_add(&table, show_get_text(hook, "module"));
+        table_add(&table, show_get_text(hook, "why"));
+    }
+    show_table(self, &table);
+}
+
+/* --- queue --- */
+
+static gchar *
+show_dup_recipients(JsonObject *message)
+{
+    g_autofree gchar *list = show_dup_list(message, "recipients");
+    gint64 more = show_get_integer(message, "recipient_count") - show_get_n(message, "recipients");
+
+    return more > 0 ? g_strdup_printf(_("%s and %" G_GINT64_FORMAT " more"), list, more)
+                    : g_steal_pointer(&list);
+}
+
+static void
+show_queue_list(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {
+        {N_("ID"), TABLE_LEFT},    {N_("STATUS"), TABLE_LEFT}, {N_("ARRIVED"), TABLE_LEFT},
+        {N_("SIZE"), TABLE_RIGHT}, {N_("SENDER"), TABLE_LEFT}, {N_("RECIPIENTS"), TABLE_LEFT},
+        {NULL, TABLE_LEFT}};
+    g_auto(Table) table;
+
+    if (show_get_n(answer, "messages") == 0) {
+        fputs(_("No messages.\n"), self->out);
+        return;
+    }
+    table_init(&table, columns);
+    for (guint i = 0; i < show_get_n(answer, "messages"); i++) {
+        JsonObject *message = show_get_nth(answer, "messages", i);
+        const gchar *sender = show_get_text(message, "sender");
+        g_autofree gchar *recipients = show_dup_recipients(message);
+
+        table_add(&table, show_get_text(message, "id"));
+        table_add(&table, show_get_text(message, "status"));
+        table_add(&table, show_get_text(message, "created"));
+        table_add_integer(&table, show_get_integer(message, "size"));
+        table_add(&table, sender == NULL || *sender == '\0' ? "<>" : sender);
+        table_add(&table, recipients);
+    }
+    show_table(self, &table);
+}
+
+static void
+show_queue_show(const Show *self, JsonObject *answer)
+{
+    for (guint i = 0; i < show_get_n(answer, "messages"); i++)
+        show_message(self, show_get_nth(answer, "messages", i));
+}
+
+static void
+show_count(const Show *self, JsonObject *answer)
+{
+    fprintf(self->out, ngettext("%" G_GINT64_FORMAT " message\n", "%" G_GINT64_FORMAT " messages\n",
+                                (gulong)show_get_integer(answer, "count")),
+            show_get_integer(answer, "count"));
+}
+
+static void
+show_number(const Show *self, JsonObject *answer)
+{
+    fprintf(self->out, "%" G_GINT64_FORMAT "\n", show_get_integer(answer, "count"));
+}
+
+/* --- settings and counters --- */
+
+static void
+show_settings(const Show *self, JsonObject *answer)
+{
+    g_autofree gchar *section = g_strdup("");
+
+    for (guint i = 0; i < show_get_n(answer, "settings"); i++) {
+        JsonObject *setting = show_get_nth(answer, "settings", i);
+        const gchar *file = show_get_text(setting, "file");
+        const gchar *value = show_get_text(setting, "value");
+
+        if (g_strcmp0(section, show_get_text(setting, "section")) != 0) {
+            fprintf(self->out, "%s%s[%s]%s\n", *section == '\0' ? "" : "\n", self->bold,
+                    show_get_text(setting, "section"), self->plain);
+            g_free(section);
+            section = g_strdup(show_get_text(setting, "section"));
+        }
+        fprintf(self->out, "%s = ", show_get_text(setting, "key"));
+        show_put(self, value == NULL ? "" : value);
+        if (file != NULL)
+            fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s", self->dim, file,
+                    show_get_integer(setting, "line"), self->plain);
+        fputc('\n', self->out);
+    }
+}
+
+static void
+show_metrics(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {
+        {N_("COUNTER"), TABLE_LEFT}, {N_("VALUE"), TABLE_RIGHT}, {NULL, TABLE_LEFT}};
+    JsonObject *counters = show_get_object(answer, "counters");
+    g_autoptr(GList) names = counters == NULL ? NULL : json_object_get_members(counters);
+    g_auto(Table) table;
+
+    table_init(&table, columns);
+    for (GList *name = names; name != NULL; name = name->next) {
+        table_add(&table, name->data);
+        table_add_integer(&table, show_get_integer(counters, name->data));
+    }
+    show_table(self, &table);
+}
+
+static void
+show_stop(const Show *self, JsonObject *answer G_GNUC_UNUSED)
+{
+    fputs(_("The server stops; sessions may finish what they are doing.\n"), self->out);
+}
+
+/* --- by verb --- */
+
+static const struct {
+    const gchar *verb;
+    void (*show)(const Show *self, JsonObject *answer);
+} shows[] = {
+    {"status", show_status},
+    {"stop", show_stop},
+    {"modules", show_modules},
+    {"modules list", show_modules},
+    {"modules order", show_order},
+    {"queue", show_queue_list},
+    {"queue list", show_queue_list},
+    {"queue show", show_queue_show},
+    {"queue count", show_number},
+    {"queue retry", show_count},
+    {"queue hold", show_count},
+    {"queue release", show_count},
+    {"queue cancel", show_count},
+    {"explain", show_explanation},
+    {"config show", show_settings},
+    {"metrics", show_metrics},
+    {"spool list", show_queue_list},
+};
+
+void
+show_answer(const Show *self, const gchar *verb, JsonObject *answer)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(shows); i++) {
+        if (strcmp(shows[i].verb, verb) == 0) {
+            shows[i].show(self, answer);
+            return;
+        }
+    }
+    show_members(self, answer, 0);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/control.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error-domain.h"
+#include "base/text.h"
+#include "control/trace.h"
+#include "control/verbs.h"
+
+enum {
+    CONTROL_CLIENTS_MAX = 64,
+    CONTROL_IDLE_MS = 60 * 1000,   /* for a request to come */
+    CONTROL_ANSWER_MS = 60 * 1000, /* for an answer to go */
+    CONTROL_PAUSE_MS = 100,
+};
+
+struct Control {
+    ControlServices services;
+    Scheduler *scheduler;
+    FiberGroup acceptors, clients;
+    int listen_fd;
+};
+
+typedef struct {
+    Control *control;
+    Stream *stream;
+} ControlClient;
+
+Control *
+control_new(const ControlServices *services)
+{
+    Control *self = g_new0(Control, 1);
+
+    self->services = *services;
+    return self;
+}
+
+void
+control_free(Control *self)
+{
+    g_free(self);
+}
+
+const ControlServices *
+control_get_services(const Control *self)
+{
+    return &self->services;
+}
+
+/* --- errors --- */
+
+static const gchar *
+control_name_code(const GError *error)
+{
+    if (error->domain == REQUEST_ERROR)
+        return error->code == BARID_ERROR_NOT_FOUND ? "unknown-verb" : "usage";
+    switch (error->code) {
+    case BARID_ERROR_INVALID:
+        return "invalid";
+    case BARID_ERROR_NOT_FOUND:
+        return "not-found";
+    case BARID_ERROR_DENIED:
+        return "denied";
+    case BARID_ERROR_UNSUPPORTED:
+        return "unsupported";
+    case BARID_ERROR_TOO_LARGE:
+        return "too-large";
+    default:
+        return barid_error_is_temporary(error) ? "unavailable" : "failed";
+    }
+}
+
+static gchar *
+control_format_error(const GError *error)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWriter writer;
+
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    json_writer_text(&writer, "error", error->message);
+    json_writer_text(&writer, "code", control_name_code(error));
+    json_writer_end_object(&writer);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* --- running --- */
+
+static gchar *
+control_run_verb(Control *self, const ControlRequest *request, GError **error)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWriter writer;
+
+    if (!request_check_options(request->verb, request->options, error))
+        return NULL;
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    if (!request->verb->handler(self, request, &writer, error))
+        return NULL;
+    json_writer_end_object(&writer);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* One object on one line, whatever the module wrote. */
+static gchar *
+control_normalise(const gchar *name, const gchar *output, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autofree gchar *text = NULL;
+    JsonNode *root;
+
+    if (output == NULL || !json_parser_load_from_data(parser, output, -1, NULL) ||
+        (root = json_parser_get_root(parser)) == NULL) {
+        g_set_error(error, CONTROL_ERROR, BARID_ERROR_FAILED,
+                    "the module's command \"%s\" did not answer with JSON", name);
+        return NULL;
+    }
+    text = json_to_string(root, FALSE);
+    if (JSON_NODE_HOLDS_OBJECT(root))
+        return g_steal_pointer(&text);
+    return g_strdup_printf("{\"result\":%s}", text);
+}
+
+static gchar *
+control_run_command(const BaridCommand *command, gpointer state, const RequestText *text,
+                    GError **error)
+{
+    const gchar *const *args = (const gchar *const *)text->words->pdata + 1;
+    g_autofree gchar *output = NULL;
+    GError *reason = NULL;
+
+    if (json_object_get_size(text->options) > 0) {
+        g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID,
+                    "\"%s\" takes no options; usage: %s", command->name, command->usage);
+        return NULL;
+    }
+    output = command->run(state, args, &reason);
+    if (reason != NULL) {
+        g_propagate_error(error, reason);
+        return NULL;
+    }
+    return control_normalise(command->name, output, error);
+}
+
+/* (out_request) borrows from (text). FALSE when the words are no verb of the core. */
+static gboolean
+control_make_request(const RequestText *text, ControlRequest *out_request)
+{
+    const gchar *const *words = (const gchar *const *)text->words->pdata;
+    guint n_words;
+    const ControlVerb *verb = control_find_verb(words, &n_words);
+
+    *out_request = (ControlRequest){.verb = verb, .args = words + n_words,
+                                    .options = text->options};
+    return verb != NULL;
+}
+
+static void
+control_fail_unknown(const RequestText *text, GError **error)
+{
+    g_autofree gchar *message =
+        control_describe_unknown((const gchar *const *)text->words->pdata);
+
+    g_set_error_literal(error, REQUEST_ERROR, BARID_ERROR_NOT_FOUND, message);
+}
+
+static gchar *
+control_run_text(Control *self, const RequestText *text, GError **error)
+{
+    const gchar *word = g_ptr_array_index(text->words, 0);
+    const Generation *generation = self->services.generation;
+    const BaridCommand *command = NULL;
+    ControlRequest request;
+    gpointer state;
+
+    if (control_make_request(text, &request))
+        return control_run_verb(self, &request, error);
+    if (generation != NULL)
+        command = host_find_command(generation->host, word, &state);
+    if (command != NULL)
+        return control_run_command(command, state, text, error);
+    control_fail_unknown(text, error);
+    return NULL;
+}
+
+/* (text) is NULL when it could not be parsed, for the reason (error). */
+static gchar *
+control_answer(Control *self, const RequestText *text, GError *error)
+{
+    g_autoptr(GError) failure = NULL;
+    gchar *answer;
+
+    if (text == NULL)
+        return control_format_error(error);
+    answer = control_run_text(self, text, &failure);
+    return answer != NULL ? answer : control_format_error(failure);
+}
+
+gchar *
+control_run(Control *self, const gchar *request_json)
+{
+    g_auto(RequestText) text = {0};
+    g_autoptr(GError) error = NULL;
+    gboolean is_parsed =
+        request_text_parse(&text, barid_slice_from_text(request_json), &error);
+
+    return control_answer(self, is_parsed ? &text : NULL, error);
+}
+
+/* In the table so that it is known; it needs the connection, so it is not run from there. */
+gboolean
+verb_trace(Control *self G_GNUC_UNUSED, const ControlRequest *request G_GNUC_UNUSED,
+           JsonWriter *writer G_GNUC_UNUSED, GError **error)
+{
+    g_set_error_literal(error, CONTROL_ERROR, BARID_ERROR_UNSUPPORTED,
+                        "a trace needs a connection of its own");
+    return FALSE;
+}
+
+/* --- one connection --- */
+
+static gboolean
+client_send(ControlClient *self, const gchar *answer)
+{
+    gint64 before = fiber_deadline_push(CONTROL_ANSWER_MS);
+    gboolean is_sent = stream_put(self->stream, barid_slice_from_text(answer), NULL) &&
+                       stream_put(self->stream, barid_slice("\n", 1), NULL) &&
+                       stream_flush(self->stream, NULL);
+
+    fiber_deadline_restore(before);
+    return is_sent;
+}
+
+static void
+client_trace(ControlClient *self, const ControlRequest *request)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree gchar *answer = NULL;
+
+    if (request_check_options(request->verb, request->options, &error) &&
+        trace_serve(request, self->stream, &error))
+        return;
+    answer = control_format_error(error);
+    client_send(self, answer);
+}
+
+/* Requests may be longer than a stream's block. TRUE when (line) is complete. */
+static gboolean
+client_read_line(ControlClient *self, Buffer *line)
+{
+    for (;;) {
+        BaridSlice input = stream_get_input(self->stream);
+        gssize end = text_find(input, '\n');
+        gsize len = end < 0 ? input.len : (gsize)end;
+
+        if (!buffer_append(line, input.data, len))
+            return FALSE;
+        stream_consume(self->stream, end < 0 ? len : len + 1);
+        if (end >= 0)
+            return TRUE;
+        if (!stream_fill(self->stream, NULL))
+            return FALSE;
+    }
+}
+
+/* FALSE ends the connection; a trace always does. */
+static gboolean
+client_answer(ControlClient *self, BaridSlice line)
+{
+    g_auto(RequestText) text = {0};
+    g_autoptr(GError) error = NULL;
+    g_autofree gchar *answer = NULL;
+    ControlRequest request;
+    gboolean is_parsed = request_text_parse(&text, line, &error);
+
+    if (is_parsed && control_make_request(&text, &request) && request.verb->handler == verb_trace) {
+        client_trace(self, &request);
+        return FALSE;
+    }
+    answer = control_answer(self->control, is_parsed ? &text : NULL, error);
+    return client_send(self, answer);
+}
+
+static void
+client_serve(ControlClient *self)
+{
+    gboolean goes_on = TRUE;
+
+    while (goes_on) {
+        gint64 before = fiber_deadline_push(CONTROL_IDLE_MS);
+        g_auto(Buffer) line;
+
+        buffer_init(&line, CONTROL_REQUEST_MAX);
+        goes_on = client_read_line(self, &line);
+        fiber_deadline_restore(before);
+        if (goes_on)
+            goes_on = client_answer(self, buffer_get_slice(&line));
+        else if (line.len > 0)
+            client_send(self, "{\"error\":\"the request is too long, or has no line end\","
+                              "\"code\":\"usage\"}");
+    }
+}
+
+static void
+client_run(gpointer data)
+{
+    ControlClient self = *(ControlClient *)data;
+
+    g_free(data);
+    client_serve(&self);
+    stream_end(self.stream);
+    stream_free(self.stream);
+}
+
+/* --- accepting --- */
+
+static void
+control_turn_away(int fd, const gchar *error)
+{
+    gssize ignored = send(fd, error, strlen(error), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    (void)ignored;
+    close(fd);
+}
+
+/* Root may, and who runs the server. */
+static gboolean
+control_is_allowed(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void
+control_take(Control *self, int fd)
+{
+    ControlClient *client;
+    Stream *stream;
+
+    if (!control_is_allowed(fd)) {
+        control_turn_away(fd, "{\"error\":\"only root and the server's user may do this\","
+                              "\"code\":\"denied\"}\n");
+        return;
+    }
+    if (self->clients.n_members >= CONTROL_CLIENTS_MAX) {
+        control_turn_away(fd, "{\"error\":\"too many control connections; try again\","
+                              "\"code\":\"unavailable\"}\n");
+        return;
+    }
+    stream = stream_new(self->scheduler, fd, NULL);
+    if (stream == NULL)
+        return;
+    client = g_new0(ControlClient, 1);
+    *client = (ControlClient){.control = self, .stream = stream};
+    if (fiber_group_spawn(&self->clients, client_run, client, NULL))
+        return;
+    stream_free(stream);
+    g_free(client);
+}
+
+/* FALSE when descriptors are used up. */
+static gboolean
+control_accept(Control *self)
+{
+    for (;;) {
+        int fd = accept4(self->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0)
+            control_take(self, fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            return FALSE;
+        else if (errno != EINTR && errno != ECONNABORTED)
+            return TRUE;
+    }
+}
+
+static void
+control_serve(gpointer data)
+{
+    Control *self = data;
+    g_autoptr(GError) error = NULL;
+    FiberWatch watch;
+
+    if (!fiber_watch_init_listener(&watch, self->scheduler, self->listen_fd, &error)) {
+        barid_log(BARID_LOG_ERROR, "control.failed", "error", error->message, NULL);
+        return;
+    }
+    while (fiber_watch_wait_readable(&watch, NULL)) {
+        if (!control_accept(self) && !barid_sleep(CONTROL_PAUSE_MS, NULL))
+            break;
+    }
+    fiber_watch_clear(&watch);
+}
+
+gboolean
+control_listen(Control *self, Scheduler *scheduler, int fd, GError **error)
+{
+    self->scheduler = scheduler;
+    self->listen_fd = fd;
+    fiber_group_init(&self->acceptors, scheduler);
+    fiber_group_init(&self->clients, scheduler);
+    return fiber_group_spawn(&self->acceptors, control_serve, self, error);
+}
+
+void
+control_drain(Control *self)
+{
+    if (self->scheduler == NULL)
+        return;
+    fiber_group_cancel(&self->acceptors);
+    fiber_group_cancel(&self->clients);
+}

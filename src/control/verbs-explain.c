@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "explain": what is known about a message or session: from the queue, and from the
+ * history of what is gone. The queue and the history narrow down what they can by
+ * themselves; the rest is judged here by what the records say.
+ */
+#include "control/verbs.h"
+
+#include "base/text.h"
+#include "mime/header.h"
+
+enum {
+    EXPLAIN_LIMIT = 20,       /* records shown without --limit */
+    EXPLAIN_LOOK_MAX = 1000,  /* records looked at on either side */
+};
+
+typedef struct {
+    const gchar *id; /* queue id or session id; NULL any */
+    const gchar *sender, *recipient, *message_id, *remote_ip;
+    gint64 since_ms;
+    guint limit;
+    Queue *queue;
+    GPtrArray *messages, *history, *sessions; /* of JsonNode * */
+    GHashTable *session_ids;                  /* told about already */
+} Explain;
+
+/* --- reading records --- */
+
+static const gchar *
+record_get_text(JsonNode *record, const gchar *key)
+{
+    JsonObject *object = json_node_get_object(record);
+    JsonNode *node = json_object_has_member(object, key) ? json_object_get_member(object, key)
+                                                         : NULL;
+
+    return node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
+                   json_node_get_value_type(node) == G_TYPE_STRING
+               ? json_node_get_string(node)
+               : NULL;
+}
+
+static gboolean
+record_contains(const gchar *text, const gchar *part)
+{
+    g_autofree gchar *folded = text == NULL ? NULL : g_ascii_strdown(text, -1);
+    g_autofree gchar *wanted = g_ascii_strdown(part, -1);
+
+    /* An empty address is the null reverse-path, not any. */
+    return folded != NULL && (*part == '\0' ? *folded == '\0' : strstr(folded, wanted) != NULL);
+}
+
+static gboolean
+record_has_recipient(JsonNode *record, const gchar *recipient)
+{
+    JsonObject *object = json_node_get_object(record);
+    JsonNode *node = json_object_get_member(object, "recipients");
+    JsonArray *all = node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+
+    for (guint i = 0; all != NULL && i < json_array_get_length(all); i++) {
+        JsonNode *each = json_array_get_element(all, i);
+
+        if (JSON_NODE_HOLDS_OBJECT(each) &&
+            (record_contains(record_get_text(each, "address"), recipient) ||
+             record_contains(record_get_text(each, "original"), recipient)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gint64
+record_get_time(JsonNode *record)
+{
+    const gchar *text = record_get_text(record, "finished");
+    g_autoptr(GDateTime) time = NULL;
+
+    if (text == NULL)
+        text = record_get_text(record, "created");
+    time = text == NULL ? NULL : g_date_time_new_from_iso8601(text, NULL);
+    return time == NULL ? 0 : g_date_time_to_unix(time) * 1000;
+}
+
+/* A session has no sender of its own, but its decisions name those that it offered. */
+static gboolean
+record_mentions(JsonNode *record, const gchar *part)
+{
+    g_autofree gchar *text = json_to_string(record, FALSE);
+
+    return record_contains(text, part);
+}
+
+static gboolean
+explain_wants_people(const Explain *self, JsonNode *record)
+{
+    gboolean is_session = g_strcmp0(record_get_text(record, "kind"), "session") == 0;
+
+    if (is_session)
+        return (self->sender == NULL || record_mentions(record, self->sender)) &&
+               (self->recipient == NULL || record_mentions(record, self->recipient));
+    return (self->sender == NULL ||
+            record_contains(record_get_text(record, "sender"), self->sender)) &&
+           (self->recipient == NULL || record_has_recipient(record, self->recipient));
+}
+
+static gboolean
+explain_wants(const Explain *self, JsonNode *record)
+{
+    if (self->id != NULL && g_strcmp0(record_get_text(record, "id"), self->id) != 0 &&
+        g_strcmp0(record_get_text(record, "session"), self->id) != 0)
+        return FALSE;
+    if (self->remote_ip != NULL &&
+        g_strcmp0(record_get_text(record, "remote_ip"), self->remote_ip) != 0)
+        return FALSE;
+    if (self->since_ms != 0 && record_get_time(record) < self->since_ms)
+        return FALSE;
+    return explain_wants_people(self, record);
+}
+
+/* --- message ids --- */
+
+static gboolean
+explain_header_has_id(BaridSlice message, const gchar *wanted)
+{
+    HeaderField field;
+
+    return header_find(message, "Message-ID", 0, &field) &&
+           text_contains(field.value, barid_slice_from_text(wanted));
+}
+
+static gboolean
+explain_has_message_id(const Explain *self, JsonNode *record)
+{
+    const gchar *text = record_get_text(record, "id");
+    g_autoptr(SpoolContent) content = NULL;
+    QueueId id;
+
+    if (text == NULL || !queue_id_parse(barid_slice_from_text(text), &id))
+        return FALSE;
+    content = queue_open_content(self->queue, id, NULL);
+    return content != NULL &&
+           (explain_header_has_id(spool_content_get_body(content), self->message_id) ||
+            explain_header_has_id(spool_content_get_prefix(content), self->message_id));
+}
+
+/* --- collecting --- */
+
+/* The array under "records" of the document that was written. */
+static JsonArray *
+explain_parse(GString *text, const gchar *key)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    JsonObject *object;
+
+    g_string_append_c(text, '}');
+    if (!json_parser_load_from_data(parser, text->str, (gssize)text->len, NULL))
+        return NULL;
+    object = json_node_get_object(json_parser_get_root(parser));
+    return json_array_ref(json_object_get_array_member(object, key));
+}
+
+static void
+explain_look_in_queue(Explain *self, const QueueFilter *filter)
+{
+    g_autoptr(GString) text = g_string_new("{");
+    g_autoptr(JsonArray) found = NULL;
+    JsonWriter writer;
+
+    json_writer_init(&writer, text);
+    queue_write_details(self->queue, filter, &writer);
+    found = explain_parse(text, "messages");
+    for (guint i = 0; found != NULL && i < json_array_get_length(found); i++) {
+        JsonNode *record = json_array_get_element(found, i);
+
+        if (self->messages->len < self->limit && explain_wants(self, record) &&
+            (self->message_id == NULL || explain_has_message_id(self, record)))
+            g_ptr_array_add(self->messages, json_node_ref(record));
+    }
+}
+
+static void
+explain_keep(Explain *self, JsonNode *record)
+{
+    gboolean is_session = g_strcmp0(record_get_text(record, "kind"), "session") == 0;
+    const gchar *id = record_get_text(record, "id");
+
+    if (is_session && (id == NULL || !g_hash_table_add(self->session_ids, g_strdup(id))))
+        return;
+    g_ptr_array_add(is_session ? self->sessions : self->history, json_node_ref(record));
+}
+
+static void
+explain_look_in_history(Explain *self, const gchar *id, const gchar *part)
+{
+    g_autoptr(GString) text = g_string_new("{");
+    g_autoptr(JsonArray) found = NULL;
+    JsonWriter writer;
+
+    json_writer_init(&writer, text);
+    queue_write_history(self->queue, id, part, EXPLAIN_LOOK_MAX, &writer, "records");
+    found = explain_parse(text, "records");
+    for (guint i = 0; found != NULL && i < json_array_get_length(found); i++) {
+        JsonNode *record = json_array_get_element(found, i);
+
+        /* A record that was asked for by its id belongs here whatever it says. */
+        if (self->history->len + self->sessions->len < self->limit &&
+            JSON_NODE_HOLDS_OBJECT(record) && (id != NULL || explain_wants(self, record)))
+            explain_keep(self, record);
+    }
+}
+
+/* The sessions that brought the messages found so far. */
+static void
+explain_add_sessions(Explain *self)
+{
+    GPtrArray *lists[] = {self->messages, self->history};
+
+    for (guint n = 0; n < G_N_ELEMENTS(lists); n++) {
+        for (guint i = 0; i < lists[n]->len; i++) {
+            const gchar *session = record_get_text(g_ptr_array_index(lists[n], i), "session");
+
+            if (session != NULL && !g_hash_table_contains(self->session_ids, session))
+                explain_look_in_history(self, session, NULL);
+        }
+    }
+}
+
+static void
+explain_by_id(Explain *self)
+{
+    QueueFilter filter = {.limit = EXPLAIN_LOOK_MAX};
+    gboolean is_queue_id =
+        queue_id_parse(barid_slice_from_text(self->id), &filter.id) && filter.id != 0;
+
+    explain_look_in_history(self, self->id, NULL);
+    if (is_queue_id || self->sessions->len > 0)
+        explain_look_in_queue(self, &filter);
+    if (!is_queue_id && self->sessions->len > 0)
+        explain_look_in_history(self, NULL, self->id);
+}
+
+/* Text that records must contain, for the history to look for. It is compared with JSON,
+ * so only what stands there unchanged will do. */
+static const gchar *
+explain_get_needle(const Explain *self)
+{
+    const gchar *needle = self->remote_ip != NULL ? self->remote_ip : self->message_id;
+
+    return needle != NULL && strpbrk(needle, "\"\\") == NULL ? needle : NULL;
+}
+
+static void
+explain_by_filter(Explain *self)
+{
+    QueueFilter filter = {
+        .sender = self->sender,
+        .recipient = self->recipient,
+        .after_ms = self->since_ms,
+        .limit = EXPLAIN_LOOK_MAX,
+    };
+
+    explain_look_in_queue(self, &filter);
+    explain_look_in_history(self, NULL, explain_get_needle(self));
+}
+
+/* --- the verb --- */
+
+static void
+explain_write(const GPtrArray *records, JsonWriter *writer, const gchar *key)
+{
+    json_writer_begin_array(writer, key);
+    for (guint i = 0; i < records->len; i++) {
+        g_autofree gchar *text = json_to_string(g_ptr_array_index(records, i), FALSE);
+
+        json_writer_raw(writer, NULL, text);
+    }
+    json_writer_end_array(writer);
+}
+
+static gboolean
+explain_parse_request(Explain *self, const ControlRequest *request, GError **error)
+{
+    if (!request_check_n_args(request, 0, 1, error) ||
+        !request_get_text(request, "sender", &self->sender, error) ||
+        !request_get_text(request, "recipient", &self->recipient, error) ||
+        !request_get_text(request, "message-id", &self->message_id, error) ||
+        !request_get_text(request, "remote-ip", &self->remote_ip, error) ||
+        !request_get_time(request, "since", &self->since_ms, error) ||
+        !request_get_count(request, "limit", EXPLAIN_LIMIT, &self->limit, error))
+        return FALSE;
+    self->id = request->args[0];
+    if (self->id != NULL || self->sender != NULL || self->recipient != NULL ||
+        self->message_id != NULL || self->remote_ip != NULL || self->since_ms != 0)
+        return TRUE;
+    g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID, "usage: %s", request->verb->usage);
+    return FALSE;
+}
+
+static gboolean
+explain_run(Explain *self, JsonWriter *writer, GError **error)
+{
+    if (self->id != NULL)
+        explain_by_id(self);
+    else
+        explain_by_filter(self);
+    explain_add_sessions(self);
+    if (self->messages->len + self->history->len + self->sessions->len == 0) {
+        if (self->id == NULL)
+            g_set_error_literal(error, CONTROL_ERROR, BARID_ERROR_NOT_FOUND,
+                                "no message or session matches");
+        else
+            g_set_error(error, CONTROL_ERROR, BARID_ERROR_NOT_FOUND,
+                        "nothing is known about \"%s\": it is neither in the queue nor in the "
+                        "history", self->id);
+        return FALSE;
+    }
+    explain_write(self->messages, writer, "messages");
+    explain_write(self->history, writer, "history");
+    explain_write(self->sessions, writer, "sessions");
+    return TRUE;
+}
+
+gboolean
+verb_explain(Control *self, const ControlRequest *request, JsonWriter *writer, GError **error)
+{
+    Explain explain = {.queue = verb_get_queue(self, error)};
+    gboolean is_done;
+
+    if (explain.queue == NULL || !explain_parse_request(&explain, request, error))
+        return FALSE;
+    explain.messages = g_ptr_array_new_with_free_func((GDestroyNotify)json_node_unref);
+    explain.history = g_ptr_array_new_with_free_func((GDestroyNotify)json_node_unref);
+    explain.sessions = g_ptr_array_new_with_free_func((GDestroyNotify)json_node_unref);
+    explain.session_ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    is_done = explain_run(&explain, writer, error);
+    g_ptr_array_unref(explain.messages);
+    g_ptr_array_unref(explain.history);
+    g_ptr_array_unref(explain.sessions);
+    g_hash_table_unref(explain.session_ids);
+    return is_done;
+}

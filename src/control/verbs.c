@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of verbs. An option exists when the usage names it. */
+#include "control/verbs.h"
+
+#include "base/text.h"
+
+#define FILTERS                                                                            \
+    "[--sender A] [--recipient A] [--domain D] [--before TIME] [--after TIME] "            \
+    "[--status queued|held|active]"
+
+static const ControlVerb verbs[] = {
+    {"status", "status", N_("Show how the server is."), verb_status},
+    {"stop", "stop", N_("Stop the server; sessions may finish."), verb_stop},
+    {"modules", "modules", N_("List the loaded modules."), verb_modules_list},
+    {"modules list", "modules list", N_("List the loaded modules."), verb_modules_list},
+    {"modules order", "modules order", N_("Show in which order hooks run, and why."),
+     verb_modules_order},
+    {"queue", "queue " FILTERS " [--limit N]", N_("List queued messages."), verb_queue_list},
+    {"queue list", "queue list [ID ...] " FILTERS " [--limit N]", N_("List queued messages."),
+     verb_queue_list},
+    {"queue show", "queue show ID ...", N_("Show all about queued messages."), verb_queue_show},
+    {"queue cat", "queue cat ID", N_("Print a queued message."), verb_queue_cat},
+    {"queue retry", "queue retry [ID ...] [--all] " FILTERS, N_("Try messages now."),
+     verb_queue_retry},
+    {"queue hold", "queue hold [ID ...] [--all] " FILTERS, N_("Hold messages back."),
+     verb_queue_hold},
+    {"queue release", "queue release [ID ...] [--all] " FILTERS,
+     N_("Let held messages go."), verb_queue_release},
+    {"queue cancel", "queue cancel [ID ...] [--all] " FILTERS,
+     N_("Remove messages without telling their senders."), verb_queue_cancel},
+    {"queue count", "queue count " FILTERS, N_("Count queued messages."), verb_queue_count},
+    {"explain",
+     "explain {ID | --sender A | --recipient A | --message-id ID | --remote-ip IP} "
+     "[--since TIME] [--limit N]",
+     N_("Say what happened to a message or session, and why."), verb_explain},
+    {"trace", "trace [--session ID] [--sender A] [--recipient A] [--id ID]",
+     N_("Follow what happens, live."), verb_trace},
+    {"config show", "config show [--defaults | --changed]",
+     N_("Show the settings in effect, and where they stand."), verb_config_show},
+    {"metrics", "metrics", N_("Show all counters."), verb_metrics},
+    {"spool", "spool", N_("Show the numbers of the spool."), verb_spool},
+    {NULL, NULL, NULL, NULL},
+};
+
+const ControlVerb *
+control_get_verbs(void)
+{
+    return verbs;
+}
+
+/* --- finding --- */
+
+static const ControlVerb *
+verbs_find(const gchar *name)
+{
+    for (const ControlVerb *verb = verbs; verb->verb != NULL; verb++) {
+        if (strcmp(verb->verb, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+/* Whether there are verbs "WORD ...". */
+static gboolean
+verbs_is_group(const gchar *word)
+{
+    gsize len = strlen(word);
+
+    for (const ControlVerb *verb = verbs; verb->verb != NULL; verb++) {
+        if (strncmp(verb->verb, word, len) == 0 && verb->verb[len] == ' ')
+            return TRUE;
+    }
+    return FALSE;
+}
+
+const ControlVerb *
+control_find_verb(const gchar *const *words, guint *out_n_words)
+{
+    g_autofree gchar *both = words[1] == NULL ? NULL : g_strconcat(words[0], " ", words[1], NULL);
+    const ControlVerb *verb = both == NULL ? NULL : verbs_find(both);
+
+    *out_n_words = verb != NULL ? 2 : 1;
+    if (verb != NULL || (both != NULL && verbs_is_group(words[0])))
+        return verb;
+    return verbs_find(words[0]);
+}
+
+gchar *
+control_describe_unknown(const gchar *const *words)
+{
+    gboolean is_group = words[1] != NULL && verbs_is_group(words[0]);
+    g_autofree gchar *name = is_group ? g_strconcat(words[0], " ", words[1], NULL)
+                                      : g_strdup(words[0]);
+    const gchar *names[G_N_ELEMENTS(verbs)];
+    const gchar *nearest;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        names[i] = verbs[i].verb;
+    nearest = text_nearest(name, names);
+    if (nearest == NULL)
+        return g_strdup_printf("there is no verb \"%s\"; \"baridctl --help\" lists all", name);
+    return g_strdup_printf("there is no verb \"%s\"; did you mean \"%s\"?", name, nearest);
+}
+
+/* --- what handlers need --- */
+
+Generation *
+verb_get_generation(const Control *self, GError **error)
+{
+    Generation *generation = control_get_services(self)->generation;
+
+    if (generation == NULL)
+        g_set_error_literal(error, CONTROL_ERROR, BARID_ERROR_TEMPORARY,
+                            "no configuration is loaded yet; try again");
+    return generation;
+}
+
+Queue *
+verb_get_queue(const Control *self, GError **error)
+{
+    Queue *queue = control_get_services(self)->queue;
+
+    if (queue == NULL)
+        g_set_error_literal(error, CONTROL_ERROR, BARID_ERROR_TEMPORARY,
+                            "the queue is not open yet; try again");
+    return queue;
+}

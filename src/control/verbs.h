@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers of all verbs, for the one table in verbs.c. */
+#ifndef VERBS_H
+#define VERBS_H
+
+#include "control/request.h"
+
+#define VERB_HANDLER(name)                                                             \
+    gboolean name(Control *self, const ControlRequest *request, JsonWriter *writer,    \
+                  GError **error)
+
+VERB_HANDLER(verb_status);
+VERB_HANDLER(verb_stop);
+VERB_HANDLER(verb_metrics);
+VERB_HANDLER(verb_spool);
+VERB_HANDLER(verb_modules_list);
+VERB_HANDLER(verb_modules_order);
+VERB_HANDLER(verb_queue_list);
+VERB_HANDLER(verb_queue_show);
+VERB_HANDLER(verb_queue_cat);
+VERB_HANDLER(verb_queue_retry);
+VERB_HANDLER(verb_queue_hold);
+VERB_HANDLER(verb_queue_release);
+VERB_HANDLER(verb_queue_cancel);
+VERB_HANDLER(verb_queue_count);
+VERB_HANDLER(verb_explain);
+VERB_HANDLER(verb_trace);
+VERB_HANDLER(verb_config_show);
+
+/* The generation, or an error while there is none. */
+Generation *verb_get_generation(const Control *self, GError **error);
+Queue *verb_get_queue(const Control *self, GError **error);
+
+/* Which effective settings are shown. */
+typedef enum { SETTINGS_ALL, SETTINGS_DEFAULTS, SETTINGS_CHANGED } SettingsChoice;
+/* Writes "settings": [{section, key, value, default, file, line, type, summary}]. */
+void verb_write_settings(const SettingsContext *context, SettingsChoice choice,
+                         JsonWriter *writer);
+
+#endif
