@@ -76,6 +76,7 @@ typedef struct FiberWatch {
     Scheduler *scheduler;
     int fd;
     guint ready; /* EPOLLIN and EPOLLOUT edges not used up yet */
+    gboolean hung_up; /* the peer has closed: no edge will tell of it again */
     Fiber *reader;
     Fiber *writer;
 } FiberWatch;

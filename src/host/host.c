@@ -51,10 +51,18 @@ host_new(const gchar *const *folders)
 }
 
 void
+host_stop(Host *self)
+{
+    for (guint i = self->modules->len; i > 0; i--)
+        host_module_stop(g_ptr_array_index(self->modules, i - 1));
+}
+
+void
 host_free(Host *self)
 {
     if (self == NULL)
         return;
+    host_stop(self);
     host_clear_hooks(self);
     for (guint i = self->modules->len; i > 0; i--)
         host_module_free(g_ptr_array_index(self->modules, i - 1));
