@@ -119,6 +119,9 @@ BARID_SUSPENDS void fiber_completion_wait(FiberCompletion *self);
 gpointer fiber_get_local(void);
 void fiber_set_local(gpointer local);
 
+/* Microseconds that the running fiber has spent waiting while it had a local pointer. */
+gint64 fiber_get_waited_us(void);
+
 /* Stack bytes used at most so far by the running fiber, to the page. */
 gsize fiber_get_stack_high_water(void);
 

@@ -366,7 +366,8 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
         "early", "identify", "authorise", "inspect", "modify", "late",
     };
     static const gchar *const counts[HOOK_N_COUNTS] = {
-        "calls", "errors", "defers", "rejects", "other_verdicts", "wall_us",
+        "calls",          "errors",  "defers",     "rejects",
+        "other_verdicts", "wall_us", "waiting_us",
     };
 
     json_writer_begin_object(writer, NULL);
