@@ -71,7 +71,8 @@ config_check_init(ConfigCheck *self, const Options *options)
     if (state == NULL)
         generation.state_dir = self->scratch = g_dir_make_tmp("baridctl-XXXXXX", &error);
     if (generation.state_dir == NULL) {
-        config_problems_add(self->problems, (ConfigPosition){.file = g_intern_string(g_get_tmp_dir())},
+        config_problems_add(self->problems,
+                            (ConfigPosition){.file = g_intern_string(g_get_tmp_dir())},
                             NULL, NULL, NULL, 0,
                             "no folder can be made for the check: %s", error->message);
         return;

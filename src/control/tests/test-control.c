@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/request.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 #include "net/stream.h"
 #include "sim/folder.h"
 
