@@ -24,7 +24,6 @@ typedef struct {
     int listen_fd;
     guint n_stops;
     gchar held[QUEUE_ID_TEXT_LEN + 1], deferred[QUEUE_ID_TEXT_LEN + 1];
-    void (*body)(gpointer fixture);
 } Fixture;
 
 /* --- a control on a real queue --- */
