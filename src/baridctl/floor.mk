@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += src/baridctl/baridctl
+dist_man1_MANS += doc/baridctl.1
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/client.c src/baridctl/client.h \
 	src/baridctl/ctl.h \

@@ -93,7 +93,7 @@ static const TableColumn columns[] = {
 
 START_TEST(test_table)
 {
-    g_auto(Table) table;
+    g_auto(Table) table = {0};
     g_autofree gchar *text = NULL;
 
     table_init(&table, columns);
@@ -112,7 +112,7 @@ END_TEST
 
 START_TEST(test_table_empty)
 {
-    g_auto(Table) table;
+    g_auto(Table) table = {0};
     g_autofree gchar *text = NULL;
 
     table_init(&table, columns);
