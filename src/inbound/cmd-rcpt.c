@@ -58,7 +58,7 @@ rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *
     if (entry != NULL)
         entry->subject = session_dup_shown(self->arena, rcpt->address);
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     return session_reply(self, code, enhanced, "%s", text);
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/counter.h"
 #include "inbound/inbound.h"
 #include "inbound/inbound-settings.h"
 #include "net/line-reader.h"
@@ -40,7 +41,7 @@ struct Inbound {
     GArray *certificates; /* of InboundCertificate */
     GPtrArray *threads;   /* of InboundThread *, complete before the first session */
     _Atomic guint n_sessions;
-    _Atomic guint64 n_accepted, n_messages, n_refused;
+    CounterId n_accepted, n_messages, n_refused;
 };
 
 typedef struct Session Session;
@@ -97,6 +98,7 @@ struct Session {
         DataDecoder decoder;  /* findings over all chunks */
         Arrival arrival;
         gboolean has_arrival;
+        BaridSlice message_id; /* as it will be sent; empty without */
     } txn;
 };
 

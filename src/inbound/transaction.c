@@ -186,17 +186,19 @@ seal_add_missing(Session *self, Buffer *prefix)
     BaridTransaction *txn = &self->txn.facts;
     HeaderField field;
     gchar date[MAIL_DATE_TEXT_MAX];
+    gboolean has_id = header_find(txn->message, "Message-ID", 0, &field);
+
+    self->txn.message_id =
+        has_id ? header_dup_unfolded(field.value, self->txn.arena) : BARID_SLICE_EMPTY;
 
     if (barid_rule_get_bool(self->inbound->data.add_date, txn) &&
         !header_find(txn->message, "Date", 0, &field))
         header_append(prefix, "Date",
                       barid_slice_from_text(mail_date_format(clock_wall_ms(), date)));
-    if (barid_rule_get_bool(self->inbound->data.add_message_id, txn) &&
-        !header_find(txn->message, "Message-ID", 0, &field)) {
-        gchar *id = arena_printf(self->txn.arena, "<%s@%s>", txn->queue_id,
-                                 self->listener->hostname);
-
-        header_append(prefix, "Message-ID", barid_slice_from_text(id));
+    if (!has_id && barid_rule_get_bool(self->inbound->data.add_message_id, txn)) {
+        self->txn.message_id = barid_slice_from_text(arena_printf(
+            self->txn.arena, "<%s@%s>", txn->queue_id, self->listener->hostname));
+        header_append(prefix, "Message-ID", self->txn.message_id);
     }
 }
 
@@ -352,6 +354,7 @@ submit_message(Session *self, const HostOutcome *outcome, const Buffer *prefix, 
         .helo = self->facts.helo,
         .session_id = barid_slice_from_text(self->facts.id),
         .listener = barid_slice_from_text(self->listener->name),
+        .message_id = self->txn.message_id,
         .remote_ip = barid_slice_from_text(address_format_ip(&self->facts.remote, ip)),
     };
     QueueSubmission submission = {
@@ -428,7 +431,7 @@ finish_refuse(Session *self, guint code, const gchar *enhanced, const gchar *rea
     session_decide(&self->txn.facts.scope, BARID_STAGE_MESSAGE, "data",
                    code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     transaction_remember_refusal(self);
     barid_log(BARID_LOG_INFO, "message.refused", "session", self->facts.id, "queue-id",
               self->txn.facts.queue_id, "reason", reason, "text", text, NULL);
@@ -439,7 +442,7 @@ static SessionStep
 finish_by_outcome(Session *self, const HostOutcome *outcome)
 {
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     transaction_remember_refusal(self);
     if (outcome->verdict == BARID_DROP)
         return session_close(self, outcome->enhanced, outcome->reason, outcome->text);
@@ -476,7 +479,7 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
                              full ? "no-space" : "queue-failed", "cannot store the message now");
     }
     self->n_messages++;
-    atomic_fetch_add_explicit(&self->inbound->n_messages, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_messages, 1);
     submit_log(self, outcome);
     g_snprintf(text, sizeof text, "queued as %s", txn->queue_id);
     return finish_reply_each(self, judgement, 250, "2.0.0", text);
