@@ -135,7 +135,8 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
     if (variable == NULL) {
         nearest = rule_registry_nearest_variable(name);
         rule_parser_report(self, offset, width, "there is no variable %.*s%s%s%s", (gint)name.len,
-                           name.data, nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
+                           name.data,
+                           nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
                            nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
         return NULL;
     }

@@ -7,7 +7,7 @@
 
 #include "base/error-domain.h"
 #include "base/text.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 #include "control/verbs.h"
 
 enum {

@@ -8,7 +8,8 @@
 
 ERROR_DOMAIN_DEFINE(control_error_quark, "barid-control-error")
 
-static const gchar *const log_words[] = {"error", "warning", "notice", "info", "debug", "trace", NULL};
+static const gchar *const log_words[] = {"error", "warning", "notice", "info",
+                                         "debug", "trace",   NULL};
 
 static const BaridSetting server_settings[] = {
     BARID_SETTING_TEXT("hostname", ServerSettings, hostname, "",

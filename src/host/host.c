@@ -408,8 +408,8 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
     json_writer_begin_array(writer, key);
     for (guint i = 0; i < self->modules->len; i++) {
         HostModule *module = g_ptr_array_index(self->modules, i);
-        gboolean open =
-            clock_monotonic_ms() < atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
+        gboolean open = clock_monotonic_ms() <
+                        atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
 
         json_writer_begin_object(writer, NULL);
         json_writer_text(writer, "name", module->module->name);

@@ -191,7 +191,8 @@ host_module_get_hook(const BaridModule *module, guint index)
 
     if (hook == NULL)
         return NULL;
-    hook = (const BaridHook *)(const void *)((const guint8 *)hook + (gsize)index * module->hook_size);
+    hook =
+        (const BaridHook *)(const void *)((const guint8 *)hook + (gsize)index * module->hook_size);
     return hook->stage < BARID_N_STAGES ? hook : NULL;
 }
 

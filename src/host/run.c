@@ -96,7 +96,8 @@ run_function(const HookCall *call)
 static gboolean
 run_breaker_is_open(HostModule *module)
 {
-    return clock_monotonic_ms() < atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
+    return clock_monotonic_ms() <
+           atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
 }
 
 static void

@@ -142,11 +142,13 @@ rcpt_resolve(Session *self, const SmtpRcpt *parsed, BaridRecipient *rcpt, Sessio
         return FALSE;
     }
     if (result.answer == DIRECTORY_UNKNOWN) {
-        *out_step = rcpt_refuse_slowly(self, rcpt, "5.1.1", "unknown-recipient", "no such user here");
+        *out_step =
+            rcpt_refuse_slowly(self, rcpt, "5.1.1", "unknown-recipient", "no such user here");
         return FALSE;
     }
     if (result.answer == DIRECTORY_NOT_LOCAL && !rcpt_may_relay(self)) {
-        *out_step = rcpt_refuse_slowly(self, rcpt, "5.7.1", "relay-denied", "relaying is not allowed");
+        *out_step =
+            rcpt_refuse_slowly(self, rcpt, "5.7.1", "relay-denied", "relaying is not allowed");
         return FALSE;
     }
     rcpt_decide(self, rcpt, &result);

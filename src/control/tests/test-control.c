@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/request.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 #include "net/stream.h"
 #include "sim/folder.h"
 
@@ -24,7 +24,6 @@ typedef struct {
     int listen_fd;
     guint n_stops;
     gchar held[QUEUE_ID_TEXT_LEN + 1], deferred[QUEUE_ID_TEXT_LEN + 1];
-    void (*body)(gpointer fixture);
 } Fixture;
 
 /* --- a control on a real queue --- */
