@@ -128,8 +128,6 @@ void transaction_begin(Session *self, const SmtpMail *mail);
 void transaction_end(Session *self);
 /* The whole content is here: judges, seals, queues, answers. (decoder findings) */
 BARID_SUSPENDS SessionStep transaction_finish(Session *self, const gchar *content_problem);
-/* Notes what was refused, so that it can be explained after the session. */
-void transaction_remember_refusal(Session *self);
 
 /* --- commands: one file each --- */
 

@@ -36,6 +36,44 @@ transaction_begin(Session *self, const SmtpMail *mail)
     txn->edits_tail = &txn->edits;
 }
 
+static const gchar *
+remember_text(Session *self, const gchar *text)
+{
+    return text == NULL ? NULL : arena_dup_text(self->arena, text);
+}
+
+static void
+remember_decision(Session *self, const Decision *entry)
+{
+    Decision *copy = decision_record_add(&self->facts.scope.decisions, self->arena,
+                                         remember_text(self, entry->source), entry->stage);
+
+    if (copy == NULL)
+        return;
+    copy->verdict = entry->verdict;
+    copy->code = entry->code;
+    copy->enhanced = remember_text(self, entry->enhanced);
+    copy->reason = remember_text(self, entry->reason);
+    copy->text = remember_text(self, entry->text);
+    copy->subject = remember_text(self, entry->subject);
+    copy->wall_ms = entry->wall_ms;
+    copy->duration_us = entry->duration_us;
+    copy->rule = entry->rule;
+    for (const DecisionInput *input = entry->inputs; input != NULL; input = input->next)
+        decision_add_input(copy, self->arena, input->key, input->value);
+}
+
+/* The session's record outlives the transaction's: refusals go over to it. */
+static void
+transaction_remember_refusals(Session *self)
+{
+    for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
+         entry = entry->next) {
+        if (entry->verdict >= BARID_DISCARD && !entry->shadow)
+            remember_decision(self, entry);
+    }
+}
+
 void
 transaction_end(Session *self)
 {
@@ -43,6 +81,7 @@ transaction_end(Session *self)
         return;
     fiber_group_cancel(&self->txn.observers);
     fiber_group_join(&self->txn.observers);
+    transaction_remember_refusals(self);
     if (self->txn.has_arrival)
         arrival_clear(&self->txn.arrival);
     g_ptr_array_free(self->txn.facts.recipients, TRUE);
@@ -52,27 +91,6 @@ transaction_end(Session *self)
     self->txn.has_arrival = FALSE;
     self->txn.in_bdat = FALSE;
     self->txn.bdat_failed = FALSE;
-}
-
-/* The session's record outlives the transaction's: refusals are copied over. */
-void
-transaction_remember_refusal(Session *self)
-{
-    for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
-         entry = entry->next) {
-        Decision *copy;
-
-        if (entry->verdict < BARID_DISCARD || entry->shadow)
-            continue;
-        copy = session_decide(&self->facts.scope, entry->stage,
-                              arena_dup_text(self->arena, entry->source), entry->verdict,
-                              entry->code,
-                              entry->reason == NULL ? NULL
-                                                    : arena_dup_text(self->arena, entry->reason),
-                              entry->text);
-        if (copy != NULL)
-            copy->duration_us = entry->duration_us;
-    }
 }
 
 /* --- judging --- */
@@ -304,26 +322,23 @@ submit_fill_recipients(Session *self, Envelope *envelope)
     }
 }
 
+/* What was decided about the session before MAIL, then about this message. */
 static BaridSlice
 submit_write_decisions(Session *self)
 {
-    g_autoptr(GString) session = g_string_new(NULL);
-    g_autoptr(GString) txn = g_string_new(NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 
-    json_writer_init(&writer, session);
-    decision_record_write(&self->facts.scope.decisions, &writer, NULL);
-    json_writer_init(&writer, txn);
-    decision_record_write(&self->txn.facts.scope.decisions, &writer, NULL);
-    /* One array of both: the session's first. */
-    if (session->len > 2) {
-        g_string_truncate(session, session->len - 1);
-        if (txn->len > 2)
-            g_string_append_c(session, ',');
-        g_string_append(session, txn->str + 1);
-        return arena_dup_slice(self->txn.arena, barid_slice(session->str, session->len));
+    json_writer_init(&writer, out);
+    json_writer_begin_array(&writer, NULL);
+    for (const Decision *at = self->facts.scope.decisions.first; at != NULL; at = at->next) {
+        if (at->stage <= BARID_STAGE_AUTH)
+            decision_write(at, &writer);
     }
-    return arena_dup_slice(self->txn.arena, barid_slice(txn->str, txn->len));
+    for (const Decision *at = self->txn.facts.scope.decisions.first; at != NULL; at = at->next)
+        decision_write(at, &writer);
+    json_writer_end_array(&writer);
+    return arena_dup_slice(self->txn.arena, barid_slice(out->str, out->len));
 }
 
 static guint
@@ -432,7 +447,6 @@ finish_refuse(Session *self, guint code, const gchar *enhanced, const gchar *rea
                    code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
-    transaction_remember_refusal(self);
     barid_log(BARID_LOG_INFO, "message.refused", "session", self->facts.id, "queue-id",
               self->txn.facts.queue_id, "reason", reason, "text", text, NULL);
     return finish_reply_each(self, NULL, code, enhanced, text);
@@ -443,7 +457,6 @@ finish_by_outcome(Session *self, const HostOutcome *outcome)
 {
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
-    transaction_remember_refusal(self);
     if (outcome->verdict == BARID_DROP)
         return session_close(self, outcome->enhanced, outcome->reason, outcome->text);
     return finish_reply_each(self, NULL, outcome->code, outcome->enhanced, outcome->text);
