@@ -6,10 +6,12 @@
 #include <barid/error.h>
 #include <barid/finding.h>
 #include <barid/module.h>
+#include <barid/network.h>
 #include <barid/runtime.h>
 #include <barid/session.h>
 #include <barid/setting.h>
 #include <barid/slice.h>
+#include <barid/slot.h>
 #include <barid/store.h>
 #include <barid/transport.h>
 #include <barid/verdict.h>

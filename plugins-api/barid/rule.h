@@ -27,6 +27,8 @@ typedef enum {
 } BaridKnown;
 
 BaridKnown barid_rule_get_known(const BaridRule *rule);
+/* Whether the rule names (variable). */
+gboolean barid_rule_reads(const BaridRule *rule, const gchar *variable);
 
 #define barid_rule_get_bool(rule, object) barid_rule_eval_bool(rule, BARID_SCOPE(object))
 #define barid_rule_get_integer(rule, object) barid_rule_eval_integer(rule, BARID_SCOPE(object))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += src/baridctl/baridctl
+dist_man1_MANS += doc/baridctl.1
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/client.c src/baridctl/client.h \
 	src/baridctl/ctl.h \
@@ -11,3 +12,11 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/show-explain.c \
 	src/baridctl/table.c src/baridctl/table.h
 src_baridctl_baridctl_LDADD = libbarid.la $(GLIB_LIBS) $(JSON_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/baridctl/tests/test-options
+src_baridctl_tests_test_options_SOURCES = src/baridctl/tests/test-options.c \
+	src/baridctl/client.c src/baridctl/options.c src/baridctl/table.c
+src_baridctl_tests_test_options_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_baridctl_tests_test_options_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+endif

@@ -3,26 +3,16 @@
 
 #include "baridctl/client.h"
 #include "baridctl/show.h"
-#include "base/text.h"
 #include "control/control.h"
-
-static gboolean
-online_is_verb(const gchar *name)
-{
-    for (const ControlVerb *verb = control_get_verbs(); verb->verb != NULL; verb++) {
-        if (strcmp(verb->verb, name) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
 
 gchar *
 online_dup_verb(const Options *options)
 {
     const gchar *const *words = options_get_words(options);
-    g_autofree gchar *both = words[1] == NULL ? NULL : g_strconcat(words[0], " ", words[1], NULL);
+    guint n_words;
+    const ControlVerb *verb = control_find_verb(words, &n_words);
 
-    return both != NULL && online_is_verb(both) ? g_steal_pointer(&both) : g_strdup(words[0]);
+    return g_strdup(verb != NULL ? verb->verb : words[0]);
 }
 
 /* --- answers --- */
@@ -118,23 +108,15 @@ online_follow(const Options *options, FILE *stream)
 /* Only the server knows its modules' commands; without it, a word that is no verb of the
  * core is more likely a slip. */
 static CtlStatus
-online_fail_unreachable(const Options *options, const gchar *verb, const GError *error)
+online_fail_unreachable(const Options *options, const GError *error)
 {
-    g_autoptr(GPtrArray) names = NULL;
+    const gchar *const *words = options_get_words(options);
     g_autofree gchar *message = NULL;
-    const gchar *nearest;
+    guint n_words;
 
-    if (online_is_verb(verb))
+    if (control_find_verb(words, &n_words) != NULL)
         return ctl_fail(options, CTL_UNREACHABLE, "unreachable", error->message);
-    names = g_ptr_array_new();
-    for (const ControlVerb *each = control_get_verbs(); each->verb != NULL; each++)
-        g_ptr_array_add(names, (gpointer)(guintptr)each->verb);
-    g_ptr_array_add(names, NULL);
-    nearest = text_nearest(verb, (const gchar *const *)names->pdata);
-    message = nearest != NULL
-                  ? g_strdup_printf(_("there is no verb \"%s\"; did you mean \"%s\"?"), verb, nearest)
-                  : g_strdup_printf(_("there is no verb \"%s\"; \"baridctl --help\" lists all, and a "
-                                      "running server knows its modules' commands"), verb);
+    message = control_describe_unknown(words);
     return ctl_fail(options, CTL_USAGE, "unknown-verb", message);
 }
 
@@ -148,7 +130,7 @@ online_run(const Options *options)
     CtlStatus status;
 
     if (stream == NULL)
-        return online_fail_unreachable(options, verb, error);
+        return online_fail_unreachable(options, error);
     if (strcmp(verb, "trace") == 0) {
         status = online_follow(options, stream);
         fclose(stream);

@@ -209,7 +209,7 @@ show_modules(const Show *self, JsonObject *answer)
     static const TableColumn columns[] = {{N_("MODULE"), TABLE_LEFT}, {N_("STATE"), TABLE_LEFT},
                                           {N_("MODE"), TABLE_LEFT},   {N_("ON-ERROR"), TABLE_LEFT},
                                           {N_("SUMMARY"), TABLE_LEFT}, {NULL, TABLE_LEFT}};
-    g_auto(Table) table;
+    g_auto(Table) table = {0};
 
     table_init(&table, columns);
     for (guint i = 0; i < show_get_n(answer, "modules"); i++) {
@@ -230,7 +230,7 @@ show_order(const Show *self, JsonObject *answer)
     static const TableColumn columns[] = {{N_("STAGE"), TABLE_LEFT}, {N_("PHASE"), TABLE_LEFT},
                                           {N_("MODULE"), TABLE_LEFT}, {N_("WHY HERE"), TABLE_LEFT},
                                           {NULL, TABLE_LEFT}};
-    g_auto(Table) table;
+    g_auto(Table) table = {0};
 
     table_init(&table, columns);
     for (guint i = 0; i < show_get_n(answer, "hooks"); i++) {
@@ -263,7 +263,7 @@ show_queue_list(const Show *self, JsonObject *answer)
         {N_("ID"), TABLE_LEFT},    {N_("STATUS"), TABLE_LEFT}, {N_("ARRIVED"), TABLE_LEFT},
         {N_("SIZE"), TABLE_RIGHT}, {N_("SENDER"), TABLE_LEFT}, {N_("RECIPIENTS"), TABLE_LEFT},
         {NULL, TABLE_LEFT}};
-    g_auto(Table) table;
+    g_auto(Table) table = {0};
 
     if (show_get_n(answer, "messages") == 0) {
         fputs(_("No messages.\n"), self->out);
@@ -340,7 +340,7 @@ show_metrics(const Show *self, JsonObject *answer)
         {N_("COUNTER"), TABLE_LEFT}, {N_("VALUE"), TABLE_RIGHT}, {NULL, TABLE_LEFT}};
     JsonObject *counters = show_get_object(answer, "counters");
     g_autoptr(GList) names = counters == NULL ? NULL : json_object_get_members(counters);
-    g_auto(Table) table;
+    g_auto(Table) table = {0};
 
     table_init(&table, columns);
     for (GList *name = names; name != NULL; name = name->next) {

@@ -15,6 +15,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/json-writer.c src/base/json-writer.h \
 	src/base/log.c src/base/log.h \
 	src/base/paths.c src/base/paths.h \
+	src/base/network.c \
 	src/base/slice.c \
 	src/base/text.c src/base/text.h \
 	src/base/units.c src/base/units.h \

@@ -8,7 +8,8 @@ barid_slice_equal_nocase(BaridSlice a, BaridSlice b)
 {
     if (a.len != b.len)
         return FALSE;
-    return a.len == 0 || g_ascii_strncasecmp((const gchar *)a.data, (const gchar *)b.data, a.len) == 0;
+    return a.len == 0 ||
+           g_ascii_strncasecmp((const gchar *)a.data, (const gchar *)b.data, a.len) == 0;
 }
 
 gchar *

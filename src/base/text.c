@@ -22,7 +22,8 @@ text_find_last(BaridSlice slice, guint8 byte)
 gboolean
 text_starts_with(BaridSlice slice, BaridSlice prefix)
 {
-    return slice.len >= prefix.len && barid_slice_equal(barid_slice(slice.data, prefix.len), prefix);
+    return slice.len >= prefix.len &&
+           barid_slice_equal(barid_slice(slice.data, prefix.len), prefix);
 }
 
 gboolean

@@ -560,6 +560,7 @@ rule_compiler_make_rule(RuleCompiler *self)
     rule->constants = rule_compiler_keep(self, self->constants);
     rule->results = rule_compiler_keep(self, self->results);
     rule->known = self->parser.used;
+    rule->uses = self->parser.uses;
     start = &rule->program[rule->start];
     if (start->op == RULE_OP_RESULT) {
         const RuleTemplate *text = rule->results[start->on_true].text;

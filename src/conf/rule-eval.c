@@ -282,6 +282,16 @@ barid_rule_get_known(const BaridRule *rule)
     return rule == NULL ? BARID_KNOWN_ALWAYS : rule->known;
 }
 
+gboolean
+barid_rule_reads(const BaridRule *rule, const gchar *variable)
+{
+    for (const RuleUse *use = rule == NULL ? NULL : rule->uses; use != NULL; use = use->next) {
+        if (barid_slice_equal_text(use->name, variable))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 void
 rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position, guint *out_branch)
 {

@@ -115,6 +115,16 @@ rule_parser_new_node(RuleParser *self, RuleNodeKind kind, RuleNode *first)
     return node;
 }
 
+static void
+rule_parser_note_use(RuleParser *self, BaridSlice name)
+{
+    RuleUse *use = arena_new0(self->arena, RuleUse);
+
+    use->next = self->uses;
+    use->name = arena_dup_slice(self->arena, name);
+    self->uses = use;
+}
+
 const RuleVariable *
 rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize width,
                           BaridSlice *out_argument)
@@ -125,7 +135,8 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
     if (variable == NULL) {
         nearest = rule_registry_nearest_variable(name);
         rule_parser_report(self, offset, width, "there is no variable %.*s%s%s%s", (gint)name.len,
-                           name.data, nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
+                           name.data,
+                           nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
                            nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
         return NULL;
     }
@@ -139,6 +150,7 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
         return NULL;
     }
     self->used = MAX(self->used, variable->known);
+    rule_parser_note_use(self, name);
     *out_argument = arena_dup_slice(self->arena, *out_argument);
     return variable;
 }

@@ -60,6 +60,7 @@ typedef struct {
     Arena *arena;       /* the rule's: what the program needs; (lexer.arena) dies earlier */
     BaridKnown known;   /* the setting's stage */
     BaridKnown used;    /* the latest of the variables' */
+    const RuleUse *uses;
     guint depth;
     guint groups;       /* most groups of a pattern in this branch; + 1, 0 for no pattern */
     guint n_problems;

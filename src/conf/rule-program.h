@@ -67,8 +67,15 @@ typedef struct {
     guint branch;
 } RuleResult;
 
+/* A variable that the rule reads, with its argument ("finding.spf"). */
+typedef struct RuleUse {
+    const struct RuleUse *next;
+    BaridSlice name;
+} RuleUse;
+
 struct BaridRule {
     Arena *arena;
+    const RuleUse *uses;
     const RuleInstruction *program;
     guint32 start;
     const RuleValue *constants;

@@ -7,7 +7,7 @@
 
 #include "base/error-domain.h"
 #include "base/text.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 #include "control/verbs.h"
 
 enum {
@@ -146,36 +146,26 @@ control_run_command(const BaridCommand *command, gpointer state, const RequestTe
     return control_normalise(command->name, output, error);
 }
 
-static void
-control_fail_unknown(const gchar *word, GError **error)
+/* (out_request) borrows from (text). FALSE when the words are no verb of the core. */
+static gboolean
+control_make_request(const RequestText *text, ControlRequest *out_request)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    const gchar *nearest;
+    const gchar *const *words = (const gchar *const *)text->words->pdata;
+    guint n_words;
+    const ControlVerb *verb = control_find_verb(words, &n_words);
 
-    for (const ControlVerb *verb = control_get_verbs(); verb->verb != NULL; verb++) {
-        if (strchr(verb->verb, ' ') == NULL)
-            g_ptr_array_add(names, (gpointer)(guintptr)verb->verb);
-    }
-    g_ptr_array_add(names, NULL);
-    nearest = text_nearest(word, (const gchar *const *)names->pdata);
-    g_set_error(error, REQUEST_ERROR, BARID_ERROR_NOT_FOUND, "there is no verb \"%s\"%s%s%s", word,
-                nearest == NULL ? "" : "; did you mean \"", nearest == NULL ? "" : nearest,
-                nearest == NULL ? "" : "\"?");
+    *out_request = (ControlRequest){.verb = verb, .args = words + n_words,
+                                    .options = text->options};
+    return verb != NULL;
 }
 
-/* (request) borrows from (text). FALSE when the first word is no verb of the core. */
-static gboolean
-control_find_verb(const RequestText *text, ControlRequest *out_request)
+static void
+control_fail_unknown(const RequestText *text, GError **error)
 {
-    guint n_words;
-    const ControlVerb *verb = request_text_find_verb(text, &n_words);
+    g_autofree gchar *message =
+        control_describe_unknown((const gchar *const *)text->words->pdata);
 
-    if (verb == NULL)
-        return FALSE;
-    out_request->verb = verb;
-    out_request->args = (const gchar *const *)text->words->pdata + n_words;
-    out_request->options = text->options;
-    return TRUE;
+    g_set_error_literal(error, REQUEST_ERROR, BARID_ERROR_NOT_FOUND, message);
 }
 
 static gchar *
@@ -187,13 +177,13 @@ control_run_text(Control *self, const RequestText *text, GError **error)
     ControlRequest request;
     gpointer state;
 
-    if (control_find_verb(text, &request))
+    if (control_make_request(text, &request))
         return control_run_verb(self, &request, error);
     if (generation != NULL)
         command = host_find_command(generation->host, word, &state);
     if (command != NULL)
         return control_run_command(command, state, text, error);
-    control_fail_unknown(word, error);
+    control_fail_unknown(text, error);
     return NULL;
 }
 
@@ -287,7 +277,7 @@ client_answer(ControlClient *self, BaridSlice line)
     ControlRequest request;
     gboolean is_parsed = request_text_parse(&text, line, &error);
 
-    if (is_parsed && control_find_verb(&text, &request) && request.verb->handler == verb_trace) {
+    if (is_parsed && control_make_request(&text, &request) && request.verb->handler == verb_trace) {
         client_trace(self, &request);
         return FALSE;
     }

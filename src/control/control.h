@@ -48,6 +48,11 @@ struct ControlVerb {
 
 /* All verbs, ended by a NULL verb; modules' commands are found beside them. */
 const ControlVerb *control_get_verbs(void);
+/* The verb that (words) begin with, the longest first; NULL when there is none of the
+ * core's. (*out_n_words) are used up by it. */
+const ControlVerb *control_find_verb(const gchar *const *words, guint *out_n_words);
+/* For people: that (words) begin with no verb, and the nearest one; caller owns it. */
+gchar *control_describe_unknown(const gchar *const *words);
 
 Control *control_new(const ControlServices *services);
 const ControlServices *control_get_services(const Control *self);

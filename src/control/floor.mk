@@ -5,11 +5,20 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/control.c src/control/control.h \
 	src/control/generation.c src/control/generation.h \
 	src/control/request.c src/control/request.h \
-	src/control/trace.c src/control/trace.h \
-	src/control/trace-record.c \
+	src/control/live-trace.c src/control/live-trace.h \
+	src/control/live-trace-record.c \
 	src/control/verbs.c src/control/verbs.h \
 	src/control/verbs-config.c \
 	src/control/verbs-explain.c \
 	src/control/verbs-modules.c \
 	src/control/verbs-queue.c \
 	src/control/verbs-server.c
+CONTROL_LIBS = src/control/libcontrol.la src/outbound/liboutbound.la src/inbound/libinbound.la \
+	src/store/libstore.la $(QUEUE_LIBS) $(HOST_LIBS) $(CRYPT_LIBS) $(JSON_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += src/control/tests/test-control
+src_control_tests_test_control_SOURCES = src/control/tests/test-control.c src/sim/folder.c
+src_control_tests_test_control_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_control_tests_test_control_LDADD = $(CONTROL_LIBS) $(CHECK_LIBS)
+endif

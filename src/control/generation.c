@@ -8,7 +8,8 @@
 
 ERROR_DOMAIN_DEFINE(control_error_quark, "barid-control-error")
 
-static const gchar *const log_words[] = {"error", "warning", "notice", "info", "debug", "trace", NULL};
+static const gchar *const log_words[] = {"error", "warning", "notice", "info",
+                                         "debug", "trace",   NULL};
 
 static const BaridSetting server_settings[] = {
     BARID_SETTING_TEXT("hostname", ServerSettings, hostname, "",
@@ -109,8 +110,10 @@ generation_free(Generation *self)
     inbound_free(self->inbound);
     queue_settings_free(self->queue_settings);
     directories_free(self->directories);
-    host_free(self->host);
+    /* Modules use stores until they are stopped, and stores the code of modules. */
+    host_stop(self->host);
     store_set_free(self->stores);
+    host_free(self->host);
     settings_clear(server_settings, sizeof(BaridSetting), &self->server);
     tree = self->context.tree;
     settings_context_clear(&self->context);

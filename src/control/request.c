@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/error-domain.h"
-#include "base/text.h"
 #include "base/units.h"
 
 ERROR_DOMAIN_DEFINE(request_error_quark, "barid-request-error")
@@ -150,29 +149,7 @@ request_text_clear(RequestText *self)
     g_clear_pointer(&self->options, json_object_unref);
 }
 
-/* --- verbs and their options --- */
-
-static const ControlVerb *
-request_find(const gchar *name)
-{
-    for (const ControlVerb *verb = control_get_verbs(); verb->verb != NULL; verb++) {
-        if (strcmp(verb->verb, name) == 0)
-            return verb;
-    }
-    return NULL;
-}
-
-const ControlVerb *
-request_text_find_verb(const RequestText *self, guint *out_n_words)
-{
-    const gchar *first = g_ptr_array_index(self->words, 0);
-    const gchar *second = g_ptr_array_index(self->words, 1);
-    g_autofree gchar *both = second == NULL ? NULL : g_strconcat(first, " ", second, NULL);
-    const ControlVerb *verb = both == NULL ? NULL : request_find(both);
-
-    *out_n_words = verb != NULL ? 2 : 1;
-    return verb != NULL ? verb : request_find(first);
-}
+/* --- options --- */
 
 gboolean
 request_usage_has_option(const gchar *usage, const gchar *name)

@@ -26,9 +26,6 @@ typedef struct {
 
 gboolean request_text_parse(RequestText *self, BaridSlice line, GError **error);
 void request_text_clear(RequestText *self);
-/* The verb of the table that the first words name, the longest first, or NULL.
- * (*out_n_words) are used up by it. */
-const ControlVerb *request_text_find_verb(const RequestText *self, guint *out_n_words);
 /* Whether (usage) names the option "--NAME". */
 gboolean request_usage_has_option(const gchar *usage, const gchar *name);
 /* FALSE when an option is given that the verb's usage does not name. */

@@ -227,7 +227,8 @@ static void
 explain_by_id(Explain *self)
 {
     QueueFilter filter = {.limit = EXPLAIN_LOOK_MAX};
-    gboolean is_queue_id = queue_id_parse(barid_slice_from_text(self->id), &filter.id);
+    gboolean is_queue_id =
+        queue_id_parse(barid_slice_from_text(self->id), &filter.id) && filter.id != 0;
 
     explain_look_in_history(self, self->id, NULL);
     if (is_queue_id || self->sessions->len > 0)

@@ -41,7 +41,8 @@ filter_is_empty(const QueueFilter *filter)
 static gboolean
 filter_set_id(QueueFilter *filter, const gchar *text, GError **error)
 {
-    if (queue_id_parse(barid_slice_from_text(text), &filter->id))
+    /* A filter takes id 0 for any message. */
+    if (queue_id_parse(barid_slice_from_text(text), &filter->id) && filter->id != 0)
         return TRUE;
     g_set_error(error, CONTROL_ERROR, BARID_ERROR_INVALID,
                 "\"%s\" is no queue id: those have %d letters and digits", text,

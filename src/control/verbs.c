@@ -2,6 +2,8 @@
 /* The table of verbs. An option exists when the usage names it. */
 #include "control/verbs.h"
 
+#include "base/text.h"
+
 #define FILTERS                                                                            \
     "[--sender A] [--recipient A] [--domain D] [--before TIME] [--after TIME] "            \
     "[--status queued|held|active]"
@@ -45,6 +47,62 @@ control_get_verbs(void)
 {
     return verbs;
 }
+
+/* --- finding --- */
+
+static const ControlVerb *
+verbs_find(const gchar *name)
+{
+    for (const ControlVerb *verb = verbs; verb->verb != NULL; verb++) {
+        if (strcmp(verb->verb, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+/* Whether there are verbs "WORD ...". */
+static gboolean
+verbs_is_group(const gchar *word)
+{
+    gsize len = strlen(word);
+
+    for (const ControlVerb *verb = verbs; verb->verb != NULL; verb++) {
+        if (strncmp(verb->verb, word, len) == 0 && verb->verb[len] == ' ')
+            return TRUE;
+    }
+    return FALSE;
+}
+
+const ControlVerb *
+control_find_verb(const gchar *const *words, guint *out_n_words)
+{
+    g_autofree gchar *both = words[1] == NULL ? NULL : g_strconcat(words[0], " ", words[1], NULL);
+    const ControlVerb *verb = both == NULL ? NULL : verbs_find(both);
+
+    *out_n_words = verb != NULL ? 2 : 1;
+    if (verb != NULL || (both != NULL && verbs_is_group(words[0])))
+        return verb;
+    return verbs_find(words[0]);
+}
+
+gchar *
+control_describe_unknown(const gchar *const *words)
+{
+    gboolean is_group = words[1] != NULL && verbs_is_group(words[0]);
+    g_autofree gchar *name = is_group ? g_strconcat(words[0], " ", words[1], NULL)
+                                      : g_strdup(words[0]);
+    const gchar *names[G_N_ELEMENTS(verbs)];
+    const gchar *nearest;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        names[i] = verbs[i].verb;
+    nearest = text_nearest(name, names);
+    if (nearest == NULL)
+        return g_strdup_printf("there is no verb \"%s\"; \"baridctl --help\" lists all", name);
+    return g_strdup_printf("there is no verb \"%s\"; did you mean \"%s\"?", name, nearest);
+}
+
+/* --- what handlers need --- */
 
 Generation *
 verb_get_generation(const Control *self, GError **error)

@@ -233,6 +233,17 @@ fiber_set_reason(FiberReason reason, GError **error)
     return FALSE;
 }
 
+/* Only hooks are accounted for: others are spared the readings of the clock. */
+static void
+fiber_leave_measured(Fiber *self)
+{
+    gint64 start_us = self->local == NULL ? 0 : clock_monotonic_us();
+
+    scheduler_leave(self->scheduler, self);
+    if (self->local != NULL)
+        self->waited_us += clock_monotonic_us() - start_us;
+}
+
 gboolean
 fiber_park(GError **error)
 {
@@ -257,7 +268,7 @@ fiber_park(GError **error)
     }
     self->state = FIBER_PARKED;
     self->reason = FIBER_WOKEN;
-    scheduler_leave(self->scheduler, self);
+    fiber_leave_measured(self);
     self->wake_pending = FALSE;
     if (self->reason == FIBER_WOKEN)
         return TRUE;
@@ -482,6 +493,12 @@ void
 fiber_set_local(gpointer local)
 {
     fiber_require_current()->local = local;
+}
+
+gint64
+fiber_get_waited_us(void)
+{
+    return fiber_require_current()->waited_us;
 }
 
 gsize

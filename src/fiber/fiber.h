@@ -76,6 +76,7 @@ typedef struct FiberWatch {
     Scheduler *scheduler;
     int fd;
     guint ready; /* EPOLLIN and EPOLLOUT edges not used up yet */
+    gboolean hung_up; /* the peer has closed: no edge will tell of it again */
     Fiber *reader;
     Fiber *writer;
 } FiberWatch;
@@ -117,6 +118,9 @@ BARID_SUSPENDS void fiber_completion_wait(FiberCompletion *self);
 /* One pointer that the host uses to know the running hook. */
 gpointer fiber_get_local(void);
 void fiber_set_local(gpointer local);
+
+/* Microseconds that the running fiber has spent waiting while it had a local pointer. */
+gint64 fiber_get_waited_us(void);
 
 /* Stack bytes used at most so far by the running fiber, to the page. */
 gsize fiber_get_stack_high_water(void);

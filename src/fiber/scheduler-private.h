@@ -28,6 +28,7 @@ struct Fiber {
     gint64 deadline_ms;
     gint64 idle_at_ms; /* when a long wait trims the stack; FIBER_NO_DEADLINE otherwise */
     gint64 heap_key_ms;
+    gint64 waited_us; /* while (local) was set */
     guint heap_index; /* 0: not in the heap */
     guint masked;
     guint8 state;

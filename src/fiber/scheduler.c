@@ -325,8 +325,10 @@ scheduler_on_event(Scheduler *self, const struct epoll_event *event)
         (void)ignored;
         return;
     }
-    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0)
+    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) {
         events |= EPOLLIN | EPOLLOUT;
+        watch->hung_up = TRUE;
+    }
     watch->ready |= events & (EPOLLIN | EPOLLOUT);
     if ((events & EPOLLIN) != 0 && watch->reader != NULL)
         fiber_wake(watch->reader);

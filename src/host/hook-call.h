@@ -17,6 +17,7 @@ typedef struct HookCall {
     const gchar *enhanced, *reason, *text;
     DecisionInput *inputs;
     guint n_inputs, n_inputs_dropped;
+    gint64 waited_us;
     const gchar *refused; /* what it tried without declaring it */
     HeaderEdit *edits, **edits_tail;
 } HookCall;

@@ -47,6 +47,7 @@ typedef enum {
     HOOK_COUNT_REJECTS,
     HOOK_COUNT_OTHER_VERDICTS,
     HOOK_COUNT_WALL_US,
+    HOOK_COUNT_WAITING_US,
     HOOK_N_COUNTS,
 } HookCount;
 
@@ -67,6 +68,7 @@ struct Host {
 /* loader.c: opens NAME and checks its description; NULL with the reason. */
 HostModule *host_module_open(const Host *host, const gchar *name, GError **error);
 HostModule *host_module_new_linked(const BaridModule *module, GError **error);
+void host_module_stop(HostModule *self);
 void host_module_free(HostModule *self);
 
 /* order.c: fills the stages from the modules. */

@@ -51,10 +51,18 @@ host_new(const gchar *const *folders)
 }
 
 void
+host_stop(Host *self)
+{
+    for (guint i = self->modules->len; i > 0; i--)
+        host_module_stop(g_ptr_array_index(self->modules, i - 1));
+}
+
+void
 host_free(Host *self)
 {
     if (self == NULL)
         return;
+    host_stop(self);
     host_clear_hooks(self);
     for (guint i = self->modules->len; i > 0; i--)
         host_module_free(g_ptr_array_index(self->modules, i - 1));
@@ -358,7 +366,8 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
         "early", "identify", "authorise", "inspect", "modify", "late",
     };
     static const gchar *const counts[HOOK_N_COUNTS] = {
-        "calls", "errors", "defers", "rejects", "other_verdicts", "wall_us",
+        "calls",          "errors",  "defers",     "rejects",
+        "other_verdicts", "wall_us", "waiting_us",
     };
 
     json_writer_begin_object(writer, NULL);
@@ -399,8 +408,8 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
     json_writer_begin_array(writer, key);
     for (guint i = 0; i < self->modules->len; i++) {
         HostModule *module = g_ptr_array_index(self->modules, i);
-        gboolean open =
-            clock_monotonic_ms() < atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
+        gboolean open = clock_monotonic_ms() <
+                        atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
 
         json_writer_begin_object(writer, NULL);
         json_writer_text(writer, "name", module->module->name);

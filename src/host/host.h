@@ -30,7 +30,10 @@ gboolean host_load(Host *self, SettingsContext *context);
 gboolean host_bind(Host *self, SettingsContext *context);
 /* Calls every module's start. FALSE with the failing module named. */
 gboolean host_start(Host *self, GError **error);
-/* Calls stop in reverse order, unloads. No hook may be running. */
+/* Calls stop in reverse order. No hook may be running. What modules provide is still there:
+ * stores are closed between this and host_free(). */
+void host_stop(Host *self);
+/* Stops what was not stopped, and unloads. */
 void host_free(Host *self);
 /* For tests: adds a module that is linked in, as if it had been loaded and enabled. */
 gboolean host_add_module(Host *self, const BaridModule *module, GError **error);

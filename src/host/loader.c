@@ -152,12 +152,19 @@ host_module_open(const Host *host, const gchar *name, GError **error)
 }
 
 void
+host_module_stop(HostModule *self)
+{
+    if (self->started && self->module->stop != NULL)
+        self->module->stop(self->state);
+    self->started = FALSE;
+}
+
+void
 host_module_free(HostModule *self)
 {
     const BaridModule *module = self->module;
 
-    if (self->started && module->stop != NULL)
-        module->stop(self->state);
+    host_module_stop(self);
     for (guint i = 0; i < self->sections->len; i++) {
         HostSection *section = &g_array_index(self->sections, HostSection, i);
 
@@ -184,7 +191,8 @@ host_module_get_hook(const BaridModule *module, guint index)
 
     if (hook == NULL)
         return NULL;
-    hook = (const BaridHook *)(const void *)((const guint8 *)hook + (gsize)index * module->hook_size);
+    hook =
+        (const BaridHook *)(const void *)((const guint8 *)hook + (gsize)index * module->hook_size);
     return hook->stage < BARID_N_STAGES ? hook : NULL;
 }
 

@@ -96,7 +96,8 @@ run_function(const HookCall *call)
 static gboolean
 run_breaker_is_open(HostModule *module)
 {
-    return clock_monotonic_ms() < atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
+    return clock_monotonic_ms() <
+           atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
 }
 
 static void
@@ -119,11 +120,13 @@ run_guarded(HookCall *call)
 {
     gpointer outer = fiber_get_local();
     gint64 deadline = fiber_deadline_push(call->module->common.timeout_ms);
+    gint64 waited_us = fiber_get_waited_us();
     BaridVerdict verdict;
 
     fiber_set_local(call);
     verdict = run_function(call);
     fiber_set_local(outer);
+    call->waited_us = fiber_get_waited_us() - waited_us;
     fiber_deadline_restore(deadline);
     if (call->refused != NULL) {
         call->text = call->refused;
@@ -135,10 +138,11 @@ run_guarded(HookCall *call)
 }
 
 static void
-run_count(const HostHook *hook, BaridVerdict verdict, gint64 duration_us)
+run_count(const HostHook *hook, BaridVerdict verdict, gint64 duration_us, gint64 waited_us)
 {
     counter_add(hook->counters[HOOK_COUNT_CALLS], 1);
     counter_add(hook->counters[HOOK_COUNT_WALL_US], (guint64)duration_us);
+    counter_add(hook->counters[HOOK_COUNT_WAITING_US], (guint64)waited_us);
     if (verdict == BARID_FAIL)
         counter_add(hook->counters[HOOK_COUNT_ERRORS], 1);
     else if (verdict == BARID_DEFER)
@@ -233,7 +237,7 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
         run_breaker_note(hook->module, verdict == BARID_FAIL);
     }
     duration_us = clock_monotonic_us() - start_us;
-    run_count(hook, verdict, duration_us);
+    run_count(hook, verdict, duration_us, out_call->waited_us);
     run_keep_edits(out_call, verdict);
     applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
     *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE

@@ -77,6 +77,37 @@ barid_scope_finding_set(BaridScope *scope, const gchar *name, const gchar *value
     return TRUE;
 }
 
+/* --- slots --- */
+
+gpointer
+barid_scope_slot_get(BaridScope *scope)
+{
+    const HookCall *call = hook_call_get_current();
+
+    g_return_val_if_fail(call != NULL, NULL);
+    for (const ScopeSlot *slot = scope->slots; slot != NULL; slot = slot->next) {
+        if (slot->module == call->module)
+            return slot->data;
+    }
+    return NULL;
+}
+
+void
+barid_scope_slot_set(BaridScope *scope, gpointer data, GDestroyNotify free_func)
+{
+    const HookCall *call = hook_call_get_current();
+    ScopeSlot *slot;
+
+    g_return_if_fail(call != NULL && barid_scope_slot_get(scope) == NULL);
+    slot = arena_new0(scope->arena, ScopeSlot);
+    slot->module = call->module;
+    slot->data = data;
+    slot->next = scope->slots;
+    scope->slots = slot;
+    if (free_func != NULL)
+        arena_on_reset(scope->arena, free_func, data);
+}
+
 static void
 scope_wait_for(ScopeObserver *observer)
 {

@@ -25,6 +25,13 @@ typedef struct Finding {
     const gchar *value;
 } Finding;
 
+/* What a module keeps on a scope. */
+typedef struct ScopeSlot {
+    struct ScopeSlot *next;
+    gconstpointer module;
+    gpointer data;
+} ScopeSlot;
+
 /* An observer at work; waiters are woken when it ends. */
 typedef struct ScopeObserver {
     struct ScopeObserver *next;
@@ -38,6 +45,7 @@ struct BaridScope {
     BaridScope *parent; /* the session of a transaction; else NULL */
     DecisionRecord decisions;
     Finding *findings;
+    ScopeSlot *slots;
     ScopeObserver *observers;
     FiberGroup *group; /* where observers run; NULL runs them in line */
 };

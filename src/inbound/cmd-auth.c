@@ -89,8 +89,8 @@ auth_first(Session *self, const SmtpCommand *command, const gchar *challenge, Au
 static SessionStep
 auth_refuse(Session *self)
 {
-    session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_REJECT, 535, "bad-credentials",
-                   "authentication failed");
+    session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_REJECT, 535,
+                   "bad-credentials", "authentication failed");
     self->n_refusals++;
     if (!session_delay(self, self->inbound->auth.error_delay_ms))
         return SESSION_BREAKS;
@@ -158,8 +158,9 @@ auth_plain(Session *self, const SmtpCommand *command)
         return auth_answer(self, step);
     all = barid_slice(message.data, message.len);
     first = text_find(all, 0);
-    second = first < 0 ? -1
-                       : text_find(barid_slice(all.data + first + 1, all.len - (gsize)first - 1), 0);
+    second = first < 0
+                 ? -1
+                 : text_find(barid_slice(all.data + first + 1, all.len - (gsize)first - 1), 0);
     if (second < 1)
         return session_reply(self, 501, "5.5.2", "malformed PLAIN message");
     authzid = barid_slice(all.data, (gsize)first);

@@ -56,8 +56,7 @@ rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *
                                      code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
 
     if (entry != NULL)
-        entry->subject = arena_printf(self->arena, "%.*s", (int)rcpt->address.len,
-                                      (const gchar *)rcpt->address.data);
+        entry->subject = session_dup_shown(self->arena, rcpt->address);
     self->n_refusals++;
     atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
     return session_reply(self, code, enhanced, "%s", text);
@@ -82,6 +81,36 @@ rcpt_may_relay(Session *self)
 {
     return self->facts.user != NULL ||
            barid_rule_get_bool(self->inbound->rcpt.relay, &self->txn.facts);
+}
+
+/* Why the address was taken: what an explanation begins with. */
+static void
+rcpt_decide(Session *self, const BaridRecipient *rcpt, const DirectoryResult *result)
+{
+    static const gchar *const reasons[] = {
+        [DIRECTORY_MAILBOX] = "mailbox",
+        [DIRECTORY_ALIAS] = "alias",
+    };
+    BaridScope *scope = &self->txn.facts.scope;
+    const gchar *reason = result->answer == DIRECTORY_NOT_LOCAL
+                              ? (self->facts.user != NULL ? "relay-authenticated" : "relay-rule")
+                              : reasons[result->answer];
+    Decision *entry =
+        session_decide(scope, BARID_STAGE_RCPT, "rcpt", BARID_CONTINUE, 0, reason, NULL);
+
+    if (entry == NULL)
+        return;
+    entry->subject = session_dup_shown(scope->arena, rcpt->address);
+    if (result->answer == DIRECTORY_MAILBOX) {
+        decision_add_input(entry, scope->arena, "user", result->user);
+        decision_add_input(entry, scope->arena, "transport", result->transport);
+    } else if (result->answer == DIRECTORY_ALIAS) {
+        for (guint i = 0; i < MIN(result->n_targets, 5); i++)
+            decision_add_input(entry, scope->arena, "target",
+                               session_dup_shown(scope->arena, result->targets[i]));
+    } else if (self->facts.user != NULL) {
+        decision_add_input(entry, scope->arena, "authenticated-as", self->facts.user);
+    }
 }
 
 static void
@@ -113,13 +142,16 @@ rcpt_resolve(Session *self, const SmtpRcpt *parsed, BaridRecipient *rcpt, Sessio
         return FALSE;
     }
     if (result.answer == DIRECTORY_UNKNOWN) {
-        *out_step = rcpt_refuse_slowly(self, rcpt, "5.1.1", "unknown-recipient", "no such user here");
+        *out_step =
+            rcpt_refuse_slowly(self, rcpt, "5.1.1", "unknown-recipient", "no such user here");
         return FALSE;
     }
     if (result.answer == DIRECTORY_NOT_LOCAL && !rcpt_may_relay(self)) {
-        *out_step = rcpt_refuse_slowly(self, rcpt, "5.7.1", "relay-denied", "relaying is not allowed");
+        *out_step =
+            rcpt_refuse_slowly(self, rcpt, "5.7.1", "relay-denied", "relaying is not allowed");
         return FALSE;
     }
+    rcpt_decide(self, rcpt, &result);
     rcpt_set_targets(self, rcpt, &result);
     return TRUE;
 }

@@ -225,6 +225,7 @@ inbound_new(SettingsContext *context, const InboundServices *services)
     self->services = *services;
     self->listeners = g_ptr_array_new_with_free_func(listener_free);
     self->certificates = g_array_new(FALSE, TRUE, sizeof(InboundCertificate));
+    self->threads = g_ptr_array_new();
     inbound_bind_area(context, "session", session_settings, &self->session);
     inbound_bind_area(context, "ehlo", ehlo_settings, &self->ehlo);
     inbound_bind_area(context, "extensions", extension_settings, &self->extensions);
@@ -250,6 +251,7 @@ inbound_free(Inbound *self)
     if (self == NULL)
         return;
     g_ptr_array_free(self->listeners, TRUE);
+    g_ptr_array_free(self->threads, TRUE);
     for (guint i = 0; i < self->certificates->len; i++) {
         InboundCertificate *certificate =
             &g_array_index(self->certificates, InboundCertificate, i);

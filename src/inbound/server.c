@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accepting connections, and the sessions of one worker thread. */
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/error-domain.h"
 #include "base/log.h"
 #include "inbound/session.h"
+#include "net/acceptor.h"
 
 /* Connections taken by one thread before the others get their chance. */
 enum { ACCEPT_BATCH = 8, ACCEPT_PAUSE_MS = 100 };
+
+/* The kernel likes to wake the same thread: what it has more than the idlest by this many
+ * is handed over. */
+enum { ACCEPT_IMBALANCE = 4 };
 
 typedef struct {
     InboundThread *thread;
     InboundListener *listener;
     int fd;
-} Acceptor;
+} Listening;
 
 typedef struct {
+    SchedulerPost post;
     InboundThread *thread;
     InboundListener *listener;
+    int fd;
     Stream *stream;
     Address remote, local;
 } Incoming;
@@ -33,6 +35,7 @@ inbound_thread_new(Inbound *self, Scheduler *scheduler)
     thread->scheduler = scheduler;
     fiber_group_init(&thread->acceptors, scheduler);
     fiber_group_init(&thread->sessions, scheduler);
+    g_ptr_array_add(self->threads, thread);
     return thread;
 }
 
@@ -57,12 +60,14 @@ void
 inbound_serve(InboundThread *self, InboundListener *listener, Stream *stream,
               const Address *remote, const Address *local)
 {
+    atomic_fetch_add_explicit(&self->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->inbound->n_accepted, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&listener->n_sessions, 1, memory_order_relaxed);
     session_run(self, listener, stream, remote, local);
     atomic_fetch_sub_explicit(&listener->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&self->n_sessions, 1, memory_order_relaxed);
 }
 
 static void
@@ -75,21 +80,8 @@ incoming_run(gpointer data)
                   &incoming.local);
 }
 
-/* A client that cannot be served is told so (FEATURES LI16), without a fiber. */
-static void
-acceptor_turn_away(int fd, const InboundListener *listener, const gchar *why)
-{
-    gchar line[256];
-    gssize ignored;
-    gint len = g_snprintf(line, sizeof line, "421 4.3.2 %s %s\r\n", listener->hostname, why);
-
-    ignored = send(fd, line, (gsize)MIN(len, (gint)sizeof line - 1), MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)ignored;
-    close(fd);
-}
-
 static const gchar *
-acceptor_check_limits(const Acceptor *self)
+listening_check_limits(const Listening *self)
 {
     const Inbound *inbound = self->thread->inbound;
 
@@ -101,57 +93,92 @@ acceptor_check_limits(const Acceptor *self)
     return fiber_has_room() ? NULL : "too busy, please come back";
 }
 
+/* On the thread that will serve it. */
 static void
-acceptor_take(Acceptor *self, int fd, const struct sockaddr_storage *peer)
+incoming_arrive(gpointer data)
 {
-    const gchar *refusal = acceptor_check_limits(self);
-    struct sockaddr_storage name;
-    socklen_t len = sizeof name;
-    Incoming *incoming;
+    Incoming *incoming = data;
 
-    if (refusal != NULL) {
-        acceptor_turn_away(fd, self->listener, refusal);
-        return;
-    }
-    incoming = g_new0(Incoming, 1);
-    incoming->thread = self->thread;
-    incoming->listener = self->listener;
-    address_from_sockaddr(peer, &incoming->remote);
-    if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
-        address_from_sockaddr(&name, &incoming->local);
-    incoming->stream = stream_new(self->thread->scheduler, fd, NULL);
-    if (incoming->stream != NULL &&
-        fiber_group_spawn(&self->thread->sessions, incoming_run, incoming, NULL))
+    incoming->stream = stream_new(incoming->thread->scheduler, incoming->fd, NULL);
+    if (incoming->stream != NULL && !incoming->thread->draining &&
+        fiber_group_spawn(&incoming->thread->sessions, incoming_run, incoming, NULL))
         return;
     stream_free(incoming->stream);
     g_free(incoming);
+}
+
+static InboundThread *
+listening_choose_thread(const Listening *self)
+{
+    guint own = atomic_load_explicit(&self->thread->n_sessions, memory_order_relaxed);
+    InboundThread *idlest = self->thread;
+    guint least = own;
+
+    for (guint i = 0; own >= ACCEPT_IMBALANCE && i < self->thread->inbound->threads->len; i++) {
+        InboundThread *thread = g_ptr_array_index(self->thread->inbound->threads, i);
+        guint count = atomic_load_explicit(&thread->n_sessions, memory_order_relaxed);
+
+        if (count < least) {
+            least = count;
+            idlest = thread;
+        }
+    }
+    return own - least >= ACCEPT_IMBALANCE ? idlest : self->thread;
+}
+
+static void
+listening_take(Listening *self, int fd, const Address *remote, const Address *local)
+{
+    const gchar *refusal = listening_check_limits(self);
+    Incoming *incoming;
+
+    /* A client that cannot be served is told so (FEATURES LI16), without a fiber. */
+    if (refusal != NULL) {
+        g_autofree gchar *line =
+            g_strdup_printf("421 4.3.2 %s %s\r\n", self->listener->hostname, refusal);
+
+        acceptor_turn_away(fd, line);
+        return;
+    }
+    incoming = g_new0(Incoming, 1);
+    incoming->thread = listening_choose_thread(self);
+    incoming->listener = self->listener;
+    incoming->fd = fd;
+    incoming->remote = *remote;
+    incoming->local = *local;
+    if (incoming->thread == self->thread) {
+        incoming_arrive(incoming);
+        return;
+    }
+    incoming->post = (SchedulerPost){.func = incoming_arrive, .data = incoming};
+    scheduler_post(incoming->thread->scheduler, &incoming->post);
 }
 
 /* --- accepting --- */
 
 /* Takes what waits, at most a batch. FALSE when descriptors are used up. */
 static gboolean
-acceptor_run_batch(Acceptor *self)
+listening_run_batch(Listening *self)
 {
     for (guint i = 0; i < ACCEPT_BATCH; i++) {
-        struct sockaddr_storage peer;
-        socklen_t len = sizeof peer;
-        int fd = accept4(self->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        Address remote = {0};
+        Address local = {0};
+        int fd;
+        AcceptorResult result = acceptor_next(self->fd, &fd, &remote, &local);
 
-        if (fd >= 0)
-            acceptor_take(self, fd, &peer);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        if (result == ACCEPTOR_EXHAUSTED)
             return FALSE;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return TRUE;
+        if (result == ACCEPTOR_NONE)
+            break;
+        listening_take(self, fd, &remote, &local);
     }
     return TRUE;
 }
 
 static void
-acceptor_run(gpointer data)
+listening_run(gpointer data)
 {
-    Acceptor *self = data;
+    Listening *self = data;
     g_autoptr(GError) error = NULL;
     FiberWatch watch;
 
@@ -162,9 +189,9 @@ acceptor_run(gpointer data)
         return;
     }
     while (fiber_watch_wait_readable(&watch, NULL)) {
-        if (!acceptor_run_batch(self)) {
+        if (!listening_run_batch(self)) {
             barid_log(BARID_LOG_WARNING, "listener.exhausted", "listener", self->listener->name,
-                      "error", g_strerror(errno), NULL);
+                      "error", "descriptors or memory are used up", NULL);
             if (!barid_sleep(ACCEPT_PAUSE_MS, NULL))
                 break;
         }
@@ -176,14 +203,14 @@ acceptor_run(gpointer data)
 gboolean
 inbound_thread_listen(InboundThread *self, InboundListener *listener, int fd, GError **error)
 {
-    Acceptor *acceptor = g_new0(Acceptor, 1);
+    Listening *listening = g_new0(Listening, 1);
 
-    acceptor->thread = self;
-    acceptor->listener = listener;
-    acceptor->fd = fd;
-    if (fiber_group_spawn(&self->acceptors, acceptor_run, acceptor, error))
+    listening->thread = self;
+    listening->listener = listener;
+    listening->fd = fd;
+    if (fiber_group_spawn(&self->acceptors, listening_run, listening, error))
         return TRUE;
-    g_free(acceptor);
+    g_free(listening);
     return FALSE;
 }
 

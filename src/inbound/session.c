@@ -90,6 +90,13 @@ session_decide(BaridScope *scope, BaridStage stage, const gchar *source, BaridVe
     return entry;
 }
 
+const gchar *
+session_dup_shown(Arena *arena, BaridSlice bytes)
+{
+    return arena_printf(arena, "%.*s", (int)bytes.len,
+                        bytes.len > 0 ? (const gchar *)bytes.data : "");
+}
+
 gboolean
 session_delay(Session *self, gint64 duration_ms)
 {

@@ -38,6 +38,7 @@ struct Inbound {
     DataSettings data;
     GPtrArray *listeners; /* of InboundListener * */
     GArray *certificates; /* of InboundCertificate */
+    GPtrArray *threads;   /* of InboundThread *, complete before the first session */
     _Atomic guint n_sessions;
     _Atomic guint64 n_accepted, n_messages, n_refused;
 };
@@ -50,6 +51,7 @@ struct InboundThread {
     FiberGroup acceptors;
     FiberGroup sessions;
     Session *first; /* linked by (next) */
+    _Atomic guint n_sessions; /* for the balance between threads */
     gboolean draining;
 };
 
@@ -112,6 +114,8 @@ BARID_SUSPENDS SessionStep session_close(Session *self, const gchar *enhanced,
 Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *source,
                          BaridVerdict verdict, guint code, const gchar *reason,
                          const gchar *text);
+/* The bytes as text for the record, in (arena). */
+const gchar *session_dup_shown(Arena *arena, BaridSlice bytes);
 /* Sends what is buffered, then waits (duration_ms): against harvesters. */
 BARID_SUSPENDS gboolean session_delay(Session *self, gint64 duration_ms);
 

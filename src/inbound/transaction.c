@@ -408,9 +408,10 @@ finish_reply_each(Session *self, const RecipientJudgement *judgement, guint code
 
     /* RFC 2033 section 4.2: one reply for each recipient that was accepted. */
     for (guint i = 0; i < n && step == SESSION_GOES_ON; i++) {
-        const HostOutcome *own = judgement != NULL && judgement->outcomes != NULL && self->facts.lmtp
-                                     ? &judgement->outcomes[i]
-                                     : NULL;
+        const HostOutcome *own =
+            judgement != NULL && judgement->outcomes != NULL && self->facts.lmtp
+                ? &judgement->outcomes[i]
+                : NULL;
 
         if (own != NULL && own->verdict >= BARID_DEFER && code == 250)
             step = session_reply(self, own->code, own->enhanced, "%s", own->text);
@@ -465,7 +466,8 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
     seal_add_edits(txn->edits, &prefix);
     if (seal_has_removals(txn))
         body = seal_cut_header(txn, &prefix);
-    if (outcome->verdict != BARID_DISCARD && !submit_message(self, outcome, &prefix, body, &error)) {
+    if (outcome->verdict != BARID_DISCARD &&
+        !submit_message(self, outcome, &prefix, body, &error)) {
         gboolean full = g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE);
 
         barid_log(BARID_LOG_ERROR, "queue.failed", "session", self->facts.id, "error",

@@ -4,8 +4,8 @@
  * functions of what is known about the session; whatever the client chose is made
  * harmless here.
  */
-#ifndef TRACE_H
-#define TRACE_H
+#ifndef MIME_TRACE_H
+#define MIME_TRACE_H
 
 #include "base/address.h"
 #include "base/buffer.h"

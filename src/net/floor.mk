@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += src/net/libnet.la
 LIBBARID_PARTS += src/net/libnet.la
 src_net_libnet_la_SOURCES = \
+	src/net/acceptor.c src/net/acceptor.h \
 	src/net/block-pool.c src/net/block-pool.h \
 	src/net/line-reader.c src/net/line-reader.h \
 	src/net/net-error.h \

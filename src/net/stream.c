@@ -137,8 +137,9 @@ stream_receive_plain(Stream *self)
     gsize room = BLOCK_BYTES - self->in_end;
     gssize got = recv(self->fd, self->in + self->in_end, room, MSG_DONTWAIT);
 
-    /* With edge-triggered events a short read is as good as EAGAIN (epoll(7)). */
-    self->drained = got > 0 && (gsize)got < room;
+    /* With edge-triggered events a short read is as good as EAGAIN (epoll(7)), unless one
+     * edge told of both the last bytes and the end: then there is no other to wait for. */
+    self->drained = got > 0 && (gsize)got < room && !self->watch.hung_up;
     return got;
 }
 

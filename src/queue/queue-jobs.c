@@ -204,7 +204,8 @@ job_dispatch(Queue *self, QueueEntry *entry)
     Envelope envelope;
     DeliveryState state;
 
-    if (content != NULL && envelope_parse(spool_content_get_envelope(content), self->turn, &envelope)) {
+    if (content != NULL &&
+        envelope_parse(spool_content_get_envelope(content), self->turn, &envelope)) {
         if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
                                   self->turn, &state))
             queue_state_init(self, &envelope, self->turn, entry->held, &state);
@@ -230,7 +231,8 @@ queue_dispatch_due(Queue *self)
 
         if (item == NULL)
             break;
-        job_dispatch(self, (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)));
+        job_dispatch(self,
+                     (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)));
     }
 }
 

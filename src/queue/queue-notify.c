@@ -174,8 +174,8 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
     barid_random(random, sizeof random);
     dsn.boundary = arena_printf(self->turn, "barid%016" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER
                                 "x", random[0], random[1]);
-    dsn.message_id = arena_printf(self->turn, "%016" G_GINT64_MODIFIER "x.dsn@%s", random[0] ^ random[1],
-                                  self->options.hostname);
+    dsn.message_id = arena_printf(self->turn, "%016" G_GINT64_MODIFIER "x.dsn@%s",
+                                  random[0] ^ random[1], self->options.hostname);
     buffer_init(&message, SPOOL_RECORD_MAX / 2);
     if (dsn_build(&dsn, &message))
         notify_submit(self, envelope, arena_dup_slice(self->turn, buffer_get_slice(&message)),

@@ -26,14 +26,17 @@ struct QueueSettings {
 };
 
 static const BaridSetting queue_area[] = {
-    BARID_SETTING_DURATIONS("retry", QueueArea, retry, "1min, 2min, 5min, 10min, 15min, 30min, 1h, 2h",
+    BARID_SETTING_DURATIONS("retry", QueueArea, retry,
+                            "1min, 2min, 5min, 10min, 15min, 30min, 1h, 2h",
                             N_("Waits between attempts; the last repeats.")),
-    BARID_SETTING_DURATIONS("notify", QueueArea, notify, "1d, 3d",
-                            N_("Waits until the sender hears of a delay, each from the one before.")),
+    BARID_SETTING_DURATIONS(
+        "notify", QueueArea, notify, "1d, 3d",
+        N_("Waits until the sender hears of a delay, each from the one before.")),
     BARID_SETTING_DURATION("expire", QueueArea, expire_ms, "5d",
                            N_("When a message that could not be delivered goes back.")),
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
-                          N_("Deliveries under way at once; 0 keeps everything in the queue."), 0, 100000),
+                          N_("Deliveries under way at once; 0 keeps everything in the queue."), 0,
+                          100000),
     BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "10min",
                            N_("How long one delivery may take.")),
     BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
@@ -47,7 +50,8 @@ static const BaridSetting queue_area[] = {
 };
 
 static const BaridSetting spool_area[] = {
-    BARID_SETTING_SIZE("segment-size", SpoolArea, segment_bytes, "64M", N_("Size of a log segment.")),
+    BARID_SETTING_SIZE("segment-size", SpoolArea, segment_bytes, "64M",
+                       N_("Size of a log segment.")),
     BARID_SETTING_SIZE("large-size", SpoolArea, large_bytes, "256K",
                        N_("A larger message is a file of its own.")),
     BARID_SETTING_SIZE("reserve", SpoolArea, reserve_bytes, "64M",

@@ -330,8 +330,9 @@ step_closed(Dialogue *self, const gchar *text G_GNUC_UNUSED)
     LineResult result = line_reader_next(&self->reader, DIALOGUE_LINE_MAX, &line, NULL);
 
     fiber_deadline_restore(deadline);
-    return result == LINE_FAILED || dialogue_fail(self, "the server has not closed, it said \"%.*s\"",
-                                                  (int)line.len, (const gchar *)line.data);
+    return result == LINE_FAILED ||
+           dialogue_fail(self, "the server has not closed, it said \"%.*s\"", (int)line.len,
+                         (const gchar *)line.data);
 }
 
 static gboolean
@@ -432,7 +433,8 @@ dialogue_check_content(Dialogue *self, const gchar *text, gboolean wanted)
         return TRUE;
     g_autofree gchar *shown = text_escape(barid_slice(all->str, all->len), 2000);
 
-    return dialogue_fail(self, "the message %s \"%s\": %s", wanted ? "lacks" : "holds", text, shown);
+    return dialogue_fail(self, "the message %s \"%s\": %s", wanted ? "lacks" : "holds", text,
+                         shown);
 }
 
 static gboolean

@@ -10,10 +10,13 @@ src_store_libstore_la_SOURCES = \
 	src/store/directory-table.c \
 	src/store/store.c src/store/store.h \
 	src/store/store-memory.c src/store/store-memory.h
+dist_man5_MANS += doc/barid-directory.5
 STORE_LIBS = src/store/libstore.la $(HOST_LIBS) $(CRYPT_LIBS)
 
 # The contract of a store, which every driver's test runs.
 store_suite_sources = src/store/tests/store-suite.c src/store/tests/store-suite.h
+# Runs one module with made-up sessions.
+module_fixture_sources = src/store/tests/module-fixture.c src/store/tests/module-fixture.h
 
 if HAVE_CHECK
 check_PROGRAMS += src/store/tests/test-directory

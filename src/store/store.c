@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include <barid/runtime.h>
+
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "conf/rule-language.h"
 #include "host/hook-call.h"
 #include "store/store-memory.h"
 
@@ -38,7 +41,8 @@ store_check(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, GError *
     HookCall *call = hook_call_get_current();
 
     if (call != NULL && !hook_call_may(call, BARID_USES_STORE, "the use of stores"))
-        return store_refuse(error, BARID_ERROR_DENIED, "the module did not declare that it uses stores");
+        return store_refuse(error, BARID_ERROR_DENIED,
+                            "the module did not declare that it uses stores");
     if (self == NULL)
         return store_refuse(error, BARID_ERROR_INVALID, "no store is configured");
     if (key.len > BARID_STORE_KEY_MAX)
@@ -253,6 +257,24 @@ store_set_resolve(const gchar *text, gpointer data, GError **error)
     return store;
 }
 
+/* A rule is the administrator's word: what the module that asks has declared does not
+ * matter. */
+static RuleStoreAnswer
+store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key)
+{
+    const BaridStore *store = data;
+    g_autoptr(GBytes) value = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (key.len > BARID_STORE_KEY_MAX)
+        return RULE_STORE_ABSENT;
+    if (store->driver->get(store->impl, key, clock_wall_ms(), &value, &error))
+        return value == NULL ? RULE_STORE_ABSENT : RULE_STORE_FOUND;
+    barid_log(BARID_LOG_WARNING, "store.failed", "store", store->name, "error", error->message,
+              NULL);
+    return RULE_STORE_FAILED;
+}
+
 static void
 store_free_data(gpointer data)
 {
@@ -272,6 +294,7 @@ store_set_new(SettingsContext *context, const Host *host)
     if (store_set_find(self, STORE_BUILTIN) == NULL)
         g_ptr_array_add(self->stores, store_new_memory(STORE_BUILTIN));
     settings_set_resolver(BARID_TYPE_STORE, store_set_resolve, self);
+    rule_store_register(store_set_resolve, store_rule_lookup, self);
     return self;
 }
 

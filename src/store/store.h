@@ -17,7 +17,8 @@ GQuark store_error_quark(void);
 typedef struct StoreSet StoreSet;
 
 /* Declares and binds all [store NAME] sections with the drivers of (host) and opens
- * them. Installs the resolver for BARID_TYPE_STORE, so it comes between host_load() and
+ * them. Installs the resolver for BARID_TYPE_STORE and for "in store" of
+ * rules, so it comes between host_load() and
  * host_bind(). Never NULL; problems go to the context. A store "memory" is always there.
  * Of several sets, e.g. of two generations, the one made last answers the resolver. */
 StoreSet *store_set_new(SettingsContext *context, const Host *host);

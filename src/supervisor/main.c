@@ -12,10 +12,12 @@ main(int argc, char **argv)
     gchar *config = NULL, *state = NULL, *socket = NULL;
     gboolean check = FALSE, foreground = FALSE, version = FALSE;
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "read FILE and conf.d beside it", "FILE"},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "read FILE and conf.d beside it",
+         "FILE"},
         {"state", 's', 0, G_OPTION_ARG_FILENAME, &state, "keep queue and mailboxes in DIR", "DIR"},
         {"socket", 0, 0, G_OPTION_ARG_FILENAME, &socket, "control socket", "PATH"},
-        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &foreground, "stay in the foreground (always so)", NULL},
+        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &foreground, "stay in the foreground (always so)",
+         NULL},
         {"check", 0, 0, G_OPTION_ARG_NONE, &check, "check the configuration and exit", NULL},
         {"version", 'V', 0, G_OPTION_ARG_NONE, &version, "print the version", NULL},
         G_OPTION_ENTRY_NULL,

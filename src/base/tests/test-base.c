@@ -198,8 +198,9 @@ START_TEST(test_json)
     json_writer_end_array(&json);
     json_writer_time(&json, "t", 1700000000123);
     json_writer_end_object(&json);
-    ck_assert_str_eq(out->str, "{\"a\":\"q\\\"\\\\\\u000a\",\"b\":\"x\\ufffd\\u0000y\",\"c\":[-5,true],"
-                               "\"t\":\"2023-11-14T22:13:20.123Z\"}");
+    ck_assert_str_eq(out->str,
+                     "{\"a\":\"q\\\"\\\\\\u000a\",\"b\":\"x\\ufffd\\u0000y\",\"c\":[-5,true],"
+                     "\"t\":\"2023-11-14T22:13:20.123Z\"}");
 }
 END_TEST
 

@@ -48,13 +48,15 @@ static const TreeRow tree_rows[] = {
      "f:4:1: [queue] max is set twice"},
     {"no section", "max = 1\nmin = 2\n", "queue", "max", NULL, "f:1:1: a setting must stand below"},
     {"no equals sign", "[queue]\nmax\n", "queue", "max", NULL, "f:2:1: [queue] a line is"},
-    {"two words as key", "[queue]\nmax size = 1\n", "queue", "max", NULL, "f:2:1: [queue] a key is"},
+    {"two words as key", "[queue]\nmax size = 1\n", "queue", "max", NULL,
+     "f:2:1: [queue] a key is"},
     {"no key", "[queue]\n= 1\n", "queue", "max", NULL, "f:2:1: [queue] a key is"},
     {"quoted key", "[queue]\n\"max\" = 1\n", "queue", "max", NULL, "a key is one word"},
     {"open header", "[queue\nmax = 1\n", "queue", "max", NULL, "f:1:1: the closing ] is missing"},
     {"upper-case kind", "[Queue]\nmax = 1\n", "queue", "max", NULL, "f:1:2: a section is [kind]"},
     {"empty header", "[]\nmax = 1\n", "queue", "max", NULL, "a section is [kind]"},
-    {"two names", "[listener a b]\n", "listener", "x", NULL, "f:1:11: a section's name is one word"},
+    {"two names", "[listener a b]\n", "listener", "x", NULL,
+     "f:1:11: a section's name is one word"},
     {"text after a header", "[queue] max = 1\n", "queue", "max", NULL,
      "f:1:9: text after the section's name"},
     {"open quote", "[queue]\nmax = \"abc\n", "queue", "max", "\"abc",
@@ -249,7 +251,8 @@ END_TEST
 
 START_TEST(test_problem_text)
 {
-    g_autoptr(ConfigFiles) files = config_files_new_text("f", "[q]\nb = x\n\na =\t\303\244\tfoo bar\n");
+    g_autoptr(ConfigFiles) files =
+        config_files_new_text("f", "[q]\nb = x\n\na =\t\303\244\tfoo bar\n");
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(ConfigTree) tree = config_tree_parse(files, problems);
     ConfigSection *section = config_tree_find(tree, "q", NULL);
@@ -269,8 +272,9 @@ START_TEST(test_problem_text)
     json_writer_begin_object(&writer, NULL);
     config_problems_to_json(problems, &writer);
     json_writer_end_object(&writer);
-    ck_assert_ptr_nonnull(strstr(json->str, "{\"file\":\"f\",\"line\":2,\"column\":5,"
-                                            "\"section\":\"q\",\"key\":\"b\",\"message\":\"long\"}"));
+    ck_assert_ptr_nonnull(strstr(json->str,
+                                 "{\"file\":\"f\",\"line\":2,\"column\":5,"
+                                 "\"section\":\"q\",\"key\":\"b\",\"message\":\"long\"}"));
 }
 END_TEST
 

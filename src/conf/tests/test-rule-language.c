@@ -364,13 +364,14 @@ static const struct {
     {BARID_TYPE_RULE_TEXT, "if sender matches /bounce/ then <${0}> else no", 0, "<bounce>", FALSE},
     {BARID_TYPE_RULE_TEXT, "if sender matches /^(x)?b/ then \"[${1}]\" else no", 0, "[]", FALSE},
     /* The last pattern that matched counts. */
-    {BARID_TYPE_RULE_TEXT,
-     "if sender matches /^(b)/ and rcpt matches /^(i)/ then ${1} else no", 0, "i", FALSE},
-    {BARID_TYPE_RULE_TEXT,
-     "if sender matches /^(b)/ and not rcpt matches /^(x)/ then ${1} else no", 0, "b", FALSE},
+    {BARID_TYPE_RULE_TEXT, "if sender matches /^(b)/ and rcpt matches /^(i)/ then ${1} else no", 0,
+     "i", FALSE},
+    {BARID_TYPE_RULE_TEXT, "if sender matches /^(b)/ and not rcpt matches /^(x)/ then ${1} else no",
+     0, "b", FALSE},
     /* An evaluation in the middle of another leaves its texts and captures alone. */
     {BARID_TYPE_RULE_TEXT,
-     "if upper(sender) matches /^(BOUNCE)/ and nested != \"x\" then \"${1} ${nested} ${1}\" else no",
+     "if upper(sender) matches /^(BOUNCE)/ and nested != \"x\" then \"${1} ${nested} ${1}\" else "
+     "no",
      0, "BOUNCE INFO-<x> BOUNCE", FALSE},
     /* What an earlier branch captured is gone. */
     {BARID_TYPE_RULE_TEXT,
@@ -449,10 +450,10 @@ static const struct {
      "not stands before the test", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "sender start-with \"x\"",
      "did you mean starts-with?", 1},
-    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "sender \"x\"", "an operator is expected here: ==",
-     1},
-    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "sender ==",
-     "default:1:10: a variable, a text in quotes or a number is expected here", 1},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "sender \"x\"",
+     "an operator is expected here: ==", 1},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT,
+     "sender ==", "default:1:10: a variable, a text in quotes or a number is expected here", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "", "a variable, a text in quotes", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "(is-tls", "a closing parenthesis is expected", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "is-tls)", "and, or or the end is expected here",
@@ -499,8 +500,8 @@ static const struct {
      "default:1:20: the pattern is wrong here: missing closing parenthesis", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "lowr(sender) == \"x\"",
      "there is no function lowr(); did you mean lower()?", 1},
-    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "lower() == \"x\"", "lower() takes 1 argument, not 0",
-     1},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "lower() == \"x\"",
+     "lower() takes 1 argument, not 0", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "join(sender) == \"x\"",
      "join() takes 2 arguments, not 1", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "join(sender, sender, sender, rcpt, rcpt) == \"x\"",
@@ -513,7 +514,8 @@ static const struct {
      "default:1:17: the rule has no else", 1},
     {BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ATTEMPT, "if is-tls 1 else 2", "an operator is expected",
      1},
-    {BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ATTEMPT, "if size > 1 else 2", "then is expected here", 1},
+    {BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ATTEMPT, "if size > 1 else 2", "then is expected here",
+     1},
     {BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ATTEMPT, "if is-tls then 1 else 2 else 3",
      "nothing may follow the last else", 1},
     {BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ATTEMPT, "5 else 6", "a rule begins with if", 1},
@@ -530,8 +532,8 @@ static const struct {
     {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "${sender", "the closing } of ${ is missing", 1},
     {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "a \"b\"", "a quote inside a text", 1},
     {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "\"b\" c", "text after the closing quote", 1},
-    {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "${1}", "this branch's condition has no \"matches\"",
-     1},
+    {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "${1}",
+     "this branch's condition has no \"matches\"", 1},
     {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "if sender matches /(a)/ then ${2} else ${0}",
      "no pattern of this branch has so many", 2},
     /* Every problem of a value is found. */
@@ -539,7 +541,8 @@ static const struct {
      "if snder == \"a\" and size > \"x\" then 1x else if rcpt matches /(/ then 2 else y",
      "there is no variable snder", 5},
     {BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ATTEMPT,
-     "if sender = \"a\" then 1x else if rcpt === \"b\" then 2 else y", "\"equal\" is written ==", 4},
+     "if sender = \"a\" then 1x else if rcpt === \"b\" then 2 else y",
+     "\"equal\" is written ==", 4},
     {BARID_TYPE_RULE_BOOL, BARID_KNOWN_ATTEMPT,
      "if is-tls then sender = 5 else if snder == 1 then yes else maybe", "\"equal\" is written", 3},
 };
@@ -801,7 +804,8 @@ START_TEST(test_list_problems)
     g_unlink(path);
     ck_assert_ptr_nonnull(strstr(text, "f:3:22: [list a] entries: an address or a network"));
     ck_assert_ptr_nonnull(strstr(text, ":4:1: an address or a network"));
-    ck_assert_ptr_nonnull(strstr(text, "f:6:8: [list b] type: write one of: text, networks, patte"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "f:6:8: [list b] type: write one of: text, networks, patte"));
     ck_assert_ptr_nonnull(strstr(text, "f:7:1: a list needs a name"));
     ck_assert_ptr_nonnull(strstr(text, "f:9:8: [list c] file: "));
     ck_assert_ptr_nonnull(strstr(text, "f:12:11: [list d] entries: a pattern is written /.../"));

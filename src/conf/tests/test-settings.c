@@ -124,9 +124,10 @@ START_TEST(test_values)
     Bound bound;
 
     settings_set_resolver(BARID_TYPE_STORE, resolve_store, (gpointer)"store");
-    bound_init(&bound, "flag = yes\nnumber = 9\nbounded = 10\nsize = 1K\nduration = 0\nrate = none\n"
-                       "text = \"a \\\"b\\\"\"\nword = plum\nlist =\ndurations = 1s\n"
-                       "path = ../x//y\nsecret = \"s3\"\nstore = main\nnetworks = 10.0.0.0/8");
+    bound_init(&bound,
+               "flag = yes\nnumber = 9\nbounded = 10\nsize = 1K\nduration = 0\nrate = none\n"
+               "text = \"a \\\"b\\\"\"\nword = plum\nlist =\ndurations = 1s\n"
+               "path = ../x//y\nsecret = \"s3\"\nstore = main\nnetworks = 10.0.0.0/8");
     ck_assert_str_eq(bound.text, "");
     ck_assert(bound.is_valid);
     ck_assert(bound.fruit.flag);

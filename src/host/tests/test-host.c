@@ -179,8 +179,9 @@ START_TEST(test_order)
     free_run(&run);
     /* The administrator's word comes on top, over phases, too. */
     g_string_truncate(trail, 0);
-    ck_assert(run_host(modules, ON("alpha") "order = before beta\n" ON("delta") "order = before gamma\n",
-                       1, &run));
+    ck_assert(run_host(modules,
+                       ON("alpha") "order = before beta\n" ON("delta") "order = before gamma\n", 1,
+                       &run));
     ck_assert_str_eq(trail->str, "dgab");
     free_run(&run);
 }
@@ -192,7 +193,8 @@ START_TEST(test_order_circle)
     Run run;
 
     reset_states();
-    ck_assert(!run_host(modules, ON("alpha") "order = before gamma\n" ON("gamma") "order = before alpha\n",
+    ck_assert(!run_host(modules,
+                        ON("alpha") "order = before gamma\n" ON("gamma") "order = before alpha\n",
                         1, &run));
     ck_assert_ptr_nonnull(strstr(run.record->str, "alpha"));
     free_run(&run);

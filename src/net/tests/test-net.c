@@ -67,6 +67,27 @@ run_pair(FiberFunc a, FiberFunc b, gpointer data)
     scheduler_free(scheduler);
 }
 
+static void
+child_feed_and_close(gpointer data)
+{
+    LineCase *test = data;
+
+    ck_assert_int_eq(send(test->fds[1], "QUIT\r\n", 6, 0), 6);
+    close(test->fds[1]);
+}
+
+/* A reader that waits already is told of the last line and of the end at once. */
+START_TEST(test_close_behind_line)
+{
+    LineCase test = {.lines = g_string_new(NULL)};
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, test.fds), 0);
+    run_pair(child_lines, child_feed_and_close, &test);
+    ck_assert_str_eq(test.lines->str, "QUIT|");
+    g_string_free(test.lines, TRUE);
+}
+END_TEST
+
 START_TEST(test_lines)
 {
     /* Every way to cut the input gives the same lines. */
@@ -175,6 +196,7 @@ main(void)
     int failed;
 
     tcase_add_loop_test(cases, test_lines, 1, 90);
+    tcase_add_test(cases, test_close_behind_line);
     tcase_add_test(cases, test_tls);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);

@@ -120,6 +120,39 @@ START_TEST(test_sections)
 }
 END_TEST
 
+/* "in store" of the rule language. */
+START_TEST(test_rules)
+{
+    ConfigFiles *files = config_files_new_text("f", "[store seen]\n");
+    ConfigProblems *problems = config_problems_new();
+    ConfigTree *tree = config_tree_parse(files, problems);
+    SettingsContext context;
+    StoreSet *set;
+    BaridRule *here;
+    BaridRule *missing;
+    BaridScope *none = NULL;
+
+    settings_context_init(&context, tree, problems, NULL);
+    set = store_set_new(&context, NULL);
+    here = rule_compile_text("\"a\" in store \"seen\"", BARID_TYPE_CONDITION,
+                             BARID_KNOWN_CONNECT, context.lists, problems);
+    ck_assert_ptr_nonnull(here);
+    ck_assert(!barid_rule_eval_bool(here, none));
+    ck_assert(barid_store_set(store_set_find(set, "seen"), BARID_SLICE_LITERAL("a"),
+                              BARID_SLICE_LITERAL("1"), 0, NULL));
+    ck_assert(barid_rule_eval_bool(here, none));
+    missing = rule_compile_text("\"a\" in store \"nowhere\"", BARID_TYPE_CONDITION,
+                                BARID_KNOWN_CONNECT, context.lists, problems);
+    ck_assert_ptr_null(missing);
+    rule_free(here);
+    store_set_free(set);
+    settings_context_clear(&context);
+    config_tree_free(tree);
+    config_problems_free(problems);
+    config_files_free(files);
+}
+END_TEST
+
 static Suite *
 store_suite(void)
 {
@@ -132,6 +165,7 @@ store_suite(void)
     tcase_add_test(memory, test_bounded);
     tcase_add_test(memory, test_large_values_are_counted);
     tcase_add_loop_test(memory, test_sections, 0, G_N_ELEMENTS(section_rows));
+    tcase_add_test(memory, test_rules);
     suite_add_tcase(suite, memory);
     return suite;
 }

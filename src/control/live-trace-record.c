@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log records taken apart, and which of them a trace shows. */
 #include "base/cursor.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 
 /* Sessions and messages that one trace follows. */
 enum { TRACE_FOLLOWED_MAX = 10000 };
@@ -27,6 +27,15 @@ trace_take_word(Cursor *cursor)
     return word.len == 0 ? NULL : g_strndup((const gchar *)word.data, word.len);
 }
 
+/* -1 when the next byte is no such digit. */
+static gint
+trace_take_digit(Cursor *cursor)
+{
+    gint byte = cursor_next(cursor);
+
+    return byte < 0 ? -1 : g_ascii_xdigit_value((gchar)byte);
+}
+
 static gchar
 trace_take_escaped(Cursor *cursor)
 {
@@ -35,8 +44,8 @@ trace_take_escaped(Cursor *cursor)
 
     if (byte != 'x')
         return (gchar)MAX(byte, 0);
-    high = g_ascii_xdigit_value((gchar)MAX(cursor_next(cursor), 0));
-    low = g_ascii_xdigit_value((gchar)MAX(cursor_next(cursor), 0));
+    high = trace_take_digit(cursor);
+    low = trace_take_digit(cursor);
     return high < 0 || low < 0 ? '?' : (gchar)(high * 16 + low);
 }
 

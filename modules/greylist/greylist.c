@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Greylisting: the first mail from a network, sender and recipient not seen before is
+ * deferred for a while. A mail server tries again; much of what sends spam does not.
+ */
+#include <barid/barid.h>
+
+typedef struct {
+    BaridStore *store;
+    gint64 delay_ms;
+    gint64 lifetime_ms;
+    gchar **networks;
+    gint64 ipv4_prefix, ipv6_prefix;
+} GreylistSettings;
+
+static const BaridSetting settings[] = {
+    BARID_SETTING_STORE("store", GreylistSettings, store, "local",
+                        N_("Where the triplets are remembered.")),
+    BARID_SETTING_DURATION("delay", GreylistSettings, delay_ms, "5min",
+                           N_("How long a new triplet waits.")),
+    BARID_SETTING_DURATION("lifetime", GreylistSettings, lifetime_ms, "35d",
+                           N_("How long a triplet is remembered after its last mail.")),
+    BARID_SETTING_NETWORKS("networks", GreylistSettings, networks, "127.0.0.0/8, ::1",
+                           N_("Clients that never wait.")),
+    BARID_SETTING_INTEGER("ipv4-prefix", GreylistSettings, ipv4_prefix, "24",
+                          N_("Bits of an IPv4 client's address that count."), 0, 32),
+    BARID_SETTING_INTEGER("ipv6-prefix", GreylistSettings, ipv6_prefix, "64",
+                          N_("Bits of an IPv6 client's address that count."), 0, 128),
+    BARID_SETTING_END,
+};
+
+/* Case is no part of the key: what tries again may spell an address anew. */
+static void
+key_append_lower(GString *key, BaridSlice address)
+{
+    g_string_append_c(key, '\n');
+    for (gsize i = 0; i < address.len; i++)
+        g_string_append_c(key, g_ascii_tolower((gchar)address.data[i]));
+}
+
+/* The large senders try again from another machine of the same network. */
+static GString *
+greylist_make_key(BaridTransaction *txn, const BaridRecipient *rcpt, const gchar *network)
+{
+    GString *key = g_string_new("greylist\n");
+
+    g_string_append(key, network);
+    key_append_lower(key, barid_transaction_get_sender(txn));
+    key_append_lower(key, barid_recipient_get_address(rcpt));
+    return key;
+}
+
+static BARID_SUSPENDS BaridVerdict
+greylist_check(const GreylistSettings *self, BaridTransaction *txn, const BaridRecipient *rcpt,
+               const gchar *network)
+{
+    g_autoptr(GString) key = greylist_make_key(txn, rcpt, network);
+    g_autoptr(GError) error = NULL;
+    gchar age[32];
+    gint64 age_ms;
+
+    if (!barid_store_touch(self->store, barid_slice(key->str, key->len), self->lifetime_ms,
+                           &age_ms, &error))
+        return barid_fail(txn, error);
+    g_snprintf(age, sizeof age, "%" G_GINT64_FORMAT, age_ms / 1000);
+    barid_finding_set(txn, "greylist.age", age);
+    barid_explain(txn, "network", "%s", network);
+    barid_explain(txn, "age", "%ss", age);
+    barid_explain(txn, "delay", "%" G_GINT64_FORMAT "s", self->delay_ms / 1000);
+    if (age_ms >= self->delay_ms)
+        return BARID_CONTINUE;
+    return barid_defer(txn, 451, "4.7.1", "greylisted", "Greylisted, please try again later");
+}
+
+static BaridVerdict
+greylist_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt, gpointer state)
+{
+    const GreylistSettings *self = state;
+    BaridSession *session = barid_transaction_get_session(txn);
+    const gchar *ip = barid_session_get_remote_ip(session);
+    g_autofree gchar *network = NULL;
+
+    if (barid_session_get_user(session) != NULL)
+        return BARID_CONTINUE;
+    if (barid_networks_contain(self->networks, ip)) {
+        barid_explain(txn, "network", "%s is let through", ip);
+        return BARID_CONTINUE;
+    }
+    network = barid_network_of(ip, (guint)self->ipv4_prefix, (guint)self->ipv6_prefix);
+    return network == NULL ? BARID_CONTINUE : greylist_check(self, txn, rcpt, network);
+}
+
+static gboolean
+greylist_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *out_state,
+               GError **error)
+{
+    const GreylistSettings *read = config;
+
+    if (read->store == NULL || (read->lifetime_ms != 0 && read->lifetime_ms <= read->delay_ms)) {
+        g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID,
+                            read->store == NULL ? "it needs a store"
+                                                : "lifetime must be longer than delay");
+        return FALSE;
+    }
+    *out_state = (gpointer)(guintptr)read;
+    return TRUE;
+}
+
+static const BaridHook hooks[] = {
+    BARID_HOOK_RCPT(greylist_rcpt, BARID_PHASE_AUTHORISE, .after = "dnsbl spf"),
+    BARID_HOOK_END,
+};
+
+static const gchar *const findings[] = {"greylist.age", NULL};
+
+BARID_MODULE_DEFINE(greylist) = {
+    BARID_MODULE_HEADER,
+    .name = "greylist",
+    .summary = N_("Defers mail from unknown senders for a while"),
+    .needs = BARID_READS_ENVELOPE | BARID_MAY_DEFER | BARID_USES_STORE,
+    .settings = settings,
+    .settings_size = sizeof(GreylistSettings),
+    .hooks = hooks,
+    .findings = findings,
+    .start = greylist_start,
+};
