@@ -57,13 +57,13 @@ static SessionStep
 rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *enhanced,
             const gchar *reason, const gchar *text)
 {
-    Decision *entry = session_decide(&self->facts.scope, BARID_STAGE_RCPT, "rcpt",
+    Decision *entry = session_decide(&self->txn.facts.scope, BARID_STAGE_RCPT, "rcpt",
                                      code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
 
     if (entry != NULL)
-        entry->subject = session_dup_shown(self->arena, rcpt->address);
+        entry->subject = session_dup_shown(self->txn.arena, rcpt->address);
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     return session_reply(self, code, enhanced, "%s", text);
 }
 

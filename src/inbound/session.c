@@ -69,7 +69,7 @@ SessionStep
 session_reply_outcome(Session *self, const HostOutcome *outcome)
 {
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     if (outcome->verdict == BARID_DROP)
         return session_close(self, outcome->enhanced, outcome->reason, outcome->text);
     return session_reply(self, outcome->code, outcome->enhanced, "%s", outcome->text);

@@ -327,6 +327,7 @@ job_apply(Queue *self, QueueJob *job, DeliveryState *state)
     for (guint i = 0; i < job->n_recipients; i++) {
         job_apply_result(&state->recipients[job->recipients[i]], &job->results[i]);
         job_log(job, i);
+        counter_add(self->n_results[state->recipients[job->recipients[i]].status], 1);
     }
     if (domain->n_attempts < G_MAXUINT16)
         domain->n_attempts++;
