@@ -26,9 +26,11 @@ ehlo_accept(Session *self, BaridSlice name, SessionStep *out_step)
     HostOutcome outcome;
 
     *out_step = SESSION_GOES_ON;
-    transaction_end(self);
-    if (self->greeted && barid_slice_equal_nocase(name, self->facts.helo))
-        return TRUE; /* all checks were made already (FEATURES EH3) */
+    if (self->greeted && barid_slice_equal_nocase(name, self->facts.helo)) {
+        transaction_end(self);
+        return TRUE; /* all checks were made already */
+    }
+    /* RFC 5321 section 4.1.4: a refused name leaves everything as it was. */
     if (ehlo_check_name(self, name) != SESSION_GOES_ON) {
         if (self->n_errors >= (guint)self->inbound->session.max_errors)
             *out_step = SESSION_ENDS;
@@ -43,6 +45,7 @@ ehlo_accept(Session *self, BaridSlice name, SessionStep *out_step)
         *out_step = session_reply_outcome(self, &outcome);
         return FALSE;
     }
+    transaction_end(self);
     return TRUE;
 }
 

@@ -5,13 +5,18 @@
 
 #include "base/text.h"
 
+/* Local parts of our domains are compared without case; those of others may differ by it
+ * (RFC 5321 section 2.4). */
 static const BaridRecipient *
-rcpt_find(Session *self, BaridSlice canonical)
+rcpt_find(Session *self, const BaridRecipient *wanted)
 {
+    gboolean local = directories_is_local(self->inbound->services.directories, wanted->domain);
+
     for (guint i = 0; i < self->txn.facts.recipients->len; i++) {
         const BaridRecipient *rcpt = g_ptr_array_index(self->txn.facts.recipients, i);
 
-        if (barid_slice_equal(rcpt->canonical, canonical))
+        if (local ? barid_slice_equal_nocase(rcpt->canonical, wanted->canonical)
+                  : barid_slice_equal(rcpt->canonical, wanted->canonical))
             return rcpt;
     }
     return NULL;
@@ -166,7 +171,7 @@ rcpt_add(Session *self, const SmtpRcpt *parsed)
     SessionStep step;
 
     /* Taken once, whatever the spelling of its case (FEATURES RC10). */
-    if (rcpt_find(self, rcpt->canonical) != NULL)
+    if (rcpt_find(self, rcpt) != NULL)
         return session_reply(self, 250, "2.1.5", "recipient accepted");
     if (txn->recipients->len >= (guint)self->txn.max_recipients)
         return session_reply(self, 452, "4.5.3", "too many recipients");
