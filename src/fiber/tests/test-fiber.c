@@ -350,6 +350,7 @@ START_TEST(test_posts)
 }
 END_TEST
 
+#ifndef BARID_SANITIZE
 static guint
 use_stack(guint depth)
 {
@@ -382,7 +383,6 @@ body_trim(gpointer data G_GNUC_UNUSED)
     close(fds[1]);
 }
 
-#ifndef BARID_SANITIZE
 START_TEST(test_idle_gives_stack_back)
 {
     run(body_trim, NULL);
