@@ -61,6 +61,7 @@ ehlo_make_offer(Session *self)
         .dsn = barid_rule_get_bool(rules->dsn, &self->facts),
         .smtputf8 = barid_rule_get_bool(rules->smtputf8, &self->facts),
         .vrfy = barid_rule_get_bool(rules->vrfy, &self->facts),
+        .expn = barid_rule_get_bool(rules->expn, &self->facts),
         .starttls = !tls && self->listener->settings.tls == LISTENER_TLS_STARTTLS &&
                     self->listener->tls != NULL,
         /* Only plain-text mechanisms exist: nothing to offer outside TLS (RFC 4954 4). */
@@ -103,6 +104,8 @@ ehlo_answer(Session *self)
     }
     if (self->offer.vrfy)
         lines[n++] = "VRFY";
+    if (self->offer.expn)
+        lines[n++] = "EXPN";
     lines[n++] = "HELP";
     lines[n++] = "ENHANCEDSTATUSCODES";
     if (!smtp_reply_append_lines(&out, 250, lines, n) ||

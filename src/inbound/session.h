@@ -64,7 +64,7 @@ typedef enum {
 
 /* What was offered with the last EHLO. */
 typedef struct {
-    gboolean pipelining, chunking, dsn, smtputf8, vrfy, auth, starttls;
+    gboolean pipelining, chunking, dsn, smtputf8, vrfy, expn, auth, starttls;
 } SessionOffer;
 
 struct Session {

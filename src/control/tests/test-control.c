@@ -132,6 +132,7 @@ fixture_submit(Fixture *self, const gchar *sender, const gchar *recipient, gbool
         .sender = barid_slice_from_text(sender),
         .remote_ip = BARID_SLICE_LITERAL("192.0.2.9"),
         .session_id = BARID_SLICE_LITERAL("s-one"),
+        .message_id = BARID_SLICE_LITERAL("<one@example.com>"),
         .decisions = BARID_SLICE_LITERAL("[{\"stage\":\"rcpt\",\"source\":\"greylist\","
                                          "\"verdict\":\"continue\"}]"),
         .n_recipients = 1,
