@@ -127,12 +127,15 @@ awk '/^smtp +inet/ {{ $1 = "{port}" }} /^[a-z0-9-]/ && NF >= 8 {{ $5 = "n" }} {{
 OPENSMTPD_SETUP = """
 set -eu
 cat > /etc/smtpd.conf <<END
+smtp limit max-mails 1000000
 listen on 127.0.0.1 port {port} hostname mx.example.org
 action "hold" relay host smtp://127.0.0.1:1
 match from any for any action "hold"
 END
 mkdir -p /var/lib/opensmtpd/empty /var/spool/smtpd
 chmod 711 /var/spool/smtpd
+chgrp opensmtpq /usr/sbin/smtpctl
+chmod 2755 /usr/sbin/smtpctl
 """
 
 
