@@ -70,6 +70,7 @@ struct Queue {
     guint n_active, n_held;
     guint64 bytes_kib;
     gboolean replayed;
+    guint n_companions; /* submissions of the last commit */
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
     gpointer dispatch_data;
