@@ -206,18 +206,26 @@ def measure_idle(barid, sources, count, how, settle_seconds):
     return process, (pss_kib(barid.pid) - before) / count
 
 
+def measure_rate(barid, sources):
+    """(messages a second, CPU seconds for 1000)"""
+    before = barid.cpu()
+    rate = statistics.median(sources.load_run(barid.port, 8000, 20)[0] for _ in range(ROUNDS))
+    return rate, (barid.cpu() - before) / (8 * ROUNDS)
+
+
 def bench_idle(table, sources, options):
     with Barid(HOLD) as barid:
         sources.load_run(barid.port, 2000, 1)
-        alone = statistics.median(sources.load_run(barid.port, 4000, 20)[0] for _ in range(ROUNDS))
+        alone, alone_cpu = measure_rate(barid, sources)
         process, each = measure_idle(barid, sources, options.idle, "plain", 8)
         table.add(f"PSS per idle session, {options.idle} in the clear", each, {}, "< 10 KiB", "KiB")
-        beside = statistics.median(sources.load_run(barid.port, 4000, 20)[0]
-                                   for _ in range(ROUNDS))
+        beside, beside_cpu = measure_rate(barid, sources)
         process.kill()
         process.wait()
         table.add(f"accept rate beside {options.idle} idle sessions, of that alone",
                   beside / alone, {}, "no effect")
+        table.add(f"CPU time per message beside {options.idle} idle sessions, of that alone",
+                  beside_cpu / alone_cpu, {}, "no effect")
     with Barid(HOLD) as barid:
         sources.load_run(barid.port, 2000, 1)
         process, each = measure_idle(barid, sources, options.idle // 5, "tls", 8)
