@@ -66,9 +66,9 @@ class Peer:
         raise RuntimeError(f"{self.name} does not listen")
 
     def settle(self):
-        """Until no CPU time is spent any more."""
+        """Until no CPU time is spent any more, or three seconds."""
         spent = self.cpu()
-        for _ in range(100):
+        for _ in range(6):
             time.sleep(0.5)
             now = self.cpu()
             if now - spent < 0.02:
