@@ -132,6 +132,8 @@ listen on 127.0.0.1 port {port} hostname mx.example.org
 action "hold" relay host smtp://127.0.0.1:1
 match from any for any action "hold"
 END
+# It looks up each client's name: a name server that is silent must not be measured.
+echo 'lookup file' > /etc/resolv.conf
 mkdir -p /var/lib/opensmtpd/empty /var/spool/smtpd
 chmod 711 /var/spool/smtpd
 chgrp opensmtpq /usr/sbin/smtpctl
