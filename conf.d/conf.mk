@@ -6,3 +6,7 @@ dist_confd_DATA += \
 	conf.d/queue.conf \
 	conf.d/server.conf \
 	conf.d/session.conf
+
+# The main file lies beside the folder; without it the compiled-in text is used.
+baridconfdir = $(sysconfdir)/barid
+dist_baridconf_DATA = conf.d/barid.conf

@@ -74,3 +74,8 @@ list-check-programs:
 	@echo $(check_PROGRAMS)
 
 EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/peers tests/system
+
+# Whole folders are shipped; what a build inside them left there is not.
+dist-hook:
+	rm -rf $(distdir)/tests/dialogue/run-dialogue $(distdir)/tests/*/*.o $(distdir)/tests/*/.libs \
+	  $(distdir)/tests/*/.deps $(distdir)/tests/*/.dirstamp $(distdir)/tests/*/__pycache__

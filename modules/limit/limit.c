@@ -343,7 +343,8 @@ limit_check_amounts(const Limit *self, GError **error)
                     "[limit %s] needs \"concurrency\", \"rate\" or both", self->name);
         return FALSE;
     }
-    if (rate->count > 0 && (rate->period_ms <= 0 || rate->count > G_MAXINT64 / 4 / rate->period_ms)) {
+    if (rate->count > 0 &&
+        (rate->period_ms <= 0 || rate->count > G_MAXINT64 / 4 / rate->period_ms)) {
         g_set_error(error, BARID_ERROR, BARID_ERROR_TOO_LARGE, "[limit %s] rate: too large",
                     self->name);
         return FALSE;

@@ -276,7 +276,8 @@ call_take_row(SqliteCall *call, sqlite3_stmt *statement)
     if (call->statement != SQLITE_GET) {
         call->number = sqlite3_column_int64(statement, 0);
     } else if (sqlite3_column_type(statement, 1) != SQLITE_NULL) {
-        gchar *text = g_strdup_printf("%" G_GINT64_FORMAT, (gint64)sqlite3_column_int64(statement, 1));
+        gint64 number = sqlite3_column_int64(statement, 1);
+        gchar *text = g_strdup_printf("%" G_GINT64_FORMAT, number);
 
         call->found = g_bytes_new_take(text, strlen(text));
     } else {

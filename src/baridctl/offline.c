@@ -8,6 +8,7 @@
 #include "base/paths.h"
 #include "control/verbs.h"
 #include "queue/spool/reader.h"
+#include "sim/folder.h"
 
 /* Prints (document), or what (show) makes of it for people. */
 static void
@@ -47,16 +48,49 @@ config_read(const Options *options, ConfigProblems *problems)
     return files;
 }
 
-static Generation *
-config_load(const Options *options, ConfigProblems *problems)
-{
-    const gchar *named = options_get(options, "state");
-    g_autofree gchar *state_dir = named != NULL ? g_strdup(named) : paths_dup_state_dir();
-    g_autoptr(ConfigFiles) files = config_read(options, problems);
-    GenerationOptions generation = {.files = files, .state_dir = state_dir};
+/* What a check makes (a certificate, a database) must not appear in the state folder of a
+ * server, where it would belong to the wrong user: it goes to a folder that is removed. */
+typedef struct {
+    ConfigProblems *problems;
+    gchar *scratch; /* NULL when a state folder was named */
+    Generation *generation;
+} ConfigCheck;
 
-    return files == NULL ? NULL : generation_new(&generation, problems);
+static void
+config_check_init(ConfigCheck *self, const Options *options)
+{
+    const gchar *state = options_get(options, "state");
+    g_autoptr(ConfigFiles) files = NULL;
+    g_autoptr(GError) error = NULL;
+    GenerationOptions generation = {.state_dir = state};
+
+    *self = (ConfigCheck){.problems = config_problems_new()};
+    files = config_read(options, self->problems);
+    if (files == NULL)
+        return;
+    if (state == NULL)
+        generation.state_dir = self->scratch = g_dir_make_tmp("baridctl-XXXXXX", &error);
+    if (generation.state_dir == NULL) {
+        config_problems_add(self->problems,
+                            (ConfigPosition){.file = g_intern_string(g_get_tmp_dir())},
+                            NULL, NULL, NULL, 0,
+                            "no folder can be made for the check: %s", error->message);
+        return;
+    }
+    generation.files = files;
+    self->generation = generation_new(&generation, self->problems);
 }
+
+static void
+config_check_clear(ConfigCheck *self)
+{
+    generation_free(self->generation);
+    sim_remove_folder(self->scratch);
+    g_free(self->scratch);
+    config_problems_free(self->problems);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConfigCheck, config_check_clear)
 
 static gchar *
 config_format_problems(ConfigProblems *problems)
@@ -92,25 +126,25 @@ config_report(const Options *options, ConfigProblems *problems)
 static CtlStatus
 offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_autoptr(ConfigProblems) problems = config_problems_new();
-    g_autoptr(Generation) generation = config_load(options, problems);
+    g_auto(ConfigCheck) check;
 
-    return config_report(options, problems);
+    config_check_init(&check, options);
+    return config_report(options, check.problems);
 }
 
 static CtlStatus
 offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_autoptr(ConfigProblems) problems = config_problems_new();
-    g_autoptr(Generation) generation = config_load(options, problems);
+    g_auto(ConfigCheck) check;
     g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 
-    if (generation == NULL)
-        return config_report(options, problems);
+    config_check_init(&check, options);
+    if (check.generation == NULL)
+        return config_report(options, check.problems);
     json_writer_init(&writer, out);
     json_writer_begin_object(&writer, NULL);
-    verb_write_settings(&generation->context,
+    verb_write_settings(&check.generation->context,
                         options_has(options, "changed")    ? SETTINGS_CHANGED
                         : options_has(options, "defaults") ? SETTINGS_DEFAULTS
                                                            : SETTINGS_ALL,

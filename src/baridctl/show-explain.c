@@ -227,17 +227,18 @@ explain_put_remedies(const Show *self, JsonObject *message)
 
     fprintf(self->out, "  %s%s%s\n", self->bold, _("What would change it"), self->plain);
     if (g_strcmp0(status, "held") == 0)
-        fprintf(self->out, _("    it is held back: \"baridctl queue release %s\" lets it go\n"), id);
+        fprintf(self->out, _("    it is held back: \"baridctl queue release %s\" lets it go\n"),
+                id);
     else if (g_strcmp0(status, "active") == 0)
         fputs(_("    it is being delivered at this moment\n"), self->out);
     else if (g_strcmp0(status, "queued") == 0)
-        fprintf(self->out, _("    \"baridctl queue retry %s\" tries it now, not at the time above\n"),
-                id);
+        fprintf(self->out,
+                _("    \"baridctl queue retry %s\" tries it now, not at the time above\n"), id);
     else if (g_strcmp0(status, "cancelled") == 0)
         fputs(_("    nothing: an administrator removed it\n"), self->out);
     else if (explain_has_status(message, "failed"))
-        fputs(_("    nothing: it has left the queue; the sender was told unless it asked not to be\n"),
-              self->out);
+        fputs(_("    nothing: it has left the queue; its sender was told unless it asked "
+                "not to be\n"), self->out);
     else
         fputs(_("    nothing: it has left the queue\n"), self->out);
     explain_put_rule(self, message);

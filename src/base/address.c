@@ -175,7 +175,8 @@ network_parse(BaridSlice text, Network *out_network)
             return FALSE;
     }
     for (gint64 bit = 0; bit < prefix; bit++)
-        masked[bit / 8] |= address.bytes[bit / 8] & (0x80 >> (bit % 8));
+        masked[bit / 8] =
+            (guint8)(masked[bit / 8] | (address.bytes[bit / 8] & (0x80 >> (bit % 8))));
     if (memcmp(masked, address.bytes, sizeof masked) != 0)
         return FALSE;
     network.is_v6 = address.is_v6;

@@ -35,6 +35,7 @@ barid_network_of(const gchar *ip, guint v4_prefix, guint v6_prefix)
     network.is_v6 = address.is_v6;
     network.prefix = (guint8)prefix;
     for (guint bit = 0; bit < prefix; bit++)
-        network.bytes[bit / 8] |= address.bytes[bit / 8] & (guint8)(0x80 >> (bit % 8));
+        network.bytes[bit / 8] =
+            (guint8)(network.bytes[bit / 8] | (address.bytes[bit / 8] & (0x80 >> (bit % 8))));
     return g_strdup(network_format(&network, text));
 }

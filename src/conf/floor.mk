@@ -36,14 +36,19 @@ EXTRA_DIST += src/conf/make-default-files.sh
 
 if HAVE_CHECK
 check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings \
-	src/conf/tests/test-rule-language
+	src/conf/tests/test-rule-language src/conf/tests/test-rule-limits
 src_conf_tests_test_config_tree_SOURCES = src/conf/tests/test-config-tree.c
 src_conf_tests_test_config_tree_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_config_tree_LDADD = $(CONF_TEXT_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 src_conf_tests_test_settings_SOURCES = src/conf/tests/test-settings.c
 src_conf_tests_test_settings_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_settings_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
-src_conf_tests_test_rule_language_SOURCES = src/conf/tests/test-rule-language.c
+src_conf_tests_test_rule_language_SOURCES = src/conf/tests/test-rule-language.c \
+	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
 src_conf_tests_test_rule_language_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_rule_language_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_rule_limits_SOURCES = src/conf/tests/test-rule-limits.c \
+	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
+src_conf_tests_test_rule_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_limits_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 endif

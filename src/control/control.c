@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
 
-#include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error-domain.h"
 #include "base/text.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 #include "control/verbs.h"
+#include "net/acceptor.h"
 
 enum {
     CONTROL_CLIENTS_MAX = 64,
@@ -318,15 +317,6 @@ client_run(gpointer data)
 
 /* --- accepting --- */
 
-static void
-control_turn_away(int fd, const gchar *error)
-{
-    gssize ignored = send(fd, error, strlen(error), MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    (void)ignored;
-    close(fd);
-}
-
 /* Root may, and who runs the server. */
 static gboolean
 control_is_allowed(int fd)
@@ -345,12 +335,12 @@ control_take(Control *self, int fd)
     Stream *stream;
 
     if (!control_is_allowed(fd)) {
-        control_turn_away(fd, "{\"error\":\"only root and the server's user may do this\","
+        acceptor_turn_away(fd, "{\"error\":\"only root and the server's user may do this\","
                               "\"code\":\"denied\"}\n");
         return;
     }
     if (self->clients.n_members >= CONTROL_CLIENTS_MAX) {
-        control_turn_away(fd, "{\"error\":\"too many control connections; try again\","
+        acceptor_turn_away(fd, "{\"error\":\"too many control connections; try again\","
                               "\"code\":\"unavailable\"}\n");
         return;
     }
@@ -369,16 +359,12 @@ control_take(Control *self, int fd)
 static gboolean
 control_accept(Control *self)
 {
-    for (;;) {
-        int fd = accept4(self->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    AcceptorResult result;
+    int fd;
 
-        if (fd >= 0)
-            control_take(self, fd);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            return FALSE;
-        else if (errno != EINTR && errno != ECONNABORTED)
-            return TRUE;
-    }
+    while ((result = acceptor_next(self->listen_fd, &fd, NULL, NULL)) == ACCEPTOR_TAKEN)
+        control_take(self, fd);
+    return result == ACCEPTOR_NONE;
 }
 
 static void

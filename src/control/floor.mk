@@ -5,8 +5,8 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/control.c src/control/control.h \
 	src/control/generation.c src/control/generation.h \
 	src/control/request.c src/control/request.h \
-	src/control/trace.c src/control/trace.h \
-	src/control/trace-record.c \
+	src/control/live-trace.c src/control/live-trace.h \
+	src/control/live-trace-record.c \
 	src/control/verbs.c src/control/verbs.h \
 	src/control/verbs-config.c \
 	src/control/verbs-explain.c \

@@ -112,33 +112,10 @@ explain_wants(const Explain *self, JsonNode *record)
         return FALSE;
     if (self->since_ms != 0 && record_get_time(record) < self->since_ms)
         return FALSE;
-    return explain_wants_people(self, record);
-}
-
-/* --- message ids --- */
-
-static gboolean
-explain_header_has_id(BaridSlice message, const gchar *wanted)
-{
-    HeaderField field;
-
-    return header_find(message, "Message-ID", 0, &field) &&
-           text_contains(field.value, barid_slice_from_text(wanted));
-}
-
-static gboolean
-explain_has_message_id(const Explain *self, JsonNode *record)
-{
-    const gchar *text = record_get_text(record, "id");
-    g_autoptr(SpoolContent) content = NULL;
-    QueueId id;
-
-    if (text == NULL || !queue_id_parse(barid_slice_from_text(text), &id))
+    if (self->message_id != NULL &&
+        !record_contains(record_get_text(record, "message_id"), self->message_id))
         return FALSE;
-    content = queue_open_content(self->queue, id, NULL);
-    return content != NULL &&
-           (explain_header_has_id(spool_content_get_body(content), self->message_id) ||
-            explain_header_has_id(spool_content_get_prefix(content), self->message_id));
+    return explain_wants_people(self, record);
 }
 
 /* --- collecting --- */
@@ -170,8 +147,7 @@ explain_look_in_queue(Explain *self, const QueueFilter *filter)
     for (guint i = 0; found != NULL && i < json_array_get_length(found); i++) {
         JsonNode *record = json_array_get_element(found, i);
 
-        if (self->messages->len < self->limit && explain_wants(self, record) &&
-            (self->message_id == NULL || explain_has_message_id(self, record)))
+        if (self->messages->len < self->limit && explain_wants(self, record))
             g_ptr_array_add(self->messages, json_node_ref(record));
     }
 }

@@ -66,7 +66,7 @@ decision_write_optional(JsonWriter *writer, const gchar *key, const gchar *value
         json_writer_text(writer, key, value);
 }
 
-static void
+void
 decision_write(const Decision *self, JsonWriter *writer)
 {
     json_writer_begin_object(writer, NULL);

@@ -50,6 +50,8 @@ typedef struct {
 Decision *decision_record_add(DecisionRecord *self, Arena *arena, const gchar *source,
                               BaridStage stage);
 void decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *value);
+/* Writes one entry as an object of an array. */
+void decision_write(const Decision *self, JsonWriter *writer);
 /* Writes an array under (key): one object per entry. */
 void decision_record_write(const DecisionRecord *self, JsonWriter *writer, const gchar *key);
 

@@ -46,7 +46,7 @@ auth_decode(BaridSlice text, AuthSecret *out)
     return TRUE;
 }
 
-typedef enum { AUTH_OK, AUTH_CANCELLED, AUTH_MALFORMED, AUTH_LOST } AuthStep;
+typedef enum { AUTH_OK, AUTH_CANCELLED, AUTH_MALFORMED, AUTH_TOO_LONG, AUTH_LOST } AuthStep;
 
 static AuthStep
 auth_read(Session *self, AuthSecret *out)
@@ -60,7 +60,7 @@ auth_read(Session *self, AuthSecret *out)
     if (result == LINE_FAILED)
         return AUTH_LOST;
     if (result == LINE_TOO_LONG)
-        return AUTH_MALFORMED;
+        return AUTH_TOO_LONG;
     if (barid_slice_equal_text(line, "*"))
         return AUTH_CANCELLED;
     return auth_decode(line, out) ? AUTH_OK : AUTH_MALFORMED;
@@ -138,7 +138,10 @@ auth_answer(Session *self, AuthStep step)
     case AUTH_CANCELLED:
         return session_reply(self, 501, "5.7.0", "authentication cancelled");
     case AUTH_MALFORMED:
-        return session_reply(self, 501, "5.5.2", "that is not valid base64 or too long");
+        return session_reply(self, 501, "5.5.2", "that is not valid base64");
+    case AUTH_TOO_LONG:
+        /* RFC 4954 section 6. */
+        return session_reply(self, 500, "5.5.6", "authentication exchange line is too long");
     default:
         self->end_reason = "peer";
         return SESSION_BREAKS;

@@ -26,9 +26,11 @@ ehlo_accept(Session *self, BaridSlice name, SessionStep *out_step)
     HostOutcome outcome;
 
     *out_step = SESSION_GOES_ON;
-    transaction_end(self);
-    if (self->greeted && barid_slice_equal_nocase(name, self->facts.helo))
-        return TRUE; /* all checks were made already (FEATURES EH3) */
+    if (self->greeted && barid_slice_equal_nocase(name, self->facts.helo)) {
+        transaction_end(self);
+        return TRUE; /* all checks were made already */
+    }
+    /* RFC 5321 section 4.1.4: a refused name leaves everything as it was. */
     if (ehlo_check_name(self, name) != SESSION_GOES_ON) {
         if (self->n_errors >= (guint)self->inbound->session.max_errors)
             *out_step = SESSION_ENDS;
@@ -43,6 +45,7 @@ ehlo_accept(Session *self, BaridSlice name, SessionStep *out_step)
         *out_step = session_reply_outcome(self, &outcome);
         return FALSE;
     }
+    transaction_end(self);
     return TRUE;
 }
 
@@ -58,6 +61,7 @@ ehlo_make_offer(Session *self)
         .dsn = barid_rule_get_bool(rules->dsn, &self->facts),
         .smtputf8 = barid_rule_get_bool(rules->smtputf8, &self->facts),
         .vrfy = barid_rule_get_bool(rules->vrfy, &self->facts),
+        .expn = barid_rule_get_bool(rules->expn, &self->facts),
         .starttls = !tls && self->listener->settings.tls == LISTENER_TLS_STARTTLS &&
                     self->listener->tls != NULL,
         /* Only plain-text mechanisms exist: nothing to offer outside TLS (RFC 4954 4). */
@@ -100,6 +104,8 @@ ehlo_answer(Session *self)
     }
     if (self->offer.vrfy)
         lines[n++] = "VRFY";
+    if (self->offer.expn)
+        lines[n++] = "EXPN";
     lines[n++] = "HELP";
     lines[n++] = "ENHANCEDSTATUSCODES";
     if (!smtp_reply_append_lines(&out, 250, lines, n) ||

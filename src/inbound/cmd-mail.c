@@ -77,7 +77,6 @@ cmd_mail(Session *self, const SmtpCommand *command)
              &outcome);
     if (outcome.verdict >= BARID_DEFER) {
         step = session_reply_outcome(self, &outcome);
-        transaction_remember_refusal(self);
         return mail_fail(self, step);
     }
     return session_reply(self, 250, "2.1.0", "sender accepted");

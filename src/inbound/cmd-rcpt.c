@@ -5,13 +5,18 @@
 
 #include "base/text.h"
 
+/* Local parts of our domains are compared without case; those of others may differ by it
+ * (RFC 5321 section 2.4). */
 static const BaridRecipient *
-rcpt_find(Session *self, BaridSlice canonical)
+rcpt_find(Session *self, const BaridRecipient *wanted)
 {
+    gboolean local = directories_is_local(self->inbound->services.directories, wanted->domain);
+
     for (guint i = 0; i < self->txn.facts.recipients->len; i++) {
         const BaridRecipient *rcpt = g_ptr_array_index(self->txn.facts.recipients, i);
 
-        if (barid_slice_equal(rcpt->canonical, canonical))
+        if (local ? barid_slice_equal_nocase(rcpt->canonical, wanted->canonical)
+                  : barid_slice_equal(rcpt->canonical, wanted->canonical))
             return rcpt;
     }
     return NULL;
@@ -52,13 +57,13 @@ static SessionStep
 rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *enhanced,
             const gchar *reason, const gchar *text)
 {
-    Decision *entry = session_decide(&self->facts.scope, BARID_STAGE_RCPT, "rcpt",
+    Decision *entry = session_decide(&self->txn.facts.scope, BARID_STAGE_RCPT, "rcpt",
                                      code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
 
     if (entry != NULL)
-        entry->subject = session_dup_shown(self->arena, rcpt->address);
+        entry->subject = session_dup_shown(self->txn.arena, rcpt->address);
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     return session_reply(self, code, enhanced, "%s", text);
 }
 
@@ -166,7 +171,7 @@ rcpt_add(Session *self, const SmtpRcpt *parsed)
     SessionStep step;
 
     /* Taken once, whatever the spelling of its case (FEATURES RC10). */
-    if (rcpt_find(self, rcpt->canonical) != NULL)
+    if (rcpt_find(self, rcpt) != NULL)
         return session_reply(self, 250, "2.1.5", "recipient accepted");
     if (txn->recipients->len >= (guint)self->txn.max_recipients)
         return session_reply(self, 452, "4.5.3", "too many recipients");

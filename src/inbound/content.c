@@ -95,10 +95,8 @@ cmd_data(Session *self, const SmtpCommand *command G_GNUC_UNUSED)
         return session_reply(self, 503, "5.5.1", "BINARYMIME needs BDAT");
     host_run(self->inbound->services.host, BARID_STAGE_DATA, &self->txn.facts.scope, NULL,
              &outcome);
-    if (outcome.verdict >= BARID_DEFER) {
-        transaction_remember_refusal(self);
+    if (outcome.verdict >= BARID_DEFER)
         return session_reply_outcome(self, &outcome);
-    }
     content_open(self);
     if (session_reply(self, 354, NULL, "end with a dot on a line of its own") != SESSION_GOES_ON ||
         !stream_flush(self->stream, NULL))
@@ -189,7 +187,6 @@ cmd_bdat(Session *self, const SmtpCommand *command)
         return session_close(self, "4.7.28", "transfer-limit", "you have sent too much");
     if (outcome.verdict >= BARID_DEFER) {
         self->txn.bdat_failed = TRUE;
-        transaction_remember_refusal(self);
         return session_reply_outcome(self, &outcome);
     }
     step = bdat_judge_chunk(self, command->as.bdat.last, refused);

@@ -39,6 +39,8 @@ const BaridSetting extension_settings[] = {
                             N_("Whether SMTPUTF8 is offered."), BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_BOOL("vrfy", ExtensionSettings, vrfy, "no",
                             N_("Whether VRFY is answered from the directory."), BARID_KNOWN_EHLO),
+    BARID_SETTING_RULE_BOOL("expn", ExtensionSettings, expn, "no",
+                            N_("Whether EXPN tells what an alias leads to."), BARID_KNOWN_EHLO),
     BARID_SETTING_END,
 };
 

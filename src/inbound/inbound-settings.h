@@ -19,7 +19,7 @@ typedef struct {
 } EhloSettings;
 
 typedef struct {
-    BaridRule *pipelining, *chunking, *dsn, *smtputf8, *vrfy;
+    BaridRule *pipelining, *chunking, *dsn, *smtputf8, *vrfy, *expn;
 } ExtensionSettings;
 
 typedef struct {

@@ -226,6 +226,9 @@ inbound_new(SettingsContext *context, const InboundServices *services)
     self->listeners = g_ptr_array_new_with_free_func(listener_free);
     self->certificates = g_array_new(FALSE, TRUE, sizeof(InboundCertificate));
     self->threads = g_ptr_array_new();
+    self->n_accepted = counter_register("smtp.sessions");
+    self->n_messages = counter_register("smtp.messages-accepted");
+    self->n_refused = counter_register("smtp.refusals");
     inbound_bind_area(context, "session", session_settings, &self->session);
     inbound_bind_area(context, "ehlo", ehlo_settings, &self->ehlo);
     inbound_bind_area(context, "extensions", extension_settings, &self->extensions);
@@ -309,7 +312,7 @@ void
 inbound_get_stats(const Inbound *self, InboundStats *out_stats)
 {
     out_stats->n_sessions = atomic_load_explicit(&self->n_sessions, memory_order_relaxed);
-    out_stats->n_accepted = atomic_load_explicit(&self->n_accepted, memory_order_relaxed);
-    out_stats->n_messages = atomic_load_explicit(&self->n_messages, memory_order_relaxed);
-    out_stats->n_refused = atomic_load_explicit(&self->n_refused, memory_order_relaxed);
+    out_stats->n_accepted = counter_get(self->n_accepted);
+    out_stats->n_messages = counter_get(self->n_messages);
+    out_stats->n_refused = counter_get(self->n_refused);
 }

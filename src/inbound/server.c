@@ -62,7 +62,7 @@ inbound_serve(InboundThread *self, InboundListener *listener, Stream *stream,
 {
     atomic_fetch_add_explicit(&self->n_sessions, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->inbound->n_sessions, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&self->inbound->n_accepted, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_accepted, 1);
     atomic_fetch_add_explicit(&listener->n_sessions, 1, memory_order_relaxed);
     session_run(self, listener, stream, remote, local);
     atomic_fetch_sub_explicit(&listener->n_sessions, 1, memory_order_relaxed);

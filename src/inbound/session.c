@@ -12,7 +12,7 @@ static const SessionCommand session_commands[SMTP_N_VERBS] = {
     [SMTP_EHLO] = cmd_ehlo,     [SMTP_HELO] = cmd_helo,     [SMTP_LHLO] = cmd_lhlo,
     [SMTP_MAIL] = cmd_mail,     [SMTP_RCPT] = cmd_rcpt,     [SMTP_DATA] = cmd_data,
     [SMTP_BDAT] = cmd_bdat,     [SMTP_RSET] = cmd_simple,   [SMTP_NOOP] = cmd_simple,
-    [SMTP_VRFY] = cmd_vrfy,     [SMTP_EXPN] = cmd_simple,   [SMTP_HELP] = cmd_simple,
+    [SMTP_VRFY] = cmd_vrfy,     [SMTP_EXPN] = cmd_vrfy,     [SMTP_HELP] = cmd_simple,
     [SMTP_QUIT] = cmd_simple,   [SMTP_STARTTLS] = cmd_starttls, [SMTP_AUTH] = cmd_auth,
     [SMTP_ETRN] = cmd_simple,   [SMTP_ATRN] = cmd_simple,   [SMTP_BURL] = cmd_simple,
 };
@@ -69,7 +69,7 @@ SessionStep
 session_reply_outcome(Session *self, const HostOutcome *outcome)
 {
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_refused, 1);
     if (outcome->verdict == BARID_DROP)
         return session_close(self, outcome->enhanced, outcome->reason, outcome->text);
     return session_reply(self, outcome->code, outcome->enhanced, "%s", outcome->text);
@@ -213,10 +213,15 @@ static gboolean
 session_begin_tls(Session *self)
 {
     g_autoptr(GError) error = NULL;
+    gint64 deadline;
+    gboolean ok;
 
     if (self->listener->settings.tls != LISTENER_TLS_IMPLICIT)
         return TRUE;
-    if (!stream_start_tls_server(self->stream, self->listener->tls, &error)) {
+    deadline = fiber_deadline_push(self->timeout_ms);
+    ok = stream_start_tls_server(self->stream, self->listener->tls, &error);
+    fiber_deadline_restore(deadline);
+    if (!ok) {
         self->end_reason = "tls";
         barid_log(BARID_LOG_INFO, "tls.failed", "session", self->facts.id, "error",
                   error->message, NULL);

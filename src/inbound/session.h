@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/counter.h"
 #include "inbound/inbound.h"
 #include "inbound/inbound-settings.h"
 #include "net/line-reader.h"
@@ -40,7 +41,7 @@ struct Inbound {
     GArray *certificates; /* of InboundCertificate */
     GPtrArray *threads;   /* of InboundThread *, complete before the first session */
     _Atomic guint n_sessions;
-    _Atomic guint64 n_accepted, n_messages, n_refused;
+    CounterId n_accepted, n_messages, n_refused;
 };
 
 typedef struct Session Session;
@@ -63,7 +64,7 @@ typedef enum {
 
 /* What was offered with the last EHLO. */
 typedef struct {
-    gboolean pipelining, chunking, dsn, smtputf8, vrfy, auth, starttls;
+    gboolean pipelining, chunking, dsn, smtputf8, vrfy, expn, auth, starttls;
 } SessionOffer;
 
 struct Session {
@@ -97,6 +98,7 @@ struct Session {
         DataDecoder decoder;  /* findings over all chunks */
         Arrival arrival;
         gboolean has_arrival;
+        BaridSlice message_id; /* as it will be sent; empty without */
     } txn;
 };
 
@@ -126,8 +128,6 @@ void transaction_begin(Session *self, const SmtpMail *mail);
 void transaction_end(Session *self);
 /* The whole content is here: judges, seals, queues, answers. (decoder findings) */
 BARID_SUSPENDS SessionStep transaction_finish(Session *self, const gchar *content_problem);
-/* Notes what was refused, so that it can be explained after the session. */
-void transaction_remember_refusal(Session *self);
 
 /* --- commands: one file each --- */
 

@@ -36,6 +36,44 @@ transaction_begin(Session *self, const SmtpMail *mail)
     txn->edits_tail = &txn->edits;
 }
 
+static const gchar *
+remember_text(Session *self, const gchar *text)
+{
+    return text == NULL ? NULL : arena_dup_text(self->arena, text);
+}
+
+static void
+remember_decision(Session *self, const Decision *entry)
+{
+    Decision *copy = decision_record_add(&self->facts.scope.decisions, self->arena,
+                                         remember_text(self, entry->source), entry->stage);
+
+    if (copy == NULL)
+        return;
+    copy->verdict = entry->verdict;
+    copy->code = entry->code;
+    copy->enhanced = remember_text(self, entry->enhanced);
+    copy->reason = remember_text(self, entry->reason);
+    copy->text = remember_text(self, entry->text);
+    copy->subject = remember_text(self, entry->subject);
+    copy->wall_ms = entry->wall_ms;
+    copy->duration_us = entry->duration_us;
+    copy->rule = entry->rule;
+    for (const DecisionInput *input = entry->inputs; input != NULL; input = input->next)
+        decision_add_input(copy, self->arena, input->key, input->value);
+}
+
+/* The session's record outlives the transaction's: refusals go over to it. */
+static void
+transaction_remember_refusals(Session *self)
+{
+    for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
+         entry = entry->next) {
+        if (entry->verdict >= BARID_DISCARD && !entry->shadow)
+            remember_decision(self, entry);
+    }
+}
+
 void
 transaction_end(Session *self)
 {
@@ -43,6 +81,7 @@ transaction_end(Session *self)
         return;
     fiber_group_cancel(&self->txn.observers);
     fiber_group_join(&self->txn.observers);
+    transaction_remember_refusals(self);
     if (self->txn.has_arrival)
         arrival_clear(&self->txn.arrival);
     g_ptr_array_free(self->txn.facts.recipients, TRUE);
@@ -52,27 +91,6 @@ transaction_end(Session *self)
     self->txn.has_arrival = FALSE;
     self->txn.in_bdat = FALSE;
     self->txn.bdat_failed = FALSE;
-}
-
-/* The session's record outlives the transaction's: refusals are copied over. */
-void
-transaction_remember_refusal(Session *self)
-{
-    for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
-         entry = entry->next) {
-        Decision *copy;
-
-        if (entry->verdict < BARID_DISCARD || entry->shadow)
-            continue;
-        copy = session_decide(&self->facts.scope, entry->stage,
-                              arena_dup_text(self->arena, entry->source), entry->verdict,
-                              entry->code,
-                              entry->reason == NULL ? NULL
-                                                    : arena_dup_text(self->arena, entry->reason),
-                              entry->text);
-        if (copy != NULL)
-            copy->duration_us = entry->duration_us;
-    }
 }
 
 /* --- judging --- */
@@ -186,17 +204,19 @@ seal_add_missing(Session *self, Buffer *prefix)
     BaridTransaction *txn = &self->txn.facts;
     HeaderField field;
     gchar date[MAIL_DATE_TEXT_MAX];
+    gboolean has_id = header_find(txn->message, "Message-ID", 0, &field);
+
+    self->txn.message_id =
+        has_id ? header_dup_unfolded(field.value, self->txn.arena) : BARID_SLICE_EMPTY;
 
     if (barid_rule_get_bool(self->inbound->data.add_date, txn) &&
         !header_find(txn->message, "Date", 0, &field))
         header_append(prefix, "Date",
                       barid_slice_from_text(mail_date_format(clock_wall_ms(), date)));
-    if (barid_rule_get_bool(self->inbound->data.add_message_id, txn) &&
-        !header_find(txn->message, "Message-ID", 0, &field)) {
-        gchar *id = arena_printf(self->txn.arena, "<%s@%s>", txn->queue_id,
-                                 self->listener->hostname);
-
-        header_append(prefix, "Message-ID", barid_slice_from_text(id));
+    if (!has_id && barid_rule_get_bool(self->inbound->data.add_message_id, txn)) {
+        self->txn.message_id = barid_slice_from_text(arena_printf(
+            self->txn.arena, "<%s@%s>", txn->queue_id, self->listener->hostname));
+        header_append(prefix, "Message-ID", self->txn.message_id);
     }
 }
 
@@ -302,26 +322,23 @@ submit_fill_recipients(Session *self, Envelope *envelope)
     }
 }
 
+/* What was decided about the session before MAIL, then about this message. */
 static BaridSlice
 submit_write_decisions(Session *self)
 {
-    g_autoptr(GString) session = g_string_new(NULL);
-    g_autoptr(GString) txn = g_string_new(NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 
-    json_writer_init(&writer, session);
-    decision_record_write(&self->facts.scope.decisions, &writer, NULL);
-    json_writer_init(&writer, txn);
-    decision_record_write(&self->txn.facts.scope.decisions, &writer, NULL);
-    /* One array of both: the session's first. */
-    if (session->len > 2) {
-        g_string_truncate(session, session->len - 1);
-        if (txn->len > 2)
-            g_string_append_c(session, ',');
-        g_string_append(session, txn->str + 1);
-        return arena_dup_slice(self->txn.arena, barid_slice(session->str, session->len));
+    json_writer_init(&writer, out);
+    json_writer_begin_array(&writer, NULL);
+    for (const Decision *at = self->facts.scope.decisions.first; at != NULL; at = at->next) {
+        if (at->stage <= BARID_STAGE_AUTH)
+            decision_write(at, &writer);
     }
-    return arena_dup_slice(self->txn.arena, barid_slice(txn->str, txn->len));
+    for (const Decision *at = self->txn.facts.scope.decisions.first; at != NULL; at = at->next)
+        decision_write(at, &writer);
+    json_writer_end_array(&writer);
+    return arena_dup_slice(self->txn.arena, barid_slice(out->str, out->len));
 }
 
 static guint
@@ -352,6 +369,7 @@ submit_message(Session *self, const HostOutcome *outcome, const Buffer *prefix, 
         .helo = self->facts.helo,
         .session_id = barid_slice_from_text(self->facts.id),
         .listener = barid_slice_from_text(self->listener->name),
+        .message_id = self->txn.message_id,
         .remote_ip = barid_slice_from_text(address_format_ip(&self->facts.remote, ip)),
     };
     QueueSubmission submission = {
@@ -428,8 +446,7 @@ finish_refuse(Session *self, guint code, const gchar *enhanced, const gchar *rea
     session_decide(&self->txn.facts.scope, BARID_STAGE_MESSAGE, "data",
                    code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
-    transaction_remember_refusal(self);
+    counter_add(self->inbound->n_refused, 1);
     barid_log(BARID_LOG_INFO, "message.refused", "session", self->facts.id, "queue-id",
               self->txn.facts.queue_id, "reason", reason, "text", text, NULL);
     return finish_reply_each(self, NULL, code, enhanced, text);
@@ -439,8 +456,7 @@ static SessionStep
 finish_by_outcome(Session *self, const HostOutcome *outcome)
 {
     self->n_refusals++;
-    atomic_fetch_add_explicit(&self->inbound->n_refused, 1, memory_order_relaxed);
-    transaction_remember_refusal(self);
+    counter_add(self->inbound->n_refused, 1);
     if (outcome->verdict == BARID_DROP)
         return session_close(self, outcome->enhanced, outcome->reason, outcome->text);
     return finish_reply_each(self, NULL, outcome->code, outcome->enhanced, outcome->text);
@@ -476,7 +492,7 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
                              full ? "no-space" : "queue-failed", "cannot store the message now");
     }
     self->n_messages++;
-    atomic_fetch_add_explicit(&self->inbound->n_messages, 1, memory_order_relaxed);
+    counter_add(self->inbound->n_messages, 1);
     submit_log(self, outcome);
     g_snprintf(text, sizeof text, "queued as %s", txn->queue_id);
     return finish_reply_each(self, judgement, 250, "2.0.0", text);

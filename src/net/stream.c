@@ -145,6 +145,16 @@ stream_receive_plain(Stream *self)
     return got;
 }
 
+/* GnuTLS also says "again" after a message of its own, such as a session ticket of TLS 1.3,
+ * while the next record waits in the socket; its edge has passed and will not come again. */
+static gboolean
+stream_has_bytes_behind(const Stream *self)
+{
+    guint8 byte;
+
+    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
 /* As recv(): -1 with errno. GnuTLS buffers records itself. */
 static gssize
 stream_receive_tls(Stream *self)
@@ -155,7 +165,7 @@ stream_receive_tls(Stream *self)
     if (got >= 0)
         return got;
     if (got == GNUTLS_E_AGAIN)
-        errno = EAGAIN;
+        errno = stream_has_bytes_behind(self) ? EINTR : EAGAIN;
     else if (got == GNUTLS_E_INTERRUPTED || !gnutls_error_is_fatal((int)got))
         errno = EINTR;
     else if (got == GNUTLS_E_PREMATURE_TERMINATION)

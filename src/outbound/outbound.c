@@ -136,9 +136,11 @@ outbound_take(gpointer data)
 {
     OutboundRun *run = data;
 
-    if (atomic_load(&run->thread->outbound->draining) ||
-        !fiber_group_spawn(&run->thread->group, outbound_run, run, NULL))
-        outbound_finish(run->thread->outbound, run->job); /* counts as deferred */
+    if (!atomic_load(&run->thread->outbound->draining) &&
+        fiber_group_spawn(&run->thread->group, outbound_run, run, NULL))
+        return;
+    run->job->untouched = TRUE;
+    outbound_finish(run->thread->outbound, run->job);
 }
 
 void

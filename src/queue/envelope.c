@@ -12,7 +12,7 @@ envelope_write(const Envelope *self, Buffer *out)
 {
     const BaridSlice texts[] = {self->sender,     self->envid,    self->user,     self->remote_ip,
                                 self->helo,       self->session_id, self->listener,
-                                self->decisions};
+                                self->message_id, self->decisions};
     gboolean ok = wire_put_u8(out, ENVELOPE_VERSION) && wire_put_u64(out, self->id) &&
                   wire_put_u64(out, (guint64)self->created_ms) &&
                   wire_put_u8(out, (guint8)self->source) &&
@@ -106,7 +106,7 @@ envelope_parse(BaridSlice bytes, Arena *arena, Envelope *out_envelope)
     Envelope envelope = {0};
     BaridSlice *texts[] = {&envelope.sender,     &envelope.envid,      &envelope.user,
                            &envelope.remote_ip,  &envelope.helo,       &envelope.session_id,
-                           &envelope.listener,   &envelope.decisions};
+                           &envelope.listener,   &envelope.message_id, &envelope.decisions};
     guint8 version, source, flags, priority;
     guint64 created;
 

@@ -46,6 +46,7 @@ typedef struct {
     BaridSlice envid;      /* decoded; empty without */
     BaridSlice user;       /* authenticated, or empty */
     BaridSlice remote_ip, helo, session_id, listener;
+    BaridSlice message_id; /* value of the field, as it will be sent */
     BaridSlice decisions;  /* JSON array */
     guint n_domains;
     BaridSlice *domains;   /* lower-cased, in order of first appearance */

@@ -64,6 +64,7 @@ queue_write_message(const Envelope *envelope, const DeliveryState *state, const 
     json_writer_slice(writer, "sender", envelope->sender);
     json_writer_integer(writer, "size", (gint64)envelope->size_bytes);
     json_writer_integer(writer, "priority", envelope->priority);
+    message_write_optional(writer, "message_id", envelope->message_id);
     message_write_optional(writer, "session", envelope->session_id);
     message_write_optional(writer, "listener", envelope->listener);
     message_write_optional(writer, "remote_ip", envelope->remote_ip);

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "queue/queue-private.h"
 
-enum { JOB_UNREADABLE_RETRY_MS = 60000 };
+enum { JOB_UNREADABLE_RETRY_MS = 60000, JOB_PUT_BACK_MS = 1000 };
 
 void
 queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
@@ -327,11 +327,28 @@ job_apply(Queue *self, QueueJob *job, DeliveryState *state)
     for (guint i = 0; i < job->n_recipients; i++) {
         job_apply_result(&state->recipients[job->recipients[i]], &job->results[i]);
         job_log(job, i);
+        counter_add(self->n_results[state->recipients[job->recipients[i]].status], 1);
     }
     if (domain->n_attempts < G_MAXUINT16)
         domain->n_attempts++;
     domain->next_ms = clock_wall_ms() + job_get_retry_ms(self, domain->n_attempts);
     state->attempts = job_append_attempt(job, state);
+}
+
+/* Nobody had room for it, or the server stops: due again soon, or at the next start. */
+static void
+job_put_back(Queue *self, QueueJob *job)
+{
+    QueueEntry *entry = job->entry;
+
+    if (queue_find(self, job->envelope.id) != entry) {
+        if (entry->n_jobs == 0)
+            g_ptr_array_add(self->gone, entry);
+    } else if (entry->n_jobs == 0 && !entry->held) {
+        schedule_put(&self->schedule, &entry->item, clock_wall_ms() + JOB_PUT_BACK_MS,
+                     entry->priority);
+    }
+    job_free(job);
 }
 
 void
@@ -342,6 +359,10 @@ queue_take_result(Queue *self, QueueJob *job)
 
     self->n_active--;
     entry->n_jobs--;
+    if (job->untouched) {
+        job_put_back(self, job);
+        return;
+    }
     if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &job->envelope,
                               job->arena, &state))
         queue_state_init(self, &job->envelope, job->arena, entry->held, &state);

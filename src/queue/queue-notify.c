@@ -144,6 +144,7 @@ notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean g
     queue_entry_set_state(entry, buffer_get_slice(&bytes));
     change->body = message;
     g_ptr_array_add(self->born, entry);
+    counter_add(self->n_dsns, 1);
     barid_log(BARID_LOG_INFO, "dsn.queued", "queue-id", queue_id_format(envelope.id, new_id),
               "about", queue_id_format(about->id, about_id), NULL);
 }

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/counter.h"
 #include "queue/queue.h"
 #include "queue/schedule.h"
 
@@ -71,6 +72,7 @@ struct Queue {
     guint64 bytes_kib;
     gboolean replayed;
     guint n_companions; /* submissions of the last commit */
+    CounterId n_results[3], n_dsns; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
     gpointer dispatch_data;

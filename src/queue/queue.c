@@ -585,6 +585,10 @@ queue_new(const QueueOptions *options, GError **error)
     g_cond_init(&self->changed);
     self->wake_fd = eventfd(0, EFD_CLOEXEC);
     self->index = g_hash_table_new(queue_id_hash, queue_id_equal);
+    self->n_results[RECIPIENT_PENDING] = counter_register("delivery.deferred");
+    self->n_results[RECIPIENT_DELIVERED] = counter_register("delivery.delivered");
+    self->n_results[RECIPIENT_FAILED] = counter_register("delivery.failed");
+    self->n_dsns = counter_register("dsn.queued");
     schedule_init(&self->schedule);
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();

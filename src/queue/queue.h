@@ -64,6 +64,7 @@ typedef struct QueueJob {
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
     GString *transcript;     /* timed lines, without content */
+    gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
 } QueueJob;
 

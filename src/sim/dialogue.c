@@ -153,10 +153,12 @@ dialogue_fail(Dialogue *self, const gchar *format, ...)
 static gboolean
 dialogue_send(Dialogue *self, BaridSlice bytes)
 {
+    g_autoptr(GError) error = NULL;
+
     if (self->stream == NULL)
         return dialogue_fail(self, "there is no connection");
-    return (stream_put(self->stream, bytes, NULL) && stream_flush(self->stream, NULL)) ||
-           dialogue_fail(self, "the server has closed");
+    return (stream_put(self->stream, bytes, &error) && stream_flush(self->stream, &error)) ||
+           dialogue_fail(self, "cannot send: %s", error->message);
 }
 
 static gboolean

@@ -163,7 +163,8 @@ directory_table_add_user(DirectoryTable *self, BaridSlice name, BaridSlice passw
     if (problem != NULL)
         return table_refuse(error, name, problem);
     if (password.len > 0 && !directory_password_is_valid(password))
-        return table_refuse(error, name, "the password is no crypt(3) hash such as $y$... or $6$...");
+        return table_refuse(error, name,
+                            "the password is no crypt(3) hash such as $y$... or $6$...");
     key = table_dup_text(self->arena, directory_fold(name, self->arena));
     if (g_hash_table_contains(self->users, key))
         return table_refuse(error, name, "the user is given twice");

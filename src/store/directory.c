@@ -419,7 +419,7 @@ directories_verify(Directories *self, BaridSlice text, Arena *arena, DirectoryRe
     if (parsed)
         return directories_resolve(self, &address, arena, out_result, error);
     if (trimmed.len > MAIL_ADDRESS_LOCAL_MAX || text_find(trimmed, '@') >= 0 ||
-        memchr(trimmed.data == NULL ? (const guint8 *)"" : trimmed.data, '\0', trimmed.len) != NULL) {
+        text_find(trimmed, '\0') >= 0) {
         memset(out_result, 0, sizeof *out_result);
         out_result->answer = DIRECTORY_UNKNOWN;
         return TRUE;

@@ -10,6 +10,7 @@ src_store_libstore_la_SOURCES = \
 	src/store/directory-table.c \
 	src/store/store.c src/store/store.h \
 	src/store/store-memory.c src/store/store-memory.h
+dist_man5_MANS += doc/barid-directory.5
 STORE_LIBS = src/store/libstore.la $(HOST_LIBS) $(CRYPT_LIBS)
 
 # The contract of a store, which every driver's test runs.

@@ -41,7 +41,8 @@ store_check(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, GError *
     HookCall *call = hook_call_get_current();
 
     if (call != NULL && !hook_call_may(call, BARID_USES_STORE, "the use of stores"))
-        return store_refuse(error, BARID_ERROR_DENIED, "the module did not declare that it uses stores");
+        return store_refuse(error, BARID_ERROR_DENIED,
+                            "the module did not declare that it uses stores");
     if (self == NULL)
         return store_refuse(error, BARID_ERROR_INVALID, "no store is configured");
     if (key.len > BARID_STORE_KEY_MAX)

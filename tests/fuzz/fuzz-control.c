@@ -4,7 +4,7 @@
  * log that a trace takes apart. Whatever comes, the answer is one JSON object on one line.
  */
 #include "control/control.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 

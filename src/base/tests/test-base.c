@@ -2,6 +2,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include <barid/network.h>
+
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -293,6 +295,43 @@ START_TEST(test_log)
 }
 END_TEST
 
+typedef struct {
+    const gchar *what;
+    const gchar *ip;
+    guint v4, v6;
+    const gchar *network; /* NULL when there is none */
+} MaskRow;
+
+static const MaskRow mask_rows[] = {
+    {"IPv4", "192.0.2.77", 24, 64, "192.0.2.0/24"},
+    {"odd length", "192.0.2.77", 26, 64, "192.0.2.64/26"},
+    {"whole address", "192.0.2.77", 32, 64, "192.0.2.77/32"},
+    {"nothing", "192.0.2.77", 0, 64, "0.0.0.0/0"},
+    {"IPv6", "2001:db8:1:2:3::4", 24, 64, "2001:db8:1:2::/64"},
+    {"IPv4 in IPv6", "::ffff:192.0.2.77", 24, 64, "192.0.2.0/24"},
+    {"too long", "192.0.2.77", 33, 64, NULL},
+    {"IPv6 too long", "2001:db8::1", 24, 129, NULL},
+    {"no address", "example.org", 24, 64, NULL},
+    {"no text", "", 24, 64, NULL},
+};
+
+START_TEST(test_networks_of_modules)
+{
+    const MaskRow *row = &mask_rows[_i];
+    g_autofree gchar *network = barid_network_of(row->ip, row->v4, row->v6);
+    gchar list[] = "198.51.100.0/24";
+    gchar *networks[] = {list, network, NULL};
+
+    ck_assert_msg(g_strcmp0(network, row->network) == 0, "%s: %s", row->what, network);
+    ck_assert_msg(barid_networks_contain(networks, row->ip) == (row->network != NULL), "%s",
+                  row->what);
+    networks[1] = NULL;
+    ck_assert(!barid_networks_contain(networks, row->ip));
+    ck_assert(barid_networks_contain(networks, "198.51.100.7"));
+    ck_assert(!barid_networks_contain(NULL, row->ip));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -314,6 +353,7 @@ main(void)
     tcase_add_test(cases, test_errors);
     tcase_add_test(cases, test_counters);
     tcase_add_test(cases, test_log);
+    tcase_add_loop_test(cases, test_networks_of_modules, 0, G_N_ELEMENTS(mask_rows));
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/request.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 #include "net/stream.h"
 #include "sim/folder.h"
 
@@ -24,7 +24,6 @@ typedef struct {
     int listen_fd;
     guint n_stops;
     gchar held[QUEUE_ID_TEXT_LEN + 1], deferred[QUEUE_ID_TEXT_LEN + 1];
-    void (*body)(gpointer fixture);
 } Fixture;
 
 /* --- a control on a real queue --- */
@@ -133,6 +132,7 @@ fixture_submit(Fixture *self, const gchar *sender, const gchar *recipient, gbool
         .sender = barid_slice_from_text(sender),
         .remote_ip = BARID_SLICE_LITERAL("192.0.2.9"),
         .session_id = BARID_SLICE_LITERAL("s-one"),
+        .message_id = BARID_SLICE_LITERAL("<one@example.com>"),
         .decisions = BARID_SLICE_LITERAL("[{\"stage\":\"rcpt\",\"source\":\"greylist\","
                                          "\"verdict\":\"continue\"}]"),
         .n_recipients = 1,

@@ -350,6 +350,7 @@ START_TEST(test_posts)
 }
 END_TEST
 
+#ifndef BARID_SANITIZE
 static guint
 use_stack(guint depth)
 {
@@ -387,6 +388,7 @@ START_TEST(test_idle_gives_stack_back)
     run(body_trim, NULL);
 }
 END_TEST
+#endif
 
 int
 main(void)

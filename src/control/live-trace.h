@@ -4,8 +4,8 @@
  * as JSON objects, one a line. Once a record of a session or message was picked, all later
  * ones with the same session or queue id are.
  */
-#ifndef TRACE_H
-#define TRACE_H
+#ifndef LIVE_TRACE_H
+#define LIVE_TRACE_H
 
 #include "control/request.h"
 #include "net/stream.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log records taken apart, and which of them a trace shows. */
 #include "base/cursor.h"
-#include "control/trace.h"
+#include "control/live-trace.h"
 
 /* Sessions and messages that one trace follows. */
 enum { TRACE_FOLLOWED_MAX = 10000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/trace.h"
+#include "control/live-trace.h"
 
 #include "base/log.h"
 

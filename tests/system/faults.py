@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A full disk, damaged segments, a module that cannot be loaded, broken configurations: a
+clear answer, and nothing that was accepted is lost."""
+import glob
+import json
+import os
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(__file__))
+from server import BUILD, Server
+
+AS_ROOT = [] if os.getuid() == 0 else ["sudo"]
+
+
+def client(server):
+    return smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com")
+
+
+def send(smtp, name, size=1000):
+    body = (b"x" * 70 + b"\r\n") * (size // 72 + 1)
+    smtp.sendmail("bob@example.com", ["alice@example.org"],
+                  b"Subject: " + name.encode() + b"\r\n\r\n" + body)
+
+
+def subjects(server):
+    return {line[9:].decode() for mail in server.mails() for line in mail.split(b"\n")
+            if line.startswith(b"Subject: ")}
+
+
+def test_disk_full():
+    """A small file system fills up: 452, later 250 again, and nothing is lost."""
+    folder = tempfile.mkdtemp(prefix="barid-tmpfs-")
+    subprocess.run([*AS_ROOT, "mount", "-t", "tmpfs", "-o", f"size=12m,uid={os.getuid()}", "tmpfs", folder], check=True)
+    try:
+        server = Server(extra="[spool]\nsegment-size = 1M\nreserve = 3M\n[queue]\nconcurrency = 0\n")
+        server.state = os.path.join(folder, "state")
+        with server:
+            smtp = client(server)
+            accepted = 0
+            refusal = None
+            for number in range(400):
+                try:
+                    send(smtp, f"m{number}", 100000)
+                    accepted += 1
+                except smtplib.SMTPResponseException as error:
+                    refusal = error
+                    break
+            assert refusal is not None, "the disk never got full"
+            assert refusal.smtp_code == 452, refusal
+            assert accepted > 20, accepted
+            assert smtp.noop()[0] == 250
+            server.ctl("queue", "cancel", "--recipient", "alice")
+            end = time.monotonic() + 20
+            while True:
+                try:
+                    send(smtp, "again", 1000)
+                    break
+                except smtplib.SMTPResponseException:
+                    assert time.monotonic() < end, "no room after the queue was emptied"
+                    time.sleep(0.1)
+            assert server.ctl("queue", "count")["count"] == 1
+    finally:
+        subprocess.run([*AS_ROOT, "umount", "-l", folder], check=True)
+        os.rmdir(folder)
+
+
+def test_damaged_segment():
+    """Flipped bits in one record: the others are delivered, the damage is reported."""
+    with Server(extra="[queue]\nconcurrency = 0\n[spool]\nsegment-size = 1M\n") as server:
+        smtp = client(server)
+        for number in range(40):
+            send(smtp, f"m{number}", 2000)
+        smtp.quit()
+        server.stop()
+        segment = sorted(glob.glob(os.path.join(server.state, "spool", "*.seg")))[0]
+        with open(segment, "r+b") as file:
+            data = file.read()
+            at = data.index(b"Subject: m17\r\n")
+            file.seek(at + 500)
+            file.write(bytes([data[at + 500] ^ 0x40]))
+        verify = subprocess.run([os.path.join(BUILD, "src/baridctl/baridctl"), "spool", "verify",
+                                 os.path.join(server.state, "spool"), "--json"],
+                                capture_output=True)
+        assert verify.returncode == 1, verify
+        text = open(server.config).read().replace("concurrency = 0", "concurrency = 10")
+        open(server.config, "w").write(text)
+        server.start()
+        server.wait_queue_empty()
+        assert subjects(server) == {f"m{n}" for n in range(40)} - {"m17"}, subjects(server)
+        assert "spool.damaged" in server.read_log()
+
+
+def test_torn_tail():
+    """The file ends in the middle of the last record: what came before is there."""
+    with Server(extra="[queue]\nconcurrency = 0\n") as server:
+        smtp = client(server)
+        for number in range(10):
+            send(smtp, f"m{number}", 2000)
+        smtp.quit()
+        server.stop()
+        segment = sorted(glob.glob(os.path.join(server.state, "spool", "*.seg")))[-1]
+        with open(segment, "r+b") as file:
+            at = file.read().index(b"Subject: m9\r\n")
+            file.truncate(at + 100)
+        server.start()
+        end = time.monotonic() + 20
+        while server.ctl("status")["replaying"]:
+            assert time.monotonic() < end
+        assert server.ctl("queue", "count")["count"] == 9
+        send(client(server), "after")
+        assert server.ctl("queue", "count")["count"] == 10
+
+
+def check_config(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as file:
+        file.write(text)
+    done = subprocess.run([os.path.join(BUILD, "src/baridctl/baridctl"), "config", "check",
+                           "--config", file.name, "--json"], capture_output=True)
+    os.unlink(file.name)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_broken_configurations():
+    """All problems at once, each with its place."""
+    status, out = check_config("[sesion]\ntimeout = 5min\n[listener smtp]\naddres = 1\n"
+                               "[queue]\nexpire = soon\n[rcpt]\nrelay = if rmote-ip in 1.2.3.4 "
+                               "then yes else no\n")
+    assert status == 1 and out["ok"] is False, out
+    lines = {problem["line"]: problem["message"] for problem in out["problems"]}
+    assert {1, 4, 6, 8} <= set(lines), lines
+    assert "session" in lines[1] and "address" in lines[4] and "remote-ip" in lines[8], lines
+    status, out = check_config("[listener smtp]\naddress = 127.0.0.1:2525\n")
+    assert status == 0 and out["ok"] is True, out
+
+
+def test_missing_module():
+    """The start is refused with the module's name and the place that asks for it."""
+    server = Server(extra="[module nosuch]\nenabled = yes\n")
+    process = subprocess.run([os.path.join(BUILD, "src/supervisor/barid"), "--config",
+                              server.config, "--state", server.state], capture_output=True,
+                             timeout=30)
+    assert process.returncode == 1, process
+    assert b"nosuch" in process.stderr and b"barid.conf:" in process.stderr, process.stderr
+
+
+def test_module_fails_at_start():
+    """A transport whose folder cannot be made: the start says so and ends."""
+    server = Server(extra="[module maildir]\npath = /proc/nowhere\n")
+    process = subprocess.run([os.path.join(BUILD, "src/supervisor/barid"), "--config",
+                              server.config, "--state", server.state], capture_output=True,
+                             timeout=30)
+    assert process.returncode == 1, process
+    assert b"maildir" in process.stderr, process.stderr
+
+
+def test_held_over_restart():
+    """A queue of thousands comes back while new mail is taken."""
+    with Server(extra="[queue]\nconcurrency = 0\n") as server:
+        smtp = client(server)
+        for number in range(2000):
+            send(smtp, f"m{number}", 100)
+            if number % 900 == 899:
+                smtp.quit()
+                smtp = client(server)
+        smtp.quit()
+        server.stop()
+        server.start()
+        send(client(server), "new")
+        end = time.monotonic() + 20
+        while server.ctl("status")["replaying"]:
+            assert time.monotonic() < end
+        assert server.ctl("queue", "count")["count"] == 2001
+
+
+def test_second_server_is_refused():
+    """Two servers never share a spool."""
+    with Server() as server:
+        other = Server()
+        other.state = server.state
+        process = subprocess.run([os.path.join(BUILD, "src/supervisor/barid"), "--config",
+                                  other.config, "--state", server.state, "--socket",
+                                  os.path.join(other.folder, "sock")], capture_output=True,
+                                 timeout=30)
+        assert process.returncode == 1, process
+        assert b"spool" in process.stderr, process.stderr
+        send(client(server), "still")
+
+
+def main():
+    tests = [(name[5:], test) for name, test in sorted(globals().items())
+             if name.startswith("test_")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {name}")
+        except Exception:
+            failed += 1
+            print(f"not ok {number} - {name}")
+            print("# " + traceback.format_exc().replace("\n", "\n# "))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
