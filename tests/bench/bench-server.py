@@ -113,6 +113,10 @@ def profile(pid, name, run):
     os.unlink(data)
 
 
+def choose_peers(options, kept):
+    return [peer for peer in options.peers if kept or not peer.kept_only]
+
+
 def bench_cpu(table, sources, options):
     for kept, what, goal in ((True, "kept connections", 0.05), (False, "own connections", 0.10)):
         peers = {}
@@ -120,7 +124,7 @@ def bench_cpu(table, sources, options):
             ours = measure_cpu(barid, sources, options.messages, kept)
             profile(barid.pid, "kept" if kept else "own",
                     lambda: sources.source_run(barid.port, options.messages, kept))
-        for peer_class in options.peers:
+        for peer_class in choose_peers(options, kept):
             with peer_class() as peer:
                 peers[peer.name] = measure_cpu(peer, sources, options.messages // 4, kept)
         table.add(f"CPU seconds per 1000 accepted, {what}", ours, peers, f"< {goal:.2f}")
@@ -163,7 +167,7 @@ def count_calls(peer, sources, messages, kept):
 def bench_calls(table, sources, options):
     for kept in (True, False):
         values = {}
-        for make in (lambda: Barid(HOLD), *options.peers):
+        for make in (lambda: Barid(HOLD), *choose_peers(options, kept)):
             with make() as peer:
                 sources.source_run(peer.port, 200, kept)  # their processes are there now
                 values[peer.name] = statistics.median(

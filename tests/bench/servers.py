@@ -47,6 +47,7 @@ class Peer:
     """A server with .port, .pid (the root of its processes) and .count() of queued messages."""
     name = ""
     pid = 0
+    kept_only = False
 
     def cpu(self):
         """Seconds of all processes, those that ended and were waited for included."""
@@ -195,6 +196,8 @@ class Postfix(Unpacked):
 
 class OpenSmtpd(Unpacked):
     name = "OpenSMTPD"
+    # With a connection for each message smtp-source does not come to its end with it.
+    kept_only = True
     package, setup, queue = "opensmtpd", OPENSMTPD_SETUP, "smtpd/queue"
     command = ["/usr/sbin/smtpd", "-d"]
 
