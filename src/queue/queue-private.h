@@ -71,7 +71,6 @@ struct Queue {
     guint n_active, n_held;
     guint64 bytes_kib;
     gboolean replayed;
-    guint n_companions; /* submissions of the last commit */
     CounterId n_results[3], n_dsns; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
