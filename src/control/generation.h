@@ -27,6 +27,7 @@ typedef struct {
     gchar *hostname;
     gint64 threads;
     gint64 grace_ms;
+    gint64 drain_ms;
     gchar *user;
     gint log_level;
 } ServerSettings;

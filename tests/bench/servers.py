@@ -202,7 +202,7 @@ class OpenSmtpd(Unpacked):
 
     def after_start(self):
         subprocess.run(["nsenter", "-t", str(self.pid), "-m", "/usr/sbin/chroot",
-                        os.path.join(self.folder, "root"), "/usr/sbin/smtpctl", "pause", "mta"],
+                        os.path.join(self.folder, "host"), "/usr/sbin/smtpctl", "pause", "mta"],
                        check=True, stdout=subprocess.DEVNULL)
 
     def count(self):
