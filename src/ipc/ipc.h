@@ -34,6 +34,7 @@ typedef enum {
     IPC_PROBLEMS,   /* payload: why it cannot start */
     IPC_WANT_STOP,  /* somebody asked over the control socket */
     IPC_WANT_RELOAD,
+    IPC_UNLISTENED, /* draining: it accepts nothing any more */
     IPC_RELEASED,   /* the main spool folder is free */
     IPC_ANSWER,     /* payload: number; descriptor: sealed memory file with the answer */
 } IpcType;

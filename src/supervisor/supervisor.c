@@ -34,7 +34,7 @@ enum {
     STOP_PATIENCE_MS = 60000,
     /* Draining workers beside the one that serves; a reload that would make more ends the
      * oldest one's sessions. */
-    DRAINING_MAX = 8,
+    DRAINING_MAX = 64,
 };
 
 /* A question that the serving worker has asked the draining ones. */
@@ -56,6 +56,7 @@ typedef struct {
     WorkerProcess *serving;
     WorkerProcess *candidate;  /* started by a reload, not ready yet */
     WorkerProcess *requester;  /* who asked for it; NULL: a signal, or gone */
+    WorkerProcess *leaving;    /* still accepts; the reload is done when it does no more */
     GString *candidate_problems;
     GArray *questions;  /* of Question */
     gboolean was_ready; /* any worker, ever */
@@ -246,7 +247,7 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
     g_autoptr(ConfigSet) config = NULL;
     g_autoptr(GError) error = NULL;
 
-    if (self->candidate != NULL || self->stopping) {
+    if (self->candidate != NULL || self->leaving != NULL || self->stopping) {
         static const gchar busy[] = "failed\0a reload or stop is under way already";
 
         if (requester != NULL)
@@ -287,20 +288,30 @@ supervisor_tell_adopt(Supervisor *self)
 }
 
 static void
+supervisor_end_reload(Supervisor *self)
+{
+    g_autofree gchar *number = g_strdup_printf("%u", self->serving == NULL
+                                                         ? self->number
+                                                         : self->serving->number);
+
+    self->leaving = NULL;
+    supervisor_answer_reload(self, TRUE, number);
+}
+
+static void
 supervisor_take_over(Supervisor *self)
 {
-    WorkerProcess *old = self->serving;
-    g_autofree gchar *number = g_strdup_printf("%u", self->candidate->number);
-
+    self->leaving = self->serving;
     self->serving = self->candidate;
     self->candidate = NULL;
     config_set_unref(self->config);
     self->config = config_set_ref(self->serving->config);
     self->restart_at_ms = 0;
-    supervisor_answer_reload(self, TRUE, number);
-    if (old != NULL) {
-        old->state = WORKER_DRAINING;
-        worker_process_tell(old, IPC_DRAIN, "");
+    if (self->leaving != NULL) {
+        self->leaving->state = WORKER_DRAINING;
+        worker_process_tell(self->leaving, IPC_DRAIN, "");
+    } else {
+        supervisor_end_reload(self);
     }
     supervisor_limit_draining(self);
     supervisor_tell_adopt(self);
@@ -428,6 +439,10 @@ supervisor_on_message(Supervisor *self, WorkerProcess *worker)
     case IPC_WANT_RELOAD:
         supervisor_begin_reload(self, worker);
         break;
+    case IPC_UNLISTENED:
+        if (worker == self->leaving)
+            supervisor_end_reload(self);
+        break;
     case IPC_RELEASED:
         supervisor_tell_adopt(self);
         break;
@@ -473,6 +488,8 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
         supervisor_on_message(self, worker);
     if (self->requester == worker)
         self->requester = NULL;
+    if (self->leaving == worker)
+        supervisor_end_reload(self);
     if (!self->stopping && worker == self->candidate)
         supervisor_fail_reload(self, why);
     else if (!self->stopping && worker == self->serving)

@@ -10,6 +10,17 @@
 #include "base/log.h"
 
 static void
+drain_on_confirm(gpointer data)
+{
+    const WorkerThread *thread = data;
+
+    if (atomic_fetch_sub(&thread->worker->n_listening, 1) == 1)
+        ipc_send(thread->worker->ipc_end, IPC_UNLISTENED, BARID_SLICE_EMPTY, -1, NULL);
+}
+
+/* An acceptor that is ready already may run once more in this turn; in the next, all have
+ * ended. */
+static void
 drain_on_unlisten(gpointer data)
 {
     WorkerThread *thread = data;
@@ -17,6 +28,8 @@ drain_on_unlisten(gpointer data)
     inbound_thread_unlisten(thread->inbound);
     if (thread->index == 0)
         control_drain(thread->worker->control);
+    thread->confirm = (SchedulerPost){.func = drain_on_confirm, .data = thread};
+    scheduler_post(thread->scheduler, &thread->confirm);
 }
 
 static void
@@ -24,7 +37,6 @@ drain_on_drain(gpointer data)
 {
     WorkerThread *thread = data;
 
-    drain_on_unlisten(data);
     inbound_thread_drain(thread->inbound);
     if (thread->worker->draining)
         outbound_cancel_thread(thread->worker->outbound, thread->scheduler);

@@ -3,6 +3,8 @@
 #ifndef WORKER_PRIVATE_H
 #define WORKER_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "ipc/ipc.h"
 #include "worker/worker.h"
 
@@ -12,7 +14,7 @@ typedef struct {
     Scheduler *scheduler;
     InboundThread *inbound;
     GThread *thread;
-    SchedulerPost start, unlisten, drain, cancel;
+    SchedulerPost start, unlisten, confirm, drain, cancel;
 } WorkerThread;
 
 typedef struct {
@@ -43,6 +45,7 @@ struct Worker {
     WorkerThread *threads;
     guint n_threads;
     guint n_running;
+    _Atomic guint n_listening; /* threads */
     GMainLoop *loop;
     gboolean draining, stopping;
     GMutex lock; /* of the rest */

@@ -211,6 +211,7 @@ worker_start_threads(Worker *self)
         scheduler_post(thread->scheduler, &thread->start);
         thread->thread = g_thread_new(name, worker_thread_main, thread);
         self->n_running++;
+        atomic_fetch_add(&self->n_listening, 1);
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
