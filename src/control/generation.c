@@ -23,6 +23,8 @@ static const BaridSetting server_settings[] = {
                            N_("How long sessions may go on after a reload.")),
     BARID_SETTING_DURATION("grace", ServerSettings, grace_ms, "30s",
                            N_("How long sessions may go on when the server stops.")),
+    BARID_SETTING_DURATION("watchdog", ServerSettings, watchdog_ms, "30s",
+                           N_("How long a module may compute without a pause.")),
     BARID_SETTING_ENUM("confine", ServerSettings, confine, "full",
                        N_("How much the worker gives up before it serves."), confine_words),
     BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",

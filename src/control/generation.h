@@ -28,6 +28,7 @@ typedef struct {
     gint64 threads;
     gint64 grace_ms;
     gint64 drain_ms;
+    gint64 watchdog_ms;
     gint confine; /* ConfineLevel */
     gchar **connect_ports;
     gchar *user;

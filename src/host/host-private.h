@@ -33,6 +33,8 @@ struct HostModule {
     gpointer settings;
     gpointer state;
     gboolean started;
+    gboolean contained; /* it has crashed the server: on-error applies at once */
+    guint32 label;      /* of base/blame.h */
     GArray *sections; /* of HostSection */
     ConfigPosition position;
     /* Circuit breaker: consecutive failures, and until when on-error applies at once. */

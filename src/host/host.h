@@ -67,6 +67,10 @@ const void *host_module_get_settings(const HostModule *module);
 /* The size of one settings row in the module's build. */
 gsize host_module_get_setting_size(const HostModule *module);
 
+/* The module has brought the server down repeatedly: it is not started, and what would call
+ * it gets its on-error at once. Before host_start(). FALSE when there is no such module. */
+gboolean host_contain(Host *self, const gchar *name);
+
 /* --- looking in --- */
 guint host_get_n_modules(const Host *self);
 /* One object per module: name, summary, state, mode, needs, hooks with order and reasons,

@@ -122,9 +122,12 @@ run_guarded(HookCall *call)
     gint64 deadline = fiber_deadline_push(call->module->common.timeout_ms);
     gint64 waited_us = fiber_get_waited_us();
     BaridVerdict verdict;
+    guint32 label;
 
     fiber_set_local(call);
+    label = fiber_set_label(call->module->label);
     verdict = run_function(call);
+    fiber_set_label(label);
     fiber_set_local(outer);
     call->waited_us = fiber_get_waited_us() - waited_us;
     fiber_deadline_restore(deadline);
@@ -229,7 +232,10 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
     if (hook->module->common.when != NULL &&
         !barid_rule_eval_bool(hook->module->common.when, scope))
         return BARID_CONTINUE;
-    if (run_breaker_is_open(hook->module)) {
+    if (hook->module->contained) {
+        out_call->text = "contained: it has brought the server down repeatedly";
+        verdict = BARID_FAIL;
+    } else if (run_breaker_is_open(hook->module)) {
         out_call->text = "suspended after repeated failures";
         verdict = BARID_FAIL;
     } else {
