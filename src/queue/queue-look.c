@@ -398,6 +398,27 @@ queue_write_history(Queue *self, const gchar *id, const gchar *text, guint limit
 
 /* --- numbers --- */
 
+gboolean
+queue_has_room(const Queue *self, guint64 bytes, GError **error)
+{
+    const QueueOptions *options = &self->options;
+    guint64 kib = atomic_load_explicit(&self->bytes_kib, memory_order_relaxed);
+    guint n = atomic_load_explicit(&self->n_messages, memory_order_relaxed);
+
+    if (options->max_messages != 0 && n >= options->max_messages) {
+        g_set_error(error, QUEUE_ERROR, BARID_ERROR_NO_SPACE,
+                    "the queue holds %u messages, its limit", n);
+        return FALSE;
+    }
+    if (options->max_bytes != 0 && kib * 1024 + bytes > options->max_bytes) {
+        g_set_error(error, QUEUE_ERROR, BARID_ERROR_NO_SPACE,
+                    "the queue holds %" G_GUINT64_FORMAT " KiB, with the message more than its"
+                    " limit", kib);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static void
 look_stats(Queue *self, gpointer data)
 {

@@ -27,6 +27,7 @@ typedef struct QueueEntry QueueEntry;
 typedef struct {
     const gchar *hostname;       /* in DSNs */
     const gchar *folder;         /* the spool's */
+    SpoolDisk *disk;             /* NULL: the system's */
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
     HistoryOptions history;
@@ -36,6 +37,8 @@ typedef struct {
     guint n_notify;
     gint64 expire_ms;
     guint concurrency;           /* jobs under way at once */
+    guint max_messages;          /* quota of the whole queue; 0 is none */
+    guint64 max_bytes;           /* likewise */
     const gchar *dsn_from_name;
     const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
     gsize dsn_return_bytes;      /* a larger message is returned as header only */
@@ -83,6 +86,11 @@ void queue_stop(Queue *self);
 void queue_free(Queue *self);
 /* For arrivals and stores of large messages. */
 Spool *queue_get_spool(Queue *self);
+
+/* Whether the quota allows one more message of (bytes). FALSE with BARID_ERROR_NO_SPACE.
+ * Any thread. Asked before a message is submitted, it may be passed by as many messages as
+ * are being submitted at the same time; messages of the server itself are not asked. */
+gboolean queue_has_room(const Queue *self, guint64 bytes, GError **error);
 
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
  * with a temporary error when it is not stored. Never cut short by the deadline. */
