@@ -61,6 +61,8 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
 
     generation_bind_server(self);
     self->host = host_new(folders);
+    for (guint i = 0; options->linked != NULL && options->linked[i] != NULL; i++)
+        host_offer_module(self->host, options->linked[i]);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
     host_bind(self->host, &self->context);

@@ -20,6 +20,7 @@ typedef struct {
     const gchar *state_dir;
     InboundOpenSecret open_secret; /* NULL reads files directly */
     gpointer open_secret_data;
+    const BaridModule *const *linked; /* modules that need no file, NULL-ended, or NULL */
 } GenerationOptions;
 
 /* [server] and [log]. */

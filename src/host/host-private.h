@@ -61,6 +61,7 @@ typedef struct {
 struct Host {
     gchar **folders;
     GPtrArray *modules; /* of HostModule * */
+    GPtrArray *offered; /* of const BaridModule *: linked in */
     GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
     gboolean ltdl;
 };

@@ -44,6 +44,7 @@ host_new(const gchar *const *folders)
     scope_register_variables();
     self->folders = g_strdupv((gchar **)(guintptr)folders);
     self->modules = g_ptr_array_new();
+    self->offered = g_ptr_array_new();
     for (guint i = 0; i < BARID_N_STAGES; i++)
         self->stages[i] = g_array_new(FALSE, FALSE, sizeof(HostHook));
     self->ltdl = lt_dlinit() == 0;
@@ -67,6 +68,7 @@ host_free(Host *self)
     for (guint i = self->modules->len; i > 0; i--)
         host_module_free(g_ptr_array_index(self->modules, i - 1));
     g_ptr_array_free(self->modules, TRUE);
+    g_ptr_array_free(self->offered, TRUE);
     for (guint i = 0; i < BARID_N_STAGES; i++)
         g_array_free(self->stages[i], TRUE);
     g_strfreev(self->folders);
@@ -99,6 +101,18 @@ host_section_is_enabled(SettingsContext *context, ConfigSection *section)
     return read.enabled;
 }
 
+static HostModule *
+host_open_module(const Host *self, const gchar *name, GError **error)
+{
+    for (guint i = 0; i < self->offered->len; i++) {
+        const BaridModule *module = g_ptr_array_index(self->offered, i);
+
+        if (strcmp(module->name, name) == 0)
+            return host_module_new_linked(module, error);
+    }
+    return host_module_open(self, name, error);
+}
+
 static gboolean
 host_load_section(Host *self, SettingsContext *context, ConfigSection *section)
 {
@@ -110,7 +124,7 @@ host_load_section(Host *self, SettingsContext *context, ConfigSection *section)
         host_use_all_keys(section);
         return name != NULL;
     }
-    module = host_module_open(self, name, &error);
+    module = host_open_module(self, name, &error);
     if (module == NULL) {
         config_problems_add(context->problems, config_section_get_position(section),
                             config_section_get_label(section), NULL, NULL, 0, "%s",
@@ -257,6 +271,12 @@ host_start(Host *self, GError **error)
             return FALSE;
     }
     return TRUE;
+}
+
+void
+host_offer_module(Host *self, const BaridModule *module)
+{
+    g_ptr_array_add(self->offered, (gpointer)(guintptr)module);
 }
 
 gboolean

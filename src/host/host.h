@@ -35,6 +35,9 @@ gboolean host_start(Host *self, GError **error);
 void host_stop(Host *self);
 /* Stops what was not stopped, and unloads. */
 void host_free(Host *self);
+/* A module that is linked in: host_load() takes it, when its section enables it, without
+ * looking for a file. (module) is static. Before host_load(). */
+void host_offer_module(Host *self, const BaridModule *module);
 /* For tests: adds a module that is linked in, as if it had been loaded and enabled. */
 gboolean host_add_module(Host *self, const BaridModule *module, GError **error);
 

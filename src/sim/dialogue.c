@@ -11,6 +11,8 @@
 #include "control/generation.h"
 #include "net/line-reader.h"
 #include "sim/folder.h"
+#include "sim/judge.h"
+#include "sim/sim-disk.h"
 #include "sim/virtual-clock.h"
 
 ERROR_DOMAIN_DEFINE(dialogue_error_quark, "barid-dialogue-error")
@@ -29,6 +31,7 @@ typedef struct {
     GString *config;
     /* At run time. */
     gchar *folder;
+    SimDisk *disk;
     Generation *generation;
     Queue *queue;
     Scheduler *scheduler;
@@ -325,6 +328,30 @@ step_wait(Dialogue *self, const gchar *text)
 }
 
 static gboolean
+step_disk(Dialogue *self, const gchar *text)
+{
+    SimDiskFault fault;
+
+    if (!sim_disk_parse_fault(text, &fault))
+        return dialogue_fail(self, "a disk does not do that: %s", text);
+    sim_disk_set_fault(self->disk, fault);
+    return TRUE;
+}
+
+static gboolean
+step_directory(Dialogue *self, const gchar *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", 2);
+    const gchar *name = words[0] != NULL && words[1] != NULL ? words[1] : "inline";
+    gboolean failing = g_strcmp0(words[0], "fails") == 0;
+
+    if (!failing && g_strcmp0(words[0], "works") != 0)
+        return dialogue_fail(self, "a directory fails or works, not: %s", text);
+    return directories_set_failing(self->generation->directories, name, failing) ||
+           dialogue_fail(self, "there is no directory %s", name);
+}
+
+static gboolean
 step_closed(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
     gint64 deadline = fiber_deadline_push(DIALOGUE_PATIENCE_MS);
@@ -461,7 +488,7 @@ static const struct {
     {"tls", step_tls},         {"wait", step_wait},         {"closed", step_closed},
     {"close", step_close},     {"queue", step_queue},       {"queued", step_queued},
     {"no-queued", step_no_queued}, {"content", step_content}, {"no-content", step_no_content},
-    {"history", step_history},
+    {"history", step_history},     {"disk", step_disk},         {"directory", step_directory},
 };
 
 static gboolean
@@ -500,7 +527,8 @@ dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
     g_autofree gchar *text = g_strconcat(base_config, "\n", self->config->str, NULL);
     ConfigFiles *files = config_files_new_text(self->path, text);
     g_autoptr(ConfigProblems) problems = config_problems_new();
-    GenerationOptions options = {.files = files, .state_dir = self->folder};
+    static const BaridModule *const linked[] = {&judge_LTX_barid_module, NULL};
+    GenerationOptions options = {.files = files, .state_dir = self->folder, .linked = linked};
     g_autofree gchar *spool = g_build_filename(self->folder, "spool", NULL);
     g_autofree gchar *history = g_build_filename(self->folder, "history", NULL);
     QueueOptions queue;
@@ -518,6 +546,8 @@ dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
     generation_get_queue_options(self->generation, &queue);
     queue.folder = spool;
     queue.history_folder = history;
+    self->disk = sim_disk_new();
+    queue.disk = sim_disk_get_disk(self->disk);
     queue.spool.segment_bytes = 8 * 1024 * 1024;
     queue.spool.reserve_bytes = 0;
     self->queue = queue_new(&queue, error);
@@ -534,6 +564,7 @@ dialogue_tear_down(Dialogue *self)
     inbound_thread_free(self->inbound);
     scheduler_free(self->scheduler);
     queue_free(self->queue);
+    sim_disk_free(self->disk);
     generation_free(self->generation);
     g_ptr_array_free(self->steps, TRUE);
     g_string_free(self->config, TRUE);

@@ -4,4 +4,6 @@ LIBBARID_PARTS += src/sim/libsim.la
 src_sim_libsim_la_SOURCES = \
 	src/sim/dialogue.c src/sim/dialogue.h \
 	src/sim/folder.c src/sim/folder.h \
+	src/sim/judge.c src/sim/judge.h \
+	src/sim/sim-disk.c src/sim/sim-disk.h \
 	src/sim/virtual-clock.c src/sim/virtual-clock.h

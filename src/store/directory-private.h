@@ -70,11 +70,13 @@ typedef struct {
 typedef struct {
     const gchar *name;
     const DirectoryDriver *driver;
+    const DirectoryDriver *working; /* its driver again, after a simulated fault; or NULL */
     gpointer impl;
 } Directory;
 
 extern const DirectoryDriver directory_inline_driver; /* (self) is a DirectoryTable */
 extern const DirectoryDriver directory_file_driver;
+extern const DirectoryDriver directory_failing_driver; /* stands in the place of another */
 
 /* Opens and reads (path); later changes of the file are noticed by themselves. */
 gpointer directory_file_open(const gchar *path, GError **error);
@@ -102,6 +104,7 @@ struct Directories {
     GHashTable *by_domain;  /* key text -> DirectoryDomain *, enabled ones */
 };
 
+Directory *directories_find_directory(const Directories *self, const gchar *name);
 /* NULL when it is not ours. The empty domain is the default one. */
 const DirectoryDomain *directories_find_domain(const Directories *self, BaridSlice domain,
                                                Arena *arena);

@@ -76,7 +76,7 @@ directory_free(gpointer data)
     Directory *self = data;
 
     if (self->impl != NULL)
-        self->driver->close(self->impl);
+        (self->working != NULL ? self->working : self->driver)->close(self->impl);
     g_free(self);
 }
 
@@ -95,7 +95,7 @@ report(SettingsContext *context, ConfigSection *section, const gchar *key, const
                         config_section_get_source_line(section), 0, "%s", message);
 }
 
-static Directory *
+Directory *
 directories_find_directory(const Directories *self, const gchar *name)
 {
     for (guint i = 0; i < self->directories->len; i++) {

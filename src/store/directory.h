@@ -53,6 +53,9 @@ typedef struct {
 BARID_SUSPENDS gboolean directories_resolve(Directories *self, const MailAddress *address,
                                             Arena *arena, DirectoryResult *out_result,
                                             GError **error);
+/* For simulations: the directory called (name) cannot answer any more, or can again. FALSE
+ * when there is none of that name. */
+gboolean directories_set_failing(Directories *self, const gchar *name, gboolean failing);
 /* Whether (domain) is ours; any spelling of case. */
 gboolean directories_is_local(Directories *self, BaridSlice domain);
 
