@@ -203,11 +203,30 @@ show_status(const Show *self, JsonObject *answer)
 
 /* --- modules --- */
 
+/* Over a module's hooks: calls, and the deepest stack in KiB. */
+static void
+show_module_use(JsonObject *module, Table *table)
+{
+    g_autofree gchar *text = NULL;
+    gint64 calls = 0, stack = 0;
+
+    for (guint i = 0; i < show_get_n(module, "hooks"); i++) {
+        JsonObject *hook = show_get_nth(module, "hooks", i);
+
+        calls += show_get_integer(hook, "calls");
+        stack = MAX(stack, show_get_integer(hook, "stack_own_bytes"));
+    }
+    table_add_integer(table, calls);
+    text = g_strdup_printf("%" G_GINT64_FORMAT " KiB", stack / 1024);
+    table_add(table, calls > 0 ? text : "-");
+}
+
 static void
 show_modules(const Show *self, JsonObject *answer)
 {
     static const TableColumn columns[] = {{N_("MODULE"), TABLE_LEFT}, {N_("STATE"), TABLE_LEFT},
                                           {N_("MODE"), TABLE_LEFT},   {N_("ON-ERROR"), TABLE_LEFT},
+                                          {N_("CALLS"), TABLE_RIGHT}, {N_("STACK"), TABLE_RIGHT},
                                           {N_("SUMMARY"), TABLE_LEFT}, {NULL, TABLE_LEFT}};
     g_auto(Table) table = {0};
 
@@ -219,6 +238,7 @@ show_modules(const Show *self, JsonObject *answer)
         table_add(&table, show_get_text(module, "state"));
         table_add(&table, show_get_text(module, "mode"));
         table_add(&table, show_get_text(module, "on_error"));
+        show_module_use(module, &table);
         table_add(&table, show_get_text(module, "summary"));
     }
     show_table(self, &table);

@@ -51,9 +51,19 @@ typedef enum {
     HOOK_N_COUNTS,
 } HookCount;
 
+/* The deepest stack of the calls that were measured; 0 before the first. Only the first call
+ * of a hook and then one in HOOK_STACK_SAMPLE of a thread's calls is: it costs microseconds. */
+typedef struct {
+    _Atomic gsize total_bytes; /* of the whole fiber while the hook ran */
+    _Atomic gsize own_bytes;   /* of the hook alone */
+} HookStack;
+
+enum { HOOK_STACK_SAMPLE = 61 }; /* a prime, so that no hook of a steady cycle is left out */
+
 typedef struct {
     HostModule *module;
     const BaridHook *hook;
+    HookStack *stack; /* owned */
     const gchar *why; /* why it stands where it stands; owned */
     CounterId counters[HOOK_N_COUNTS];
 } HostHook;

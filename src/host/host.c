@@ -379,6 +379,17 @@ host_write_needs(const BaridModule *module, JsonWriter *writer)
     json_writer_end_array(writer);
 }
 
+/* What is neither waited for nor somebody else's turn; the two counters are read one after
+ * the other, so that a call that ends in between must not make it negative. */
+static gint64
+host_get_computing_us(const HostHook *hook)
+{
+    gint64 waiting = (gint64)counter_get(hook->counters[HOOK_COUNT_WAITING_US]);
+    gint64 wall = (gint64)counter_get(hook->counters[HOOK_COUNT_WALL_US]);
+
+    return MAX(wall - waiting, 0);
+}
+
 static void
 host_write_hook(const HostHook *hook, JsonWriter *writer)
 {
@@ -398,6 +409,9 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
     json_writer_text(writer, "why", hook->why);
     for (guint i = 0; i < HOOK_N_COUNTS; i++)
         json_writer_integer(writer, counts[i], (gint64)counter_get(hook->counters[i]));
+    json_writer_integer(writer, "computing_us", host_get_computing_us(hook));
+    json_writer_integer(writer, "stack_bytes", (gint64)atomic_load(&hook->stack->total_bytes));
+    json_writer_integer(writer, "stack_own_bytes", (gint64)atomic_load(&hook->stack->own_bytes));
     json_writer_end_object(writer);
 }
 
