@@ -72,6 +72,7 @@ struct Queue {
     _Atomic guint n_messages;   /* of the index; other threads ask for the quota */
     _Atomic guint64 bytes_kib;
     gboolean replayed;
+    guint n_companions; /* submissions of the last commit */
     CounterId n_results[3], n_dsns; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;

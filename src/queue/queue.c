@@ -17,6 +17,8 @@ enum {
     QUEUE_BATCH_MAX = 1024,   /* changes made durable by one flush */
     QUEUE_REPLAY_STEP = 64,   /* records read between two looks at the inbox */
     QUEUE_TIDY_CHANGES = 2000, /* changes between two pieces of housekeeping under load */
+    QUEUE_GATHER_MIN = 2,     /* submissions in one commit that show that others come */
+    QUEUE_GATHER_US = 200,
 };
 
 /* --- entries --- */
@@ -398,11 +400,14 @@ queue_commit(Queue *self, QueueTask *submits)
         queue_retry_stuck(self);
     if (self->changes->len > 0)
         spool_commit(self->spool, (SpoolChange *const *)self->changes->pdata, self->changes->len);
+    if (submits != NULL)
+        self->n_companions = 0;
     for (QueueTask *task = submits; task != NULL;) {
         QueueTask *next = task->next;
         QueueSubmitTask *submit = (QueueSubmitTask *)task;
 
         queue_accept(self, submit);
+        self->n_companions++;
         g_ptr_array_add(self->signals, &submit->completion);
         task = next;
     }
@@ -540,6 +545,17 @@ queue_turn(Queue *self)
     queue_free_gone(self);
 }
 
+/* A flush costs as much as fifteen messages. When the last one was shared, a moment is
+ * given to the others who are about to share the next; one busy session alone never waits
+ * for company. */
+static void
+queue_gather(Queue *self)
+{
+    if (self->n_companions >= QUEUE_GATHER_MIN)
+        g_usleep(QUEUE_GATHER_US);
+    self->n_companions = 0;
+}
+
 static gpointer
 queue_thread(gpointer data)
 {
@@ -547,6 +563,7 @@ queue_thread(gpointer data)
 
     while (!atomic_load(&self->stopping) || atomic_load(&self->inbox) != NULL) {
         queue_turn(self);
+        queue_gather(self);
         if (atomic_load(&self->inbox) != NULL || queue_get_next_ms(self) <= clock_wall_ms())
             continue;
         if (self->replayed && spool_tidy(self->spool))
