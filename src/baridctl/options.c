@@ -20,6 +20,7 @@ static const OptionKind kinds[] = {
     {"after", "TIME", N_("arrived after"), FALSE},
     {"status", "WORD", N_("queued, held or active"), FALSE},
     {"limit", "N", N_("show at most so many"), FALSE},
+    {"scan", "N", N_("look at so many records of the history"), FALSE},
     {"all", NULL, N_("act on every message"), FALSE},
     {"since", "TIME", N_("not older than"), FALSE},
     {"message-id", "ID", N_("the Message-ID field or a part of it"), FALSE},

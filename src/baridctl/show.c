@@ -124,6 +124,16 @@ show_table(const Show *self, const Table *table)
     fputs(text, self->out);
 }
 
+/* Titles above nothing look like an answer that was cut off. */
+static void
+show_table_or(const Show *self, const Table *table, const gchar *when_empty)
+{
+    if (table->cells->len > 0)
+        show_table(self, table);
+    else
+        fprintf(self->out, "%s\n", when_empty);
+}
+
 /* --- anything --- */
 
 static void show_members(const Show *self, JsonObject *object, gint depth);
@@ -241,7 +251,7 @@ show_modules(const Show *self, JsonObject *answer)
         show_module_use(module, &table);
         table_add(&table, show_get_text(module, "summary"));
     }
-    show_table(self, &table);
+    show_table_or(self, &table, _("No module is loaded."));
 }
 
 static void
@@ -261,7 +271,8 @@ show_order(const Show *self, JsonObject *answer)
         table_add(&table, show_get_text(hook, "module"));
         table_add(&table, show_get_text(hook, "why"));
     }
-    show_table(self, &table);
+    show_table_or(self, &table, _("No module that is loaded has a hook: nothing but the server "
+                                  "itself decides."));
 }
 
 /* --- queue --- */

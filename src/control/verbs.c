@@ -31,7 +31,7 @@ static const ControlVerb verbs[] = {
     {"queue count", "queue count " FILTERS, N_("Count queued messages."), verb_queue_count},
     {"explain",
      "explain {ID | --sender A | --recipient A | --message-id ID | --remote-ip IP} "
-     "[--since TIME] [--limit N]",
+     "[--since TIME] [--limit N] [--scan N]",
      N_("Say what happened to a message or session, and why."), verb_explain},
     {"trace", "trace [--session ID] [--sender A] [--recipient A] [--id ID]",
      N_("Follow what happens, live."), verb_trace},

@@ -86,7 +86,8 @@ filter_index_matches(const QueueFilter *filter, const QueueEntry *entry)
 static gboolean
 filter_needs_envelope(const QueueFilter *filter)
 {
-    return filter->sender != NULL || filter->recipient != NULL || filter->domain != NULL;
+    return filter->sender != NULL || filter->recipient != NULL || filter->domain != NULL ||
+           filter->message_id != NULL || filter->remote_ip != NULL;
 }
 
 static gboolean
@@ -97,6 +98,11 @@ filter_envelope_matches(const QueueFilter *filter, const Envelope *envelope)
                                     : look_contains(envelope->sender, filter->sender)))
         return FALSE;
     if (filter->recipient != NULL && !look_any_recipient(envelope, filter->recipient))
+        return FALSE;
+    if (filter->message_id != NULL && !look_contains(envelope->message_id, filter->message_id))
+        return FALSE;
+    if (filter->remote_ip != NULL && !barid_slice_equal_text(envelope->remote_ip,
+                                                             filter->remote_ip))
         return FALSE;
     return filter->domain == NULL || look_any_domain(envelope, filter->domain);
 }
@@ -394,6 +400,42 @@ queue_write_history(Queue *self, const gchar *id, const gchar *text, guint limit
     HistoryCall call = {.id = id, .text = text, .limit = limit, .writer = writer, .key = key};
 
     queue_call(self, look_history, &call);
+}
+
+typedef struct {
+    QueueHistoryScan *scan;
+    guint max_records;
+    GPtrArray *out;
+} ScanCall;
+
+static gboolean
+look_scanned_record(const gchar *document, gpointer data)
+{
+    ScanCall *call = data;
+
+    if (call->scan->text == NULL ||
+        look_contains(barid_slice_from_text(document), call->scan->text))
+        g_ptr_array_add(call->out, g_strdup(document));
+    return TRUE;
+}
+
+static void
+look_scan(Queue *self, gpointer data)
+{
+    ScanCall *call = data;
+
+    call->scan->finished =
+        self->history == NULL ||
+        !history_walk(self->history, &call->scan->walk, call->max_records, call->scan->since_ms,
+                      look_scanned_record, call);
+}
+
+void
+queue_scan_history(Queue *self, QueueHistoryScan *scan, guint max_records, GPtrArray *out)
+{
+    ScanCall call = {.scan = scan, .max_records = max_records, .out = out};
+
+    queue_call(self, look_scan, &call);
 }
 
 /* --- numbers --- */
