@@ -167,16 +167,27 @@ typedef struct {
     guint count;
 } ActCall;
 
-static void
+static gboolean
+act_is_written(SpoolChange *change)
+{
+    if (change->error == NULL)
+        return TRUE;
+    barid_log(BARID_LOG_ERROR, "spool.failed", "error", change->error->message, NULL);
+    g_clear_error(&change->error);
+    return FALSE;
+}
+
+static gboolean
 act_update(Queue *self, QueueEntry *entry, QueueAction action)
 {
     LookMessage message;
     g_auto(Buffer) bytes;
     SpoolChange change = {.kind = SPOOL_STATE, .ref = &entry->ref, .body_fd = -1};
     SpoolChange *changes[] = {&change};
+    gboolean is_done = FALSE;
 
     if (!look_read(self, entry, &message))
-        return;
+        return FALSE;
     if (action == QUEUE_HOLD)
         message.state.held = TRUE;
     else if (action == QUEUE_RELEASE)
@@ -188,36 +199,38 @@ act_update(Queue *self, QueueEntry *entry, QueueAction action)
     if (delivery_state_write(&message.state, &message.envelope, &bytes)) {
         change.state = buffer_get_slice(&bytes);
         spool_commit(self->spool, changes, 1);
-        if (change.error == NULL) {
+        is_done = act_is_written(&change);
+        if (is_done) {
             queue_entry_set_state(entry, change.state);
             queue_entry_schedule(self, entry, &message.envelope, &message.state);
         }
-        g_clear_error(&change.error);
     }
     spool_content_unref(message.content);
+    return is_done;
 }
 
-static void
+static gboolean
 act_cancel(Queue *self, QueueEntry *entry)
 {
     LookMessage message;
+    gboolean is_read = look_read(self, entry, &message);
     SpoolChange change = {.kind = SPOOL_REMOVE, .ref = &entry->ref, .body_fd = -1};
     SpoolChange *changes[] = {&change};
+    gboolean is_done;
 
-    if (look_read(self, entry, &message)) {
-        queue_remember(self, &message.envelope, &message.state, "cancelled");
-        spool_content_unref(message.content);
-    }
     spool_commit(self->spool, changes, 1);
-    if (change.error != NULL) {
-        barid_log(BARID_LOG_ERROR, "spool.failed", "error", change.error->message, NULL);
-        g_clear_error(&change.error);
-        return;
-    }
+    is_done = act_is_written(&change);
+    if (is_done && is_read)
+        queue_remember(self, &message.envelope, &message.state, "cancelled");
+    if (is_read)
+        spool_content_unref(message.content);
+    if (!is_done)
+        return FALSE;
     queue_entry_remove(self, entry);
     /* A job under way still points at it; its result frees it. */
     if (entry->n_jobs > 0)
         g_ptr_array_remove_fast(self->gone, entry);
+    return TRUE;
 }
 
 static void
@@ -228,13 +241,11 @@ act_run(Queue *self, gpointer data)
 
     for (guint i = 0; i < found->len; i++) {
         QueueEntry *entry = g_ptr_array_index(found, i);
+        gboolean is_done = call->action == QUEUE_CANCEL ? act_cancel(self, entry)
+                                                        : act_update(self, entry, call->action);
 
-        if (call->action == QUEUE_CANCEL)
-            act_cancel(self, entry);
-        else
-            act_update(self, entry, call->action);
+        call->count += is_done ? 1 : 0;
     }
-    call->count = found->len;
 }
 
 guint
