@@ -8,6 +8,7 @@ dist_barid_HEADERS = \
 	plugins-api/barid/network.h \
 	plugins-api/barid/rule.h \
 	plugins-api/barid/runtime.h \
+	plugins-api/barid/saved.h \
 	plugins-api/barid/session.h \
 	plugins-api/barid/setting.h \
 	plugins-api/barid/slice.h \

@@ -8,6 +8,7 @@
 #include <barid/module.h>
 #include <barid/network.h>
 #include <barid/runtime.h>
+#include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
 #include <barid/slice.h>

@@ -10,6 +10,7 @@
 #ifndef BARID_MODULE_H
 #define BARID_MODULE_H
 
+#include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
 #include <barid/store.h>
@@ -159,13 +160,16 @@ typedef struct {
     gboolean (*start)(BaridStart *start, const void *settings, gpointer *out_state,
                       GError **error);
     void (*stop)(gpointer state);
+    const BaridSavedArea *saved; /* what it keeps with queued messages */
+    guint32 saved_size;
 } BaridModule;
 
 #define BARID_MODULE_HEADER                                                                   \
     .magic = BARID_MODULE_MAGIC, .api_major = BARID_API_MAJOR, .api_minor = BARID_API_MINOR,  \
     .struct_size = sizeof(BaridModule), .hook_size = sizeof(BaridHook),                       \
     .setting_size = sizeof(BaridSetting), .section_size = sizeof(BaridSection),               \
-    .provider_size = sizeof(BaridProvider), .command_size = sizeof(BaridCommand)
+    .provider_size = sizeof(BaridProvider), .command_size = sizeof(BaridCommand), \
+    .saved_size = sizeof(BaridSavedArea)
 
 /* Defines the one exported symbol, spelled so that libltdl finds it whether the module
  * is loaded or preloaded. */

@@ -30,6 +30,8 @@ rule_bounds_check(const RuleBounds *bounds, BaridSettingType type, gint64 number
     if (number >= bounds->minimum && number <= bounds->maximum)
         return NULL;
     minimum = bounds_format(type, bounds->minimum);
+    if (bounds->maximum == G_MAXINT64)
+        return g_strdup_printf("the value must be at least %s", minimum);
     maximum = bounds_format(type, bounds->maximum);
     return g_strdup_printf("the value must be from %s to %s", minimum, maximum);
 }

@@ -26,7 +26,8 @@ typedef struct {
 } HostSection;
 
 struct HostModule {
-    const BaridModule *module;
+    BaridModule description;
+    const BaridModule *module; /* (description) */
     gpointer handle; /* lt_dlhandle; NULL when linked in */
     gchar *path;
     HostCommon common;
@@ -91,5 +92,6 @@ const BaridHook *host_module_get_hook(const BaridModule *module, guint index);
 const BaridProvider *host_module_get_provider(const BaridModule *module, guint index);
 const BaridSection *host_module_get_section(const BaridModule *module, guint index);
 const BaridCommand *host_module_get_command(const BaridModule *module, guint index);
+const BaridSavedArea *host_module_get_saved_area(const BaridModule *module, guint index);
 
 #endif

@@ -85,7 +85,9 @@ loader_new(const BaridModule *module)
 {
     HostModule *self = g_new0(HostModule, 1);
 
-    self->module = module;
+    /* A description of an older interface is shorter: what it lacks is zero. */
+    memcpy(&self->description, module, MIN(module->struct_size, sizeof self->description));
+    self->module = &self->description;
     self->sections = g_array_new(FALSE, TRUE, sizeof(HostSection));
     return self;
 }
@@ -230,4 +232,16 @@ host_module_get_command(const BaridModule *module, guint index)
     command = (const BaridCommand *)(const void *)((const guint8 *)command +
                                                    (gsize)index * module->command_size);
     return command->name != NULL ? command : NULL;
+}
+
+const BaridSavedArea *
+host_module_get_saved_area(const BaridModule *module, guint index)
+{
+    const BaridSavedArea *area = module->saved;
+
+    if (area == NULL)
+        return NULL;
+    area = (const BaridSavedArea *)(const void *)((const guint8 *)area +
+                                                  (gsize)index * module->saved_size);
+    return area->name != NULL ? area : NULL;
 }

@@ -212,11 +212,18 @@ run_apply_on_error(HookCall *call)
 }
 
 static void
-run_keep_edits(HookCall *call, BaridVerdict verdict)
+run_keep_changes(HookCall *call, BaridVerdict verdict)
 {
     BaridTransaction *txn = scope_get_transaction(call->scope);
 
-    if (call->edits == NULL || txn == NULL || verdict == BARID_FAIL)
+    if (txn == NULL || verdict == BARID_FAIL)
+        return;
+    for (SavedValue *value = call->saved, *next; value != NULL; value = next) {
+        next = value->next;
+        saved_put(&txn->saved, value);
+    }
+    /* Shadow changes nothing that anybody else sees. */
+    if (call->edits == NULL || call->module->common.mode == HOST_MODE_SHADOW)
         return;
     *txn->edits_tail = call->edits;
     txn->edits_tail = call->edits_tail;
@@ -272,7 +279,7 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
     }
     duration_us = clock_monotonic_us() - start_us;
     run_count(hook, verdict, duration_us, out_call->waited_us);
-    run_keep_edits(out_call, verdict);
+    run_keep_changes(out_call, verdict);
     applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
     *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE
                                           ? BARID_FAIL

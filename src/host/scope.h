@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "fiber/fiber.h"
 #include "host/decision.h"
+#include "host/saved.h"
 
 typedef enum { SCOPE_SESSION, SCOPE_TRANSACTION, SCOPE_ATTEMPT } ScopeKind;
 
@@ -96,6 +97,7 @@ struct BaridTransaction {
     gint64 priority;
     BaridSlice message;       /* from MESSAGE on */
     HeaderEdit *edits, **edits_tail;
+    SavedValue *saved;
 };
 
 struct BaridAttempt {
@@ -106,6 +108,7 @@ struct BaridAttempt {
     BaridSlice domain; /* of the recipients, lower-cased */
     gint64 priority;
     guint n_retries;
+    BaridSlice saved; /* areas in their stored form */
     gpointer impl; /* the delivery at work (outbound) */
 };
 

@@ -387,6 +387,7 @@ submit_message(Session *self, const HostOutcome *outcome, const Buffer *prefix, 
     if (envelope.n_recipients == 0)
         return TRUE;
     envelope.decisions = submit_write_decisions(self);
+    envelope.saved = saved_write(txn->saved, self->txn.arena);
     /* The file is linked as it is, when the message was not cut. */
     if (arrival->fd >= 0 && body.data == txn->message.data) {
         submission.body_fd = arrival->fd;

@@ -22,6 +22,9 @@
  *                               or sync-fails
  *   directory: WORD [NAME]      from now on the directory NAME (default: inline) fails or
  *                               works
+ *   restart                     the queue is closed and opened again from its disk, and from
+ *                               now on delivers
+ *   delivered                   waits until the queue is empty
  *   closed                      the server must have closed
  *   close                       the client closes
  *   queue: N                    so many messages are in the queue

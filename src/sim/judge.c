@@ -3,7 +3,7 @@
 
 typedef struct {
     BaridRule *ehlo_list, *ehlo_identity, *ehlo_script;
-    BaridRule *rcpt, *message;
+    BaridRule *rcpt, *message, *save;
 } JudgeSettings;
 
 static const BaridSetting judge_settings[] = {
@@ -17,6 +17,9 @@ static const BaridSetting judge_settings[] = {
                             BARID_KNOWN_RCPT),
     BARID_SETTING_RULE_TEXT("message", JudgeSettings, message, "",
                             N_("What is said of the message."), BARID_KNOWN_MESSAGE),
+    BARID_SETTING_RULE_TEXT("save", JudgeSettings, save, "",
+                            N_("What is kept with the message until it is delivered."),
+                            BARID_KNOWN_MESSAGE),
     BARID_SETTING_END,
 };
 
@@ -60,8 +63,67 @@ judge_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt G_GNUC_UNUSED, gpoi
 }
 
 static BaridVerdict
+judge_save(BaridTransaction *txn, const JudgeSettings *self)
+{
+    g_autofree gchar *note = barid_rule_dup_text(self->save, txn);
+    g_autoptr(GError) error = NULL;
+
+    if (note[0] == '\0')
+        return BARID_CONTINUE;
+    if (!barid_transaction_save(txn, "judge.note", barid_slice_from_text(note), &error) ||
+        !barid_transaction_save_integer(txn, "judge.rcpts",
+                                        barid_transaction_get_n_recipients(txn), &error))
+        return barid_fail(txn, error);
+    return BARID_CONTINUE;
+}
+
+/* The transport of the same name: it tells what was saved. */
+static gpointer
+judge_open(const void *settings G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+    return g_new0(gint, 1);
+}
+
+static void
+judge_deliver(gpointer self G_GNUC_UNUSED, BaridAttempt *attempt)
+{
+    BaridSlice note = BARID_SLICE_EMPTY;
+    gint64 rcpts = -1;
+    g_autofree gchar *text = NULL;
+
+    barid_saved_get(attempt, "judge.note", &note);
+    barid_saved_get_integer(attempt, "judge.rcpts", &rcpts);
+    text = g_strdup_printf("saved %" G_GINT64_FORMAT " <%.*s>", rcpts, (int)note.len,
+                           (const gchar *)note.data);
+    for (guint i = 0; i < barid_attempt_get_n_recipients(attempt); i++)
+        barid_attempt_set_result(attempt, i, BARID_DELIVERED, "2.0.0", text);
+}
+
+static const BaridTransportDriver judge_transport = {
+    .struct_size = sizeof(BaridTransportDriver),
+    .open = judge_open,
+    .close = g_free,
+    .deliver = judge_deliver,
+};
+
+static const BaridProvider judge_providers[] = {
+    {BARID_PROVIDER_TRANSPORT, "judge", &judge_transport},
+    {BARID_PROVIDER_END, NULL, NULL},
+};
+
+static const BaridSavedArea judge_saved[] = {
+    {"judge.note", BARID_SAVED_TEXT, 200, N_("What the script wanted to be kept.")},
+    {"judge.rcpts", BARID_SAVED_INTEGER, 0, N_("How many recipients there were.")},
+    {NULL, BARID_SAVED_BYTES, 0, NULL},
+};
+
+static BaridVerdict
 judge_message(BaridTransaction *txn, gpointer state)
 {
+    BaridVerdict verdict = judge_save(txn, state);
+
+    if (verdict != BARID_CONTINUE)
+        return verdict;
     return judge_decide(BARID_SCOPE(txn), ((const JudgeSettings *)state)->message);
 }
 
@@ -82,4 +144,6 @@ BARID_MODULE_DEFINE(judge) = {
     .settings = judge_settings,
     .settings_size = sizeof(JudgeSettings),
     .hooks = judge_hooks,
+    .providers = judge_providers,
+    .saved = judge_saved,
 };
