@@ -4,6 +4,7 @@ LIBBARID_PARTS += src/mime/libmime.la
 src_mime_libmime_la_SOURCES = \
 	src/mime/dsn.c src/mime/dsn.h \
 	src/mime/header.c src/mime/header.h \
+	src/mime/header-splitter.c src/mime/header-splitter.h \
 	src/mime/mail-address.c src/mime/mail-address.h \
 	src/mime/mail-date.c src/mime/mail-date.h \
 	src/mime/trace.c src/mime/trace.h
