@@ -14,6 +14,7 @@
 #include <barid/slice.h>
 #include <barid/slot.h>
 #include <barid/store.h>
+#include <barid/stream.h>
 #include <barid/transport.h>
 #include <barid/verdict.h>
 

@@ -14,6 +14,7 @@
 #include <barid/session.h>
 #include <barid/setting.h>
 #include <barid/store.h>
+#include <barid/stream.h>
 #include <barid/transport.h>
 
 typedef enum {
@@ -83,6 +84,7 @@ typedef struct {
     const gchar *after;  /* module names, separated by blanks */
     const gchar *before;
     gboolean observes;   /* only records findings; may run beside others */
+    const BaridStreamHook *stream; /* of a MESSAGE hook: what sees the content arrive */
 } BaridHook;
 
 #define BARID_HOOK_(stage_, kind_, function_, phase_, ...) \

@@ -6,6 +6,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/hook-call.h \
 	src/host/host.c src/host/host.h src/host/host-private.h \
 	src/host/loader.c \
+	src/host/message-stream.c src/host/message-stream.h \
 	src/host/order.c \
 	src/host/provider.c src/host/provider.h \
 	src/host/run.c \

@@ -98,6 +98,7 @@ struct BaridTransaction {
     BaridSlice message;       /* from MESSAGE on */
     HeaderEdit *edits, **edits_tail;
     SavedValue *saved;
+    struct MessageStream *stream; /* of the content that arrives, or NULL */
 };
 
 struct BaridAttempt {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/message-stream.h"
 #include "mime/header.h"
 #include "mime/mail-date.h"
 #include "mime/trace.h"
@@ -132,6 +133,8 @@ judge_by_hooks(Session *self, HostOutcome *outcome)
     Host *host = self->inbound->services.host;
     BaridTransaction *txn = &self->txn.facts;
 
+    if (txn->stream != NULL)
+        message_stream_end(txn->stream);
     host_run(host, BARID_STAGE_MESSAGE, &txn->scope, NULL, outcome);
     if (outcome->verdict >= BARID_DEFER)
         return FALSE;

@@ -77,6 +77,104 @@ judge_save(BaridTransaction *txn, const JudgeSettings *self)
     return BARID_CONTINUE;
 }
 
+/* --- what arrives is hashed, and must be what is there in the end --- */
+
+typedef struct {
+    GChecksum *body, *fields;
+    gsize body_bytes;
+    guint n_fields;
+    gboolean ended;
+} JudgeStream;
+
+static gpointer
+judge_stream_begin(BaridTransaction *txn G_GNUC_UNUSED, gpointer state G_GNUC_UNUSED)
+{
+    JudgeStream *self = g_new0(JudgeStream, 1);
+
+    self->body = g_checksum_new(G_CHECKSUM_SHA256);
+    self->fields = g_checksum_new(G_CHECKSUM_SHA256);
+    return self;
+}
+
+static void
+judge_stream_field(gpointer stream, BaridSlice name G_GNUC_UNUSED,
+                   BaridSlice value G_GNUC_UNUSED, BaridSlice whole)
+{
+    JudgeStream *self = stream;
+
+    g_checksum_update(self->fields, whole.data, (gssize)whole.len);
+    self->n_fields++;
+}
+
+static void
+judge_stream_body(gpointer stream, BaridSlice block)
+{
+    JudgeStream *self = stream;
+
+    g_checksum_update(self->body, block.data, (gssize)block.len);
+    self->body_bytes += block.len;
+}
+
+static void
+judge_stream_end(gpointer stream)
+{
+    ((JudgeStream *)stream)->ended = TRUE;
+}
+
+static void
+judge_stream_free(gpointer stream)
+{
+    JudgeStream *self = stream;
+
+    g_checksum_free(self->body);
+    g_checksum_free(self->fields);
+    g_free(self);
+}
+
+static const BaridStreamHook judge_stream = {
+    .struct_size = sizeof(BaridStreamHook),
+    .begin = judge_stream_begin,
+    .field = judge_stream_field,
+    .body = judge_stream_body,
+    .end = judge_stream_end,
+    .free = judge_stream_free,
+};
+
+static gboolean
+judge_is_sum(GChecksum *sum, BaridSlice bytes)
+{
+    g_autofree gchar *whole =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes.data, bytes.len);
+
+    return strcmp(g_checksum_get_string(sum), whole) == 0;
+}
+
+/* The header without the line that ends it. */
+static BaridSlice
+judge_get_fields(BaridSlice header)
+{
+    if (header.len >= 2 && memcmp(header.data + header.len - 2, "\r\n", 2) == 0 &&
+        (header.len == 2 || header.data[header.len - 3] == '\n'))
+        header.len -= 2;
+    return header;
+}
+
+static BaridVerdict
+judge_check_stream(BaridTransaction *txn)
+{
+    const JudgeStream *self = barid_transaction_get_stream(txn);
+    BaridSlice message = barid_transaction_get_message(txn);
+    BaridSlice header = barid_transaction_get_header(txn);
+    BaridSlice body = barid_slice(message.data + header.len, message.len - header.len);
+
+    if (self == NULL || !self->ended || !judge_is_sum(self->body, body) ||
+        !judge_is_sum(self->fields, judge_get_fields(header)))
+        return barid_reject(txn, 554, "5.6.0", "stream", "the stream was not the message");
+    barid_explain(txn, "streamed", "%u fields, %" G_GSIZE_FORMAT " bytes", self->n_fields,
+                  self->body_bytes);
+    return BARID_CONTINUE;
+}
+
 /* The transport of the same name: it tells what was saved. */
 static gpointer
 judge_open(const void *settings G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
@@ -120,8 +218,10 @@ static const BaridSavedArea judge_saved[] = {
 static BaridVerdict
 judge_message(BaridTransaction *txn, gpointer state)
 {
-    BaridVerdict verdict = judge_save(txn, state);
+    BaridVerdict verdict = judge_check_stream(txn);
 
+    if (verdict == BARID_CONTINUE)
+        verdict = judge_save(txn, state);
     if (verdict != BARID_CONTINUE)
         return verdict;
     return judge_decide(BARID_SCOPE(txn), ((const JudgeSettings *)state)->message);
@@ -132,7 +232,7 @@ static const BaridHook judge_hooks[] = {
     BARID_HOOK_EHLO(judge_ehlo_identity, BARID_PHASE_AUTHORISE),
     BARID_HOOK_EHLO(judge_ehlo_script, BARID_PHASE_INSPECT),
     BARID_HOOK_RCPT(judge_rcpt, BARID_PHASE_AUTHORISE),
-    BARID_HOOK_MESSAGE(judge_message, BARID_PHASE_INSPECT),
+    BARID_HOOK_MESSAGE(judge_message, BARID_PHASE_INSPECT, .stream = &judge_stream),
     BARID_HOOK_END,
 };
 
@@ -140,7 +240,8 @@ BARID_MODULE_DEFINE(judge) = {
     BARID_MODULE_HEADER,
     .name = "judge",
     .summary = N_("Answers what a dialogue script tells it to"),
-    .needs = BARID_READS_ENVELOPE | BARID_MAY_DEFER | BARID_MAY_REJECT,
+    .needs = BARID_READS_ENVELOPE | BARID_READS_HEADERS | BARID_READS_BODY | BARID_MAY_DEFER |
+             BARID_MAY_REJECT,
     .settings = judge_settings,
     .settings_size = sizeof(JudgeSettings),
     .hooks = judge_hooks,

@@ -112,7 +112,7 @@ check_pieces(BaridSlice message, gsize first, gsize size)
     g_autoptr(GString) whole = describe_whole(message);
     g_autoptr(GString) pieces = describe_pieces(message, first, size);
 
-    ck_assert_msg(g_string_equal(whole, pieces), "cut at %zu, by %zu:\n%s\nnot\n%s", first, size,
+    ck_assert_msg(g_string_equal(whole, pieces), "cut at %zu, by %zu:\n%.300s\nnot\n%.300s", first, size,
                   pieces->str, whole->str);
 }
 
