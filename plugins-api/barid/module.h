@@ -10,6 +10,7 @@
 #ifndef BARID_MODULE_H
 #define BARID_MODULE_H
 
+#include <barid/command.h>
 #include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
@@ -125,15 +126,6 @@ typedef struct {
     const void *driver;
 } BaridProvider;
 
-/* A verb "baridctl NAME", also in the REST interface. (args) are checked words;
- * output is JSON text that the caller of the handler owns. */
-typedef struct {
-    const gchar *name; /* NULL ends the table */
-    const gchar *usage;
-    const gchar *summary;
-    gchar *(*run)(gpointer state, const gchar *const *args, GError **error);
-} BaridCommand;
-
 /* What "start" may ask: the sections of a kind it declared. */
 typedef struct BaridStart BaridStart;
 guint barid_start_get_n_sections(BaridStart *start, const gchar *kind);
@@ -163,7 +155,7 @@ typedef struct {
                       GError **error);
     void (*stop)(gpointer state);
     const BaridSavedArea *saved; /* what it keeps with queued messages */
-    guint32 saved_size;
+    guint32 saved_size, option_size;
 } BaridModule;
 
 #define BARID_MODULE_HEADER                                                                   \
@@ -171,7 +163,7 @@ typedef struct {
     .struct_size = sizeof(BaridModule), .hook_size = sizeof(BaridHook),                       \
     .setting_size = sizeof(BaridSetting), .section_size = sizeof(BaridSection),               \
     .provider_size = sizeof(BaridProvider), .command_size = sizeof(BaridCommand), \
-    .saved_size = sizeof(BaridSavedArea)
+    .saved_size = sizeof(BaridSavedArea), .option_size = sizeof(BaridCommandOption)
 
 /* Defines the one exported symbol, spelled so that libltdl finds it whether the module
  * is loaded or preloaded. */

@@ -116,6 +116,19 @@ show_put(const Show *self, const gchar *text)
     fputs(clean, self->out);
 }
 
+void
+show_text(const Show *self, const gchar *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (lines[i][0] == '\0' && lines[i + 1] == NULL)
+            break;
+        show_put(self, lines[i]);
+        fputc('\n', self->out);
+    }
+}
+
 static void
 show_table(const Show *self, const Table *table)
 {
@@ -275,6 +288,33 @@ show_order(const Show *self, JsonObject *answer)
                                   "itself decides."));
 }
 
+static void
+show_commands(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {{N_("COMMAND"), TABLE_LEFT}, {N_("SUMMARY"), TABLE_LEFT},
+                                          {NULL, TABLE_LEFT}};
+    g_auto(Table) table = {0};
+
+    table_init(&table, columns);
+    for (guint i = 0; i < show_get_n(answer, "commands"); i++) {
+        JsonObject *command = show_get_nth(answer, "commands", i);
+
+        table_add(&table, show_get_text(command, "usage"));
+        table_add(&table, show_get_text(command, "summary"));
+        for (guint n = 0; n < show_get_n(command, "options"); n++) {
+            JsonObject *option = show_get_nth(command, "options", n);
+            const gchar *value = show_get_text(option, "value");
+            g_autofree gchar *text = g_strdup_printf("  --%s%s%s", show_get_text(option, "name"),
+                                                     value == NULL ? "" : " ",
+                                                     value == NULL ? "" : value);
+
+            table_add(&table, text);
+            table_add(&table, show_get_text(option, "summary"));
+        }
+    }
+    show_table_or(self, &table, _("No module that is loaded adds a command."));
+}
+
 /* --- queue --- */
 
 static gchar *
@@ -398,6 +438,7 @@ static const struct {
     {"modules", show_modules},
     {"modules list", show_modules},
     {"modules order", show_order},
+    {"commands", show_commands},
     {"queue", show_queue_list},
     {"queue list", show_queue_list},
     {"queue show", show_queue_show},

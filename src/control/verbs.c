@@ -19,6 +19,7 @@ static const ControlVerb verbs[] = {
     {"queue list", "queue list [ID ...] " FILTERS " [--limit N]", N_("List queued messages."),
      verb_queue_list},
     {"queue show", "queue show ID ...", N_("Show all about queued messages."), verb_queue_show},
+    {"commands", "commands", N_("List the commands that modules add."), verb_commands},
     {"queue cat", "queue cat ID", N_("Print a queued message."), verb_queue_cat},
     {"queue retry", "queue retry [ID ...] [--all] " FILTERS, N_("Try messages now."),
      verb_queue_retry},

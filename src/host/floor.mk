@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += src/host/libhost.la
 LIBBARID_PARTS += src/host/libhost.la
 src_host_libhost_la_SOURCES = \
+	src/host/command.c src/host/command.h \
 	src/host/decision.c src/host/decision.h \
 	src/host/hook-call.h \
 	src/host/host.c src/host/host.h src/host/host-private.h \

@@ -345,8 +345,8 @@ host_module_get_setting_size(const HostModule *module)
     return module->module->setting_size;
 }
 
-const BaridCommand *
-host_find_command(const Host *self, const gchar *name, gpointer *out_state)
+static const BaridCommand *
+host_find_command_named(const Host *self, const gchar *name, HostModule **out_module)
 {
     for (guint i = 0; i < self->modules->len; i++) {
         HostModule *module = g_ptr_array_index(self->modules, i);
@@ -354,12 +354,30 @@ host_find_command(const Host *self, const gchar *name, gpointer *out_state)
 
         for (guint n = 0; (command = host_module_get_command(module->module, n)) != NULL; n++) {
             if (strcmp(command->name, name) == 0) {
-                *out_state = module->state;
+                *out_module = module;
                 return command;
             }
         }
     }
     return NULL;
+}
+
+const BaridCommand *
+host_find_command(const Host *self, const gchar *const *words, guint *out_n_words,
+                  HostModule **out_module)
+{
+    const BaridCommand *command = NULL;
+
+    *out_n_words = 2;
+    if (words[0] != NULL && words[1] != NULL) {
+        g_autofree gchar *both = g_strconcat(words[0], " ", words[1], NULL);
+
+        command = host_find_command_named(self, both, out_module);
+    }
+    if (command != NULL || words[0] == NULL)
+        return command;
+    *out_n_words = 1;
+    return host_find_command_named(self, words[0], out_module);
 }
 
 static void
