@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "mime/header.h"
+#include "queue/queue-scan.h"
 
 enum {
     EXPLAIN_LIMIT = 20,     /* records shown without --limit */

@@ -68,6 +68,7 @@ struct BaridRecipient {
     BaridSlice address;   /* as given */
     BaridSlice canonical; /* lower-cased domain, one spelling; for matching */
     BaridSlice domain;
+    BaridSlice key;       /* equal for the same recipient (directories_dup_key) */
     BaridSlice orcpt_type, orcpt_address; /* decoded; empty when not given */
     guint notify;         /* SmtpNotify bits; 0 when not given */
     /* What the directory made of it: the addresses it is delivered to. */

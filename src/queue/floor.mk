@@ -52,7 +52,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
-	src/queue/queue-look.c \
+	src/queue/queue-look.c src/queue/queue-scan.h \
 	src/queue/queue-notify.c \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/schedule.c src/queue/schedule.h

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "queue/queue-private.h"
+#include "queue/queue-scan.h"
 
 /* A message read back from the spool; everything borrows from (content) and (arena). */
 typedef struct {

@@ -137,17 +137,6 @@ BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
                                         JsonWriter *writer);
 /* The stored message; NULL when it is not in the queue. */
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
-/* A walk over the whole history, newest first, that leaves the queue's thread free between
- * the pieces. Zeroed but for the filter; call until (finished). */
-typedef struct {
-    const gchar *text; /* case-insensitive substring of what is wanted; NULL any */
-    gint64 since_ms;   /* older ones may be left out */
-    gboolean finished;
-    HistoryWalk walk;  /* (n_visited) records were looked at so far */
-} QueueHistoryScan;
-/* Appends the next records (gchar *, owned by the array's free function) to (out). */
-BARID_SUSPENDS void queue_scan_history(Queue *self, QueueHistoryScan *scan, guint max_records,
-                                       GPtrArray *out);
 /* Records of (id) (queue id or session id), or the newest ones that contain (text), as a
  * JSON array under (key). */
 BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gchar *text,

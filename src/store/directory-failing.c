@@ -29,6 +29,7 @@ failing_find_user(gpointer self G_GNUC_UNUSED, BaridSlice name G_GNUC_UNUSED,
 const DirectoryDriver directory_failing_driver = {
     .find_address = failing_find_address,
     .find_user = failing_find_user,
+    .find_mapped = failing_find_address,
 };
 
 gboolean

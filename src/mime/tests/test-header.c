@@ -112,8 +112,8 @@ check_pieces(BaridSlice message, gsize first, gsize size)
     g_autoptr(GString) whole = describe_whole(message);
     g_autoptr(GString) pieces = describe_pieces(message, first, size);
 
-    ck_assert_msg(g_string_equal(whole, pieces), "cut at %zu, by %zu:\n%.300s\nnot\n%.300s", first, size,
-                  pieces->str, whole->str);
+    ck_assert_msg(g_string_equal(whole, pieces), "cut at %zu, by %zu:\n%.300s\nnot\n%.300s",
+                  first, size, pieces->str, whole->str);
 }
 
 START_TEST(test_pieces)
