@@ -200,6 +200,7 @@ static const ResolveRow resolve_rows[] = {
     {"map matches the whole address", "<ali_list_x@example.net>", "mailbox ali"},
     {"map before catch-all", "<shop7@example.net>", "alias ali@example.org"},
     {"an entry before a map", "<shop1@example.org>", "alias ali@example.org"},
+    {"map matches from the start", "<xshop7@example.org>", "unknown"},
     {"map of another directory", "<shop7@staff.example>", "alias inbox@elsewhere.test"},
     {"map that makes no address", "<badx@example.org>", "unknown"},
     {"map to itself", "<round@example.org>", "unknown"},
