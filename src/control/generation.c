@@ -95,6 +95,13 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     return g_steal_pointer(&self);
 }
 
+gboolean
+generation_start(Generation *self, GError **error)
+{
+    return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
+           host_start(self->host, error);
+}
+
 void
 generation_get_queue_options(const Generation *self, QueueOptions *out_options)
 {

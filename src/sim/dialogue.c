@@ -602,7 +602,7 @@ dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
         g_set_error(error, DIALOGUE_ERROR, BARID_ERROR_INVALID, "%s", what);
         return FALSE;
     }
-    if (!host_start(self->generation->host, error) || !dialogue_open_queue(self, error))
+    if (!generation_start(self->generation, error) || !dialogue_open_queue(self, error))
         return FALSE;
     self->scheduler = scheduler_new(error);
     return self->scheduler != NULL;

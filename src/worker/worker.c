@@ -341,7 +341,7 @@ worker_assemble(Worker *self, GError **error)
         .request_data = self,
     };
 
-    if (!host_start(self->generation->host, error) || !worker_open_queue(self, error))
+    if (!generation_start(self->generation, error) || !worker_open_queue(self, error))
         return FALSE;
     inbound_set_queue(self->generation->inbound, self->queue);
     outbound.queue = self->queue;
