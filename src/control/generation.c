@@ -16,6 +16,8 @@ static const BaridSetting server_settings[] = {
                        N_("The server's name; empty means the system's.")),
     BARID_SETTING_INTEGER("threads", ServerSettings, threads, "0",
                           N_("Worker threads; 0 means one for each processor."), 0, 256),
+    BARID_SETTING_DURATION("drain", ServerSettings, drain_ms, "10min",
+                           N_("How long sessions may go on after a reload.")),
     BARID_SETTING_DURATION("grace", ServerSettings, grace_ms, "30s",
                            N_("How long sessions may go on when the server stops.")),
     BARID_SETTING_TEXT("user", ServerSettings, user, "barid",

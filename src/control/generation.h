@@ -28,6 +28,7 @@ typedef struct {
     gchar *hostname;
     gint64 threads;
     gint64 grace_ms;
+    gint64 drain_ms;
     gchar *user;
     gint log_level;
 } ServerSettings;
@@ -44,7 +45,8 @@ typedef struct {
 } Generation;
 
 /* Builds and checks everything but starts nothing: no module's start is called, no store or
- * spool is opened, no certificate made; no file is written. NULL when there are problems, which are all in (problems). Main thread. */
+ * spool is opened, no certificate made; no file is written. NULL when there are problems,
+ * which are all in (problems). Main thread. */
 Generation *generation_new(const GenerationOptions *options, ConfigProblems *problems);
 /* Opens the stores, makes the server's own certificate where one is needed, and starts the
  * modules. */

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Going over the whole history, for whoever has time; see queue_write_history() for one id. */
+/* Looking into the history: by id, and over all of it. */
 #ifndef QUEUE_SCAN_H
 #define QUEUE_SCAN_H
 
 #include "queue/queue.h"
+
+/* Records of (id) (queue id or session id), or the newest ones that contain (text), as a
+ * JSON array under (key). */
+BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gchar *text,
+                                        guint limit, JsonWriter *writer, const gchar *key);
 
 /* A walk over the whole history, newest first, that leaves the queue's thread free between
  * the pieces. Zeroed but for the filter; call until (finished). */

@@ -26,7 +26,9 @@ typedef struct QueueEntry QueueEntry;
 
 typedef struct {
     const gchar *hostname;       /* in DSNs */
-    const gchar *folder;         /* the spool's */
+    const gchar *folder;         /* the main one of the spool */
+    guint side_number;           /* of the side folder "FOLDER-NUMBER"; 0: none, and the main
+                                  * folder must be free */
     SpoolDisk *disk;             /* NULL: the system's */
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
@@ -84,12 +86,19 @@ void queue_suspend(Queue *self);
 /* Commits what is in hand and ends the thread. All jobs must be finished. */
 void queue_stop(Queue *self);
 void queue_free(Queue *self);
-/* For arrivals and stores of large messages. */
-Spool *queue_get_spool(Queue *self);
+/* A nameless file for a message that is still arriving; any thread. The caller closes it. */
+int queue_make_file(Queue *self, GError **error);
+/* Looks for spool folders that nobody holds any more: the main one, when this queue could
+ * not have it yet, and side folders. Any thread. */
+void queue_adopt(Queue *self);
+/* Gives up the main folder and all others but a side folder, for messages of sessions that
+ * go on, once the jobs under way have ended; then calls (done) on the queue's thread.
+ * After queue_suspend(). */
+void queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data);
 
-/* Whether the quota allows one more message of (bytes). FALSE with BARID_ERROR_NO_SPACE.
- * Any thread. Asked before a message is submitted, it may be passed by as many messages as
- * are being submitted at the same time; messages of the server itself are not asked. */
+/* Whether the quota allows one more message of (bytes). FALSE with BARID_ERROR_NO_SPACE. Any
+ * thread. As many messages as are being submitted at the same time may pass it by; messages
+ * of the server itself are not asked. */
 gboolean queue_has_room(const Queue *self, guint64 bytes, GError **error);
 
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
@@ -137,14 +146,11 @@ BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
                                         JsonWriter *writer);
 /* The stored message; NULL when it is not in the queue. */
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
-/* Records of (id) (queue id or session id), or the newest ones that contain (text), as a
- * JSON array under (key). */
-BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gchar *text,
-                                        guint limit, JsonWriter *writer, const gchar *key);
 /* Numbers for "status". */
 typedef struct {
     guint n_messages, n_held, n_active;
-    guint64 bytes;
+    guint64 bytes, free_bytes; /* of the queue, on the disk */
+    gboolean has_main;         /* the main folder is held by this process */
     gboolean replaying;
     SpoolStats spool;
     guint64 damaged_bytes;

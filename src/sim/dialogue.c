@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "control/generation.h"
 #include "net/line-reader.h"
+#include "queue/queue-scan.h"
 #include "sim/folder.h"
 #include "sim/judge.h"
 #include "sim/sim-disk.h"

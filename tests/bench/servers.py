@@ -47,7 +47,7 @@ class Peer:
     """A server with .port, .pid (the root of its processes) and .count() of queued messages."""
     name = ""
     pid = 0
-    kept_only = False
+    own_max = sys.maxsize  # messages with a connection each that are worth waiting for
 
     def cpu(self):
         """Seconds of all processes, those that ended and were waited for included."""
@@ -196,18 +196,41 @@ class Postfix(Unpacked):
 
 class OpenSmtpd(Unpacked):
     name = "OpenSMTPD"
-    # With a connection for each message smtp-source does not come to its end with it.
-    kept_only = True
+    own_max = 300  # it answers a new connection after a second, now and then
     package, setup, queue = "opensmtpd", OPENSMTPD_SETUP, "smtpd/queue"
     command = ["/usr/sbin/smtpd", "-d"]
 
     def after_start(self):
         subprocess.run(["nsenter", "-t", str(self.pid), "-m", "/usr/sbin/chroot",
-                        os.path.join(self.folder, "root"), "/usr/sbin/smtpctl", "pause", "mta"],
+                        os.path.join(self.folder, "host"), "/usr/sbin/smtpctl", "pause", "mta"],
                        check=True, stdout=subprocess.DEVNULL)
 
     def count(self):
         return super().count() // 2  # an envelope and a message
+
+
+class Sink(Peer):
+    """Postfix's smtp-sink: speaks SMTP and keeps nothing."""
+    name = "smtp-sink"
+
+    def __init__(self, sources):
+        self.program = os.path.join(os.path.dirname(sources.source), "smtp-sink")
+        self.environment = sources.environment
+
+    def __enter__(self):
+        self.port = server.free_port()
+        self.process = subprocess.Popen([self.program, "-u", "nobody", f"127.0.0.1:{self.port}",
+                                         "100"], env=self.environment)
+        self.pid = self.process.pid
+        self.wait_listening()
+        return self
+
+    def __exit__(self, *ignored):
+        self.process.kill()
+        self.process.wait()
+
+    def count(self):
+        return None
 
 
 def raise_file_limit():

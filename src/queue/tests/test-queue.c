@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "queue/queue.h"
+#include "queue/queue-scan.h"
 #include "queue/schedule.h"
 #include "sim/folder.h"
 #include "smtp/command.h"
