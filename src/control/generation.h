@@ -29,6 +29,8 @@ typedef struct {
     gint64 threads;
     gint64 grace_ms;
     gint64 drain_ms;
+    gint confine; /* ConfineLevel */
+    gchar **connect_ports;
     gchar *user;
     gint log_level;
 } ServerSettings;

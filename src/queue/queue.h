@@ -23,7 +23,6 @@ GQuark queue_error_quark(void);
 
 typedef struct Queue Queue;
 typedef struct QueueEntry QueueEntry;
-
 typedef struct {
     const gchar *hostname;       /* in DSNs */
     const gchar *folder;         /* the main one of the spool */
@@ -39,8 +38,8 @@ typedef struct {
     guint n_notify;
     gint64 expire_ms;
     guint concurrency;           /* jobs under way at once */
-    guint max_messages;          /* quota of the whole queue; 0 is none */
-    guint64 max_bytes;           /* likewise */
+    guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
+    guint64 max_bytes;
     const gchar *dsn_from_name;
     const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
     gsize dsn_return_bytes;      /* a larger message is returned as header only */
@@ -96,9 +95,8 @@ void queue_adopt(Queue *self);
  * After queue_suspend(). */
 void queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data);
 
-/* Whether the quota allows one more message of (bytes). FALSE with BARID_ERROR_NO_SPACE. Any
- * thread. As many messages as are being submitted at the same time may pass it by; messages
- * of the server itself are not asked. */
+/* Whether the quota allows (bytes) more, else BARID_ERROR_NO_SPACE. Any thread; what is being
+ * submitted at the same time is not counted, nor is the server's own mail asked. */
 gboolean queue_has_room(const Queue *self, guint64 bytes, GError **error);
 
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE

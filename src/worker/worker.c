@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "ipc/ipc.h"
 #include "net/block-pool.h"
+#include "worker/confine.h"
 
 /* --- what the supervisor sends --- */
 
@@ -266,6 +267,24 @@ worker_assemble(Worker *self, GError **error)
     return worker_make_threads(self, error);
 }
 
+/* Threads inherit what is given up; the log's was there before. */
+static gboolean
+worker_confine(Worker *self, GError **error)
+{
+    ConfineOptions options = {
+        .level = (ConfineLevel)self->generation->server.confine,
+        .state_dir = self->state_dir,
+        .settings = &self->generation->context,
+        .connect_ports = (const gchar *const *)self->generation->server.connect_ports,
+    };
+    gboolean ok;
+
+    log_stop();
+    ok = confine_process(&options, error);
+    log_start(NULL, NULL, STDERR_FILENO);
+    return ok;
+}
+
 static void
 worker_serve(Worker *self)
 {
@@ -334,7 +353,7 @@ worker_start(Worker *self, gboolean only_check)
         return EXIT_SUCCESS;
     }
     log_set_level((BaridLogLevel)self->generation->server.log_level);
-    if (!worker_assemble(self, &error))
+    if (!worker_assemble(self, &error) || !worker_confine(self, &error))
         return worker_refuse(self, error->message);
     worker_serve(self);
     return EXIT_SUCCESS;
