@@ -188,7 +188,7 @@ def test_second_server_is_refused():
                                   os.path.join(other.folder, "sock")], capture_output=True,
                                  timeout=30)
         assert process.returncode == 1, process
-        assert b"spool" in process.stderr, process.stderr
+        assert b"another server uses this folder" in process.stderr, process.stderr
         send(client(server), "still")
 
 
