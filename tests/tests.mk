@@ -5,7 +5,9 @@ fuzz_programs = \
 	tests/fuzz/fuzz-address \
 	tests/fuzz/fuzz-command \
 	tests/fuzz/fuzz-config \
+	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-data \
+	tests/fuzz/fuzz-directory \
 	tests/fuzz/fuzz-header \
 	tests/fuzz/fuzz-reply \
 	tests/fuzz/fuzz-rule \
@@ -31,9 +33,15 @@ tests_fuzz_fuzz_command_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c $(fuzz_main)
 tests_fuzz_fuzz_config_LDADD = $(CONF_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz-control.c $(fuzz_main)
+tests_fuzz_fuzz_control_LDADD = $(CONTROL_LIBS)
+tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_data_SOURCES = tests/fuzz/fuzz-data.c $(fuzz_main)
 tests_fuzz_fuzz_data_LDADD = $(SMTP_LIBS)
 tests_fuzz_fuzz_data_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz-directory.c $(fuzz_main)
+tests_fuzz_fuzz_directory_LDADD = $(STORE_LIBS)
+tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_header_LDFLAGS = $(fuzz_ldflags)

@@ -72,6 +72,8 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
 
     generation_bind_server(self);
     self->host = host_new(folders);
+    for (guint i = 0; options->linked != NULL && options->linked[i] != NULL; i++)
+        host_offer_module(self->host, options->linked[i]);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
     host_bind(self->host, &self->context);
@@ -102,6 +104,13 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     if (config_problems_get_count(problems) > 0)
         return NULL;
     return g_steal_pointer(&self);
+}
+
+gboolean
+generation_start(Generation *self, GError **error)
+{
+    return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
+           host_start(self->host, error);
 }
 
 void

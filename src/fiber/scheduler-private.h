@@ -26,6 +26,7 @@ struct Fiber {
     gpointer data;
     gpointer local;
     guint8 *stack;
+    gsize stack_base, stack_peak; /* of a measurement under way: (stack_base) is not 0 */
     gint64 deadline_ms;
     gint64 idle_at_ms; /* when a long wait trims the stack; FIBER_NO_DEADLINE otherwise */
     gint64 heap_key_ms;

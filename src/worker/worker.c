@@ -278,7 +278,7 @@ worker_assemble(Worker *self, GError **error)
             barid_log(BARID_LOG_ERROR, "module.contained", "module", name, "reason",
                       "it has brought the server down repeatedly; its on-error applies", NULL);
     }
-    if (!host_start(self->generation->host, error) || !worker_open_queue(self, error))
+    if (!generation_start(self->generation, error) || !worker_open_queue(self, error))
         return FALSE;
     inbound_set_queue(self->generation->inbound, self->queue);
     outbound.queue = self->queue;
