@@ -12,7 +12,7 @@ src_dns_libdns_la_SOURCES = \
 	src/dns/network.c \
 	src/dns/packet.c src/dns/packet.h \
 	src/dns/resolver.c src/dns/resolver.h src/dns/resolver-backend.h
-DNS_LIBS = src/dns/libdns.la $(LDNS_LIBS) $(IDN2_LIBS) $(NET_LIBS) $(CONF_LIBS)
+DNS_LIBS = src/dns/libdns.la $(LDNS_LIBS) $(IDN2_LIBS) $(CONF_LIBS) $(NET_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/dns/tests/test-packet src/dns/tests/test-network \
@@ -26,8 +26,7 @@ src_dns_tests_test_network_SOURCES = src/dns/tests/test-network.c \
 	src/dns/tests/wire.c src/dns/tests/wire.h
 src_dns_tests_test_network_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_dns_tests_test_network_LDADD = $(DNS_LIBS) $(CHECK_LIBS)
-src_dns_tests_test_zone_resolver_SOURCES = src/dns/tests/test-zone-resolver.c \
-	src/sim/zone-resolver.c src/sim/virtual-clock.c
+src_dns_tests_test_zone_resolver_SOURCES = src/dns/tests/test-zone-resolver.c
 src_dns_tests_test_zone_resolver_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-src_dns_tests_test_zone_resolver_LDADD = $(DNS_LIBS) $(CHECK_LIBS)
+src_dns_tests_test_zone_resolver_LDADD = libbarid.la $(CHECK_LIBS) $(GLIB_LIBS)
 endif
