@@ -245,7 +245,8 @@ quote-text = yes
                                   b"see http://bl.example/"), reply
             smtp.quit()
             text = json.dumps(server.ctl("explain", "--remote-ip", "127.0.0.9"))
-            inputs = json.loads(text)["sessions"][0]["decisions"][0]["inputs"]
+            decisions = json.loads(text)["sessions"][0]["decisions"]
+            inputs = next(one["inputs"] for one in decisions if one["stage"] == "connect")
             assert inputs["dns 9.0.0.127.bl.example A"] == "127.0.0.2", inputs
             assert inputs["listed 127.0.0.9"] == "bl (127.0.0.2)", inputs
             smtp = smtplib.SMTP("127.0.0.1", server.port, "client.example.com")
