@@ -8,6 +8,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-data \
 	tests/fuzz/fuzz-directory \
+	tests/fuzz/fuzz-dns \
 	tests/fuzz/fuzz-header \
 	tests/fuzz/fuzz-reply \
 	tests/fuzz/fuzz-rule \
@@ -42,6 +43,9 @@ tests_fuzz_fuzz_data_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz-directory.c $(fuzz_main)
 tests_fuzz_fuzz_directory_LDADD = $(STORE_LIBS)
 tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
+tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
+tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_header_LDFLAGS = $(fuzz_ldflags)

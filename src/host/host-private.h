@@ -51,6 +51,7 @@ typedef enum {
     HOOK_COUNT_OTHER_VERDICTS,
     HOOK_COUNT_WALL_US,
     HOOK_COUNT_WAITING_US,
+    HOOK_COUNT_DNS_QUESTIONS,
     HOOK_N_COUNTS,
 } HookCount;
 
@@ -77,6 +78,7 @@ struct Host {
     GPtrArray *offered; /* of const BaridModule *: linked in */
     GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
     gboolean ltdl;
+    DnsResolver *resolver;
 };
 
 /* loader.c: opens NAME and checks its description; NULL with the reason. */

@@ -53,6 +53,18 @@ host_new(const gchar *const *folders)
 }
 
 void
+host_set_resolver(Host *self, DnsResolver *resolver)
+{
+    self->resolver = resolver;
+}
+
+DnsResolver *
+host_get_resolver(const Host *self)
+{
+    return self->resolver;
+}
+
+void
 host_stop(Host *self)
 {
     for (guint i = self->modules->len; i > 0; i--)
@@ -443,7 +455,7 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
     };
     static const gchar *const counts[HOOK_N_COUNTS] = {
         "calls",          "errors",  "defers",     "rejects",
-        "other_verdicts", "wall_us", "waiting_us",
+        "other_verdicts", "wall_us", "waiting_us", "dns_questions",
     };
 
     json_writer_begin_object(writer, NULL);
