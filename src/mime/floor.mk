@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += src/mime/libmime.la
 LIBBARID_PARTS += src/mime/libmime.la
 src_mime_libmime_la_SOURCES = \
+	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
 	src/mime/header.c src/mime/header.h \
 	src/mime/mail-address.c src/mime/mail-address.h \

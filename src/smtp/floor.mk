@@ -4,6 +4,8 @@ LIBBARID_PARTS += src/smtp/libsmtp.la
 src_smtp_libsmtp_la_SOURCES = \
 	src/smtp/command.c src/smtp/command.h \
 	src/smtp/data-decoder.c src/smtp/data-decoder.h \
+	src/smtp/dot-stuffer.c src/smtp/dot-stuffer.h \
+	src/smtp/peer.c src/smtp/peer.h \
 	src/smtp/reply.c src/smtp/reply.h
 SMTP_LIBS = src/smtp/libsmtp.la $(MIME_LIBS)
 
