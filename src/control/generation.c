@@ -60,7 +60,9 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     InboundServices services;
 
     generation_bind_server(self);
+    self->resolver = options->resolver;
     self->host = host_new(folders);
+    host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
     host_bind(self->host, &self->context);

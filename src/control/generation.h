@@ -20,6 +20,7 @@ typedef struct {
     const gchar *state_dir;
     InboundOpenSecret open_secret; /* NULL reads files directly */
     gpointer open_secret_data;
+    DnsResolver *resolver; /* borrowed, to be used instead of [resolver]; NULL for that */
 } GenerationOptions;
 
 /* [server] and [log]. */
@@ -35,6 +36,7 @@ typedef struct {
     SettingsContext context;
     ServerSettings server;
     gchar *state_dir;
+    DnsResolver *resolver;
     Host *host;
     StoreSet *stores;
     Directories *directories;

@@ -63,6 +63,7 @@ struct Host {
     GPtrArray *modules; /* of HostModule * */
     GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
     gboolean ltdl;
+    DnsResolver *resolver;
 };
 
 /* loader.c: opens NAME and checks its description; NULL with the reason. */

@@ -51,6 +51,18 @@ host_new(const gchar *const *folders)
 }
 
 void
+host_set_resolver(Host *self, DnsResolver *resolver)
+{
+    self->resolver = resolver;
+}
+
+DnsResolver *
+host_get_resolver(const Host *self)
+{
+    return self->resolver;
+}
+
+void
 host_stop(Host *self)
 {
     for (guint i = self->modules->len; i > 0; i--)

@@ -9,6 +9,7 @@
 
 #include "conf/rule-language.h"
 #include "conf/settings.h"
+#include "dns/resolver.h"
 #include "host/provider.h"
 #include "host/scope.h"
 
@@ -28,6 +29,9 @@ Host *host_new(const gchar *const *folders);
 gboolean host_load(Host *self, SettingsContext *context);
 /* Binds the modules' sections and settings; declares rules. After the stores exist. */
 gboolean host_bind(Host *self, SettingsContext *context);
+/* What modules ask; borrowed. Without one their questions fail. Before host_start(). */
+void host_set_resolver(Host *self, DnsResolver *resolver);
+DnsResolver *host_get_resolver(const Host *self);
 /* Calls every module's start. FALSE with the failing module named. */
 gboolean host_start(Host *self, GError **error);
 /* Calls stop in reverse order. No hook may be running. What modules provide is still there:

@@ -328,6 +328,7 @@ static gboolean
 worker_assemble(Worker *self, GError **error)
 {
     OutboundServices outbound = {
+        .resolver = self->generation->resolver,
         .host = self->generation->host,
         .directories = self->generation->directories,
         .attempt_timeout_ms =
