@@ -106,6 +106,8 @@ struct BaridAttempt {
     BaridSlice domain; /* of the recipients, lower-cased */
     gint64 priority;
     guint n_retries;
+    const gchar *mx;       /* the host that is tried; NULL before */
+    Address remote, local; /* zero before they are known */
     gpointer impl; /* the delivery at work (outbound) */
 };
 

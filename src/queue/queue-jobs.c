@@ -5,7 +5,11 @@
 #include "base/text.h"
 #include "queue/queue-private.h"
 
-enum { JOB_UNREADABLE_RETRY_MS = 60000, JOB_PUT_BACK_MS = 1000 };
+enum {
+    JOB_UNREADABLE_RETRY_MS = 60000,
+    JOB_PUT_BACK_MS = 1000,
+    JOB_IN_DOUBT_WAIT = 3, /* times the usual wait */
+};
 
 void
 queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
@@ -54,6 +58,15 @@ job_pick_recipients(QueueJob *job, const DeliveryState *state)
     return count;
 }
 
+/* NULL when empty. */
+static const gchar *
+job_dup_text(QueueJob *job, BaridSlice text)
+{
+    return text.len == 0 ? NULL
+                         : arena_printf(job->arena, "%.*s", (int)text.len,
+                                        (const gchar *)text.data);
+}
+
 static void
 job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryState *state,
           guint domain)
@@ -65,6 +78,8 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->content = spool_content_ref(content);
     job->domain = domain;
     job->n_attempts = state->domains[domain].n_attempts;
+    job->route = job_dup_text(job, state->domains[domain].route);
+    job->prefer = job_dup_text(job, state->domains[domain].peer);
     job->transcript = g_string_new(NULL);
     job->started_ms = clock_wall_ms();
     if (!envelope_parse(spool_content_get_envelope(content), job->arena, &job->envelope) ||
@@ -250,6 +265,7 @@ static void
 job_apply_result(RecipientState *rcpt, const QueueResult *result)
 {
     rcpt->last_ms = clock_wall_ms();
+    rcpt->in_doubt = FALSE;
     if (!result->done) {
         rcpt->code = BARID_SLICE_LITERAL("4.3.0");
         rcpt->text = BARID_SLICE_LITERAL("the attempt ended without a result");
@@ -257,6 +273,8 @@ job_apply_result(RecipientState *rcpt, const QueueResult *result)
         return;
     }
     rcpt->status = (guint8)result->status;
+    rcpt->manner = (guint8)result->manner;
+    rcpt->in_doubt = result->in_doubt;
     rcpt->code = barid_slice_from_text(result->code);
     rcpt->text = barid_slice_from_text(result->text);
     rcpt->remote = barid_slice_from_text(result->remote);
@@ -309,6 +327,10 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
                           job->envelope.recipients[job->recipients[i]].address);
         json_writer_text(&writer, "status", result->code);
         json_writer_text(&writer, "text", result->text);
+        if (result->remote != NULL)
+            json_writer_text(&writer, "remote", result->remote);
+        if (result->in_doubt)
+            json_writer_bool(&writer, "in_doubt", TRUE);
         json_writer_end_object(&writer);
     }
     json_writer_end_array(&writer);
@@ -323,15 +345,23 @@ static void
 job_apply(Queue *self, QueueJob *job, DeliveryState *state)
 {
     DomainState *domain = &state->domains[job->domain];
+    guint wait = 1;
 
+    domain->peer = BARID_SLICE_EMPTY;
     for (guint i = 0; i < job->n_recipients; i++) {
+        /* Time for the peer to finish what it may be doing; then it is asked first. */
+        if (job->results[i].in_doubt) {
+            wait = JOB_IN_DOUBT_WAIT;
+            domain->peer = barid_slice_from_text(job->results[i].peer);
+            counter_add(self->n_in_doubt, 1);
+        }
         job_apply_result(&state->recipients[job->recipients[i]], &job->results[i]);
         job_log(job, i);
         counter_add(self->n_results[state->recipients[job->recipients[i]].status], 1);
     }
     if (domain->n_attempts < G_MAXUINT16)
         domain->n_attempts++;
-    domain->next_ms = clock_wall_ms() + job_get_retry_ms(self, domain->n_attempts);
+    domain->next_ms = clock_wall_ms() + wait * job_get_retry_ms(self, domain->n_attempts);
     state->attempts = job_append_attempt(job, state);
 }
 

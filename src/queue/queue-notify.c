@@ -34,7 +34,13 @@ notify_choose(const Envelope *envelope, const DeliveryState *state, guint index,
     }
     if ((what & NOTIFY_FINAL) == 0 || rcpt->dsn_sent)
         return FALSE;
-    *out_action = rcpt->status == RECIPIENT_FAILED ? DSN_FAILED : DSN_DELIVERED;
+    /* RFC 3461 section 5.2.1: a host that knows DSN tells of success in our place; of one
+     * that does not, only the relaying can be told (5.2.2). */
+    if (rcpt->status == RECIPIENT_DELIVERED && rcpt->manner == RECIPIENT_MANNER_HANDED_ON)
+        return FALSE;
+    *out_action = rcpt->status == RECIPIENT_FAILED               ? DSN_FAILED
+                  : rcpt->manner == RECIPIENT_MANNER_RELAYED ? DSN_RELAYED
+                                                                 : DSN_DELIVERED;
     return (wishes & (*out_action == DSN_FAILED ? SMTP_NOTIFY_FAILURE : SMTP_NOTIFY_SUCCESS)) != 0;
 }
 
@@ -47,7 +53,7 @@ notify_set_status(BaridSlice code, DsnAction action, DsnRecipient *row)
     if (code.len < sizeof text)
         memcpy(text, code.data, code.len);
     if (sscanf(text, "%1u.%3u.%3u", &class, &subject, &detail) != 3) {
-        class = action == DSN_DELIVERED ? 2 : action == DSN_FAILED ? 5 : 4;
+        class = action == DSN_DELIVERED || action == DSN_RELAYED ? 2 : action == DSN_FAILED ? 5 : 4;
         subject = 0;
         detail = 0;
     }
@@ -76,7 +82,7 @@ notify_fill_row(const Envelope *envelope, const DeliveryState *state, guint inde
     if (said->remote.len > 0) {
         row->diagnostic_type = "smtp";
         row->diagnostic_text = said->text;
-    } else if (said->text.len > 0 && action != DSN_DELIVERED) {
+    } else if (said->text.len > 0 && action != DSN_DELIVERED && action != DSN_RELAYED) {
         row->diagnostic_type = "x-barid";
         row->diagnostic_text = said->text;
     }

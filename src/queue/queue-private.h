@@ -71,7 +71,7 @@ struct Queue {
     guint n_active, n_held;
     guint64 bytes_kib;
     gboolean replayed;
-    CounterId n_results[3], n_dsns; /* results by RecipientStatus */
+    CounterId n_results[3], n_dsns, n_in_doubt; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
     gpointer dispatch_data;

@@ -572,6 +572,7 @@ queue_new(const QueueOptions *options, GError **error)
     self->n_results[RECIPIENT_DELIVERED] = counter_register("delivery.delivered");
     self->n_results[RECIPIENT_FAILED] = counter_register("delivery.failed");
     self->n_dsns = counter_register("dsn.queued");
+    self->n_in_doubt = counter_register("delivery.in-doubt");
     schedule_init(&self->schedule);
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();

@@ -47,7 +47,10 @@ typedef struct {
     RecipientStatus status; /* PENDING means deferred */
     const gchar *code;      /* "2.0.0" */
     const gchar *text;
-    const gchar *remote;    /* or NULL */
+    const gchar *remote;    /* host that said (text), or NULL for local reasons */
+    RecipientManner manner; /* when DELIVERED */
+    gboolean in_doubt;      /* when PENDING: the peer may have it, and did not say so */
+    const gchar *peer;      /* which one, when in doubt */
 } QueueResult;
 
 /* One message to one domain. Belongs to the dispatcher until queue_job_finish(). */
@@ -60,6 +63,8 @@ typedef struct QueueJob {
     SpoolContent *content;
     guint domain;
     guint n_attempts;      /* before this one */
+    const gchar *route;    /* where an administrator sends it, or NULL */
+    const gchar *prefer;   /* the peer that an earlier attempt left in doubt, or NULL */
     guint n_recipients;
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */

@@ -170,9 +170,9 @@ domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *s
         return;
     if (domain->directory == NULL)
         report(context, section, "directory", "there is no working [directory] of that name");
-    if (host != NULL &&
+    if (host != NULL && config_tree_find(context->tree, "host", domain->transport) == NULL &&
         host_find_provider(host, BARID_PROVIDER_TRANSPORT, domain->transport, &module) == NULL)
-        report(context, section, "transport", "no enabled module offers that transport");
+        report(context, section, "transport", "no enabled module offers that transport, and there is no [host] of that name");
 }
 
 static void

@@ -151,6 +151,7 @@ worker_on_drain(gpointer data)
     WorkerThread *thread = data;
 
     inbound_thread_drain(thread->inbound);
+    outbound_drain_thread(thread->worker->outbound, thread->scheduler);
     if (thread->index == 0)
         control_drain(thread->worker->control);
 }
@@ -327,13 +328,7 @@ worker_open_queue(Worker *self, GError **error)
 static gboolean
 worker_assemble(Worker *self, GError **error)
 {
-    OutboundServices outbound = {
-        .resolver = self->generation->resolver,
-        .host = self->generation->host,
-        .directories = self->generation->directories,
-        .attempt_timeout_ms =
-            queue_settings_get_attempt_timeout_ms(self->generation->queue_settings),
-    };
+    OutboundServices outbound = {.queue = NULL};
     ControlServices control = {
         .generation = self->generation,
         .generation_number = self->number,
@@ -345,10 +340,12 @@ worker_assemble(Worker *self, GError **error)
     if (!host_start(self->generation->host, error) || !worker_open_queue(self, error))
         return FALSE;
     inbound_set_queue(self->generation->inbound, self->queue);
+    generation_fill_outbound(self->generation, &outbound);
     outbound.queue = self->queue;
     self->outbound = outbound_new(&outbound, error);
     if (self->outbound == NULL)
         return FALSE;
+    generation_tell_own(self->generation, self->outbound);
     control.queue = self->queue;
     control.outbound = self->outbound;
     self->control = control_new(&control);
