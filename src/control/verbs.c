@@ -29,6 +29,13 @@ static const ControlVerb verbs[] = {
     {"queue cancel", "queue cancel [ID ...] [--all] " FILTERS,
      N_("Remove messages without telling their senders."), verb_queue_cancel},
     {"queue count", "queue count " FILTERS, N_("Count queued messages."), verb_queue_count},
+    {"queue reroute", "queue reroute [ID ...] --to NAME [--all] " FILTERS,
+     N_("Send messages another way: to a [host NAME], or by mx."), verb_queue_reroute},
+    {"queue destinations", "queue destinations",
+     N_("List where mail goes now, and where it has to wait."), verb_queue_destinations},
+    {"suspend", "suspend DESTINATION", N_("Keep back what goes to a domain or host."),
+     verb_suspend},
+    {"resume", "resume DESTINATION", N_("Let it go again."), verb_resume},
     {"explain",
      "explain {ID | --sender A | --recipient A | --message-id ID | --remote-ip IP} "
      "[--since TIME] [--limit N]",

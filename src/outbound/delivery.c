@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "outbound/relay.h"
 
 enum { DELIVERY_TEXT_MAX = 500 };
@@ -109,7 +110,7 @@ barid_attempt_note(BaridAttempt *attempt, const gchar *format, ...)
     va_end(args);
 }
 
-/* --- routing --- */
+/* --- who lives where --- */
 
 static void
 delivery_settle(QueueJob *job, guint index, RecipientStatus status, const gchar *code,
@@ -159,6 +160,68 @@ delivery_lookup(Outbound *outbound, QueueJob *job, guint index, DirectoryResult 
     }
     return TRUE;
 }
+
+static void
+facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
+{
+    gssize at = text_find_last(envelope->sender, '@');
+
+    *facts = (BaridAttempt){
+        .sender = envelope->sender,
+        .domain = envelope->domains[domain],
+        .priority = envelope->priority,
+    };
+    scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
+    if (at >= 0)
+        facts->sender_domain = arena_dup_lower(
+            arena, barid_slice(envelope->sender.data + at + 1, envelope->sender.len - (gsize)at - 1));
+}
+
+/* --- limits, for the queue --- */
+
+/* "host NAME" or NULL: who goes there, whatever the domain, shares its limits. */
+static const OutboundHost *
+describe_find_host(const OutboundServices *services, BaridAttempt *facts, BaridSlice route)
+{
+    g_autofree gchar *hop = NULL;
+    const gchar *transport = directories_get_transport(services->directories, facts->domain);
+
+    if (route.len > 0)
+        hop = barid_slice_dup_text(route, NULL);
+    else if (transport != NULL || facts->domain.len == 0)
+        hop = g_strdup(transport);
+    else if (!rule_reads_store(services->settings->next_hop))
+        hop = barid_rule_dup_text(services->settings->next_hop, facts);
+    return hop == NULL ? NULL : outbound_settings_find_host(services->settings, hop);
+}
+
+void
+outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Arena *arena,
+                  DestinationLimits *out_limits, gpointer outbound)
+{
+    const OutboundServices *services = outbound_get_services(outbound);
+    g_autofree gchar *rate = NULL;
+    const OutboundHost *host;
+    BaridAttempt facts;
+
+    facts_fill(&facts, envelope, domain, arena);
+    host = describe_find_host(services, &facts, route);
+    if (host != NULL) {
+        out_limits->key = host->name;
+        out_limits->concurrency = (guint)host->concurrency;
+        return;
+    }
+    /* Own mailboxes are limited by what their transports can bear. */
+    if (facts.domain.len == 0 || directories_is_local(services->directories, facts.domain))
+        return;
+    out_limits->concurrency = (guint)CLAMP(
+        barid_rule_get_integer(services->settings->concurrency, &facts), 0, 100000);
+    rate = barid_rule_dup_text(services->settings->rate, &facts);
+    if (units_parse_rate(barid_slice_from_text(rate), &out_limits->rate) != UNITS_OK)
+        out_limits->rate = (BaridRate){0, 0};
+}
+
+/* --- routing --- */
 
 /* A name that leads somewhere: a [host NAME], or a module's transport. */
 static gboolean
@@ -235,24 +298,6 @@ delivery_run_result_hooks(Outbound *outbound, DeliveryAttempt *attempt)
 }
 
 static void
-delivery_fill_facts(QueueJob *job, BaridAttempt *facts)
-{
-    gssize at = text_find_last(job->envelope.sender, '@');
-
-    *facts = (BaridAttempt){
-        .sender = job->envelope.sender,
-        .domain = job->envelope.domains[job->domain],
-        .priority = job->envelope.priority,
-        .n_retries = job->n_attempts,
-    };
-    scope_init(&facts->scope, SCOPE_ATTEMPT, job->arena, NULL, NULL);
-    if (at >= 0)
-        facts->sender_domain =
-            arena_dup_lower(job->arena, barid_slice(job->envelope.sender.data + at + 1,
-                                                    job->envelope.sender.len - (gsize)at - 1));
-}
-
-static void
 delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Route *route,
               const DeliveryRecipient **recipients, guint n_recipients)
 {
@@ -265,7 +310,8 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     gint64 deadline =
         fiber_deadline_push(outbound_get_services(outbound)->attempt_timeout_ms);
 
-    delivery_fill_facts(job, &attempt.facts);
+    facts_fill(&attempt.facts, &job->envelope, job->domain, job->arena);
+    attempt.facts.n_retries = job->n_attempts;
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
     if (route->kind == ROUTE_TRANSPORT) {
         const OutboundTransport *transport = route->transport;
@@ -292,7 +338,8 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
     BaridAttempt facts;
     guint n_routed = 0;
 
-    delivery_fill_facts(job, &facts);
+    facts_fill(&facts, &job->envelope, job->domain, job->arena);
+    facts.n_retries = job->n_attempts;
     for (guint i = 0; i < job->n_recipients; i++) {
         if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))
             n_routed++;

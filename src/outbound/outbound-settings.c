@@ -285,6 +285,11 @@ outbound_settings_check_words(const OutboundSettings *self, SettingsContext *con
         {"tls", self->tls, word_is_tls, "none, opportunistic or required"},
     };
 
+    /* The queue asks for limits where nothing may wait. */
+    if (rule_reads_store(self->concurrency) || rule_reads_store(self->rate))
+        config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
+                            rule_reads_store(self->rate) ? "rate" : "concurrency", NULL, 0,
+                            "this rule must not read a store");
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree gchar *word = NULL;
 

@@ -247,6 +247,13 @@ outbound_dispatch(QueueJob *job, gpointer outbound)
     scheduler_post(run->thread->scheduler, &job->post);
 }
 
+gboolean
+outbound_is_route(const Outbound *self, const gchar *name)
+{
+    return strcmp(name, "mx") == 0 || outbound_find_transport(self, name) != NULL ||
+           outbound_settings_find_host(self->services.settings, name) != NULL;
+}
+
 void
 outbound_drain(Outbound *self)
 {

@@ -41,6 +41,11 @@ gboolean outbound_is_own_address(const Outbound *self, const Address *address);
 void outbound_add_thread(Outbound *self, Scheduler *scheduler);
 /* For queue_start(): called on the queue's thread. */
 void outbound_dispatch(QueueJob *job, gpointer outbound);
+/* For queue_set_describe(): the host or domain that mail goes to, with its limits. */
+void outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Arena *arena,
+                       DestinationLimits *out_limits, gpointer outbound);
+/* Whether mail may be sent to (name) by hand: "mx", a [host NAME], a transport. */
+gboolean outbound_is_route(const Outbound *self, const gchar *name);
 /* Takes no more jobs; those under way go on. Any thread. */
 void outbound_drain(Outbound *self);
 /* Jobs handed over and not yet finished. Any thread. */

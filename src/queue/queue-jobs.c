@@ -8,8 +8,13 @@
 enum {
     JOB_UNREADABLE_RETRY_MS = 60000,
     JOB_PUT_BACK_MS = 1000,
+    JOB_DISPATCH_STEP = 256,
     JOB_IN_DOUBT_WAIT = 3, /* times the usual wait */
 };
+
+typedef enum { JOB_FRESH, JOB_CALLED } JobTurn;
+typedef void (*JobLook)(Queue *self, QueueEntry *entry, SpoolContent *content,
+                        const Envelope *envelope, DeliveryState *state, guint domain);
 
 void
 queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
@@ -67,9 +72,33 @@ job_dup_text(QueueJob *job, BaridSlice text)
                                         (const gchar *)text.data);
 }
 
+/* Where the domain's mail goes, and whether it may now; NULL when it has to stand in line. */
+static Destination *
+job_enter(Queue *self, QueueEntry *entry, const Envelope *envelope, const DeliveryState *state,
+          guint domain, JobTurn turn)
+{
+    BaridSlice name = envelope->domains[domain];
+    gchar *text = arena_printf(self->turn, "%.*s", (int)name.len,
+                               name.len > 0 ? (const gchar *)name.data : "");
+    DestinationLimits limits = {.key = text};
+    DestinationJob waits = {entry->ref.id, domain, entry->priority};
+    Destination *destination;
+
+    if (self->describe != NULL && !destinations_is_suspended(self->destinations, text))
+        self->describe(envelope, domain, state->domains[domain].route, self->turn, &limits,
+                       self->describe_data);
+    destination = turn == JOB_FRESH ? destinations_enter(self->destinations, &limits, &waits,
+                                                         clock_wall_ms())
+                                    : destinations_enter_called(self->destinations, &limits,
+                                                                &waits, clock_wall_ms());
+    if (destination == NULL)
+        entry->n_waiting++;
+    return destination;
+}
+
 static void
 job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryState *state,
-          guint domain)
+          guint domain, Destination *destination)
 {
     QueueJob *job = g_new0(QueueJob, 1);
 
@@ -84,9 +113,11 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->started_ms = clock_wall_ms();
     if (!envelope_parse(spool_content_get_envelope(content), job->arena, &job->envelope) ||
         job_pick_recipients(job, state) == 0) {
+        destinations_leave(self->destinations, destination, clock_wall_ms());
         job_free(job);
         return;
     }
+    job->destination = destination;
     entry->n_jobs++;
     self->n_active++;
     self->dispatch(job, self->dispatch_data);
@@ -172,10 +203,31 @@ job_note_late(const Queue *self, DomainState *domain, gint64 now_ms)
                             : 0;
 }
 
+static void
+job_start_if_let(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
+                 const DeliveryState *state, guint domain, JobTurn turn)
+{
+    Destination *destination = job_enter(self, entry, envelope, state, domain, turn);
+
+    if (destination != NULL)
+        job_start(self, entry, content, state, domain, destination);
+}
+
+/* One domain of a message was called out of its line. Much may have happened meanwhile. */
+static void
+job_resume(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
+           DeliveryState *state, guint domain)
+{
+    if (domain < envelope->n_domains && state->domains[domain].next_ms <= clock_wall_ms() &&
+        job_domain_has_pending(envelope, state, domain))
+        job_start_if_let(self, entry, content, envelope, state, domain, JOB_CALLED);
+    queue_entry_schedule(self, entry, envelope, state);
+}
+
 /* Looks at each domain of a message that is due. */
 static void
 job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
-         DeliveryState *state)
+         DeliveryState *state, guint unused G_GNUC_UNUSED)
 {
     gint64 now_ms = clock_wall_ms();
     guint what = 0;
@@ -203,15 +255,18 @@ job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *
         job_settle(self, entry, envelope, state, content, 0);
     }
     for (guint i = 0; i < envelope->n_domains; i++) {
-        if (state->domains[i].next_ms <= now_ms && job_domain_has_pending(envelope, state, i))
-            job_start(self, entry, content, state, i);
+        if (state->domains[i].next_ms <= now_ms && job_domain_has_pending(envelope, state, i) &&
+            !(entry->n_waiting > 0 &&
+              destinations_is_waiting(self->destinations, entry->ref.id, i)))
+            job_start_if_let(self, entry, content, envelope, state, i, JOB_FRESH);
     }
     if (!job_all_final(envelope, state))
         queue_entry_schedule(self, entry, envelope, state);
 }
 
+/* Calls (func) with the message read back; what cannot be read is put off. */
 static void
-job_dispatch(Queue *self, QueueEntry *entry)
+job_dispatch(Queue *self, QueueEntry *entry, JobLook func, guint domain)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(SpoolContent) content = spool_read(self->spool, &entry->ref, &error);
@@ -224,7 +279,7 @@ job_dispatch(Queue *self, QueueEntry *entry)
         if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
                                   self->turn, &state))
             queue_state_init(self, &envelope, self->turn, entry->held, &state);
-        job_look(self, entry, content, &envelope, &state);
+        func(self, entry, content, &envelope, &state, domain);
         return;
     }
     barid_log(BARID_LOG_ERROR, "queue.unreadable", "queue-id", queue_id_format(entry->ref.id, id),
@@ -237,17 +292,51 @@ job_dispatch(Queue *self, QueueEntry *entry)
     schedule_put(&self->schedule, &entry->item, clock_wall_ms() + JOB_UNREADABLE_RETRY_MS, 0);
 }
 
+static gboolean
+job_dispatch_called(Queue *self)
+{
+    DestinationJob job;
+    QueueEntry *entry;
+
+    if (!destinations_next(self->destinations, clock_wall_ms(), &job))
+        return FALSE;
+    entry = queue_find(self, job.id);
+    if (entry == NULL)
+        return TRUE;
+    entry->n_waiting--;
+    /* Once released it is due again. */
+    if (!entry->held)
+        job_dispatch(self, entry, job_resume, job.domain);
+    return TRUE;
+}
+
+static gboolean
+job_dispatch_scheduled(Queue *self)
+{
+    ScheduleItem *item = schedule_pop(&self->schedule);
+
+    if (item == NULL)
+        return FALSE;
+    job_dispatch(self, (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)),
+                 job_look, 0);
+    return TRUE;
+}
+
+/* By turns from the lines of destinations and from what has become due, so that neither
+ * starves the other. What only moves into a line does not count as active: the number is
+ * bounded, for submissions wait meanwhile. */
 void
 queue_dispatch_due(Queue *self)
 {
-    schedule_advance(&self->schedule, clock_wall_ms());
-    while (self->n_active < self->options.concurrency) {
-        ScheduleItem *item = schedule_pop(&self->schedule);
+    gboolean goes_on = TRUE;
 
-        if (item == NULL)
-            break;
-        job_dispatch(self,
-                     (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)));
+    schedule_advance(&self->schedule, clock_wall_ms());
+    for (guint i = 0; goes_on && i < JOB_DISPATCH_STEP; i++) {
+        goes_on = FALSE;
+        if (self->n_active < self->options.concurrency)
+            goes_on = job_dispatch_called(self);
+        if (self->n_active < self->options.concurrency)
+            goes_on = job_dispatch_scheduled(self) || goes_on;
     }
 }
 
@@ -389,6 +478,7 @@ queue_take_result(Queue *self, QueueJob *job)
 
     self->n_active--;
     entry->n_jobs--;
+    destinations_leave(self->destinations, job->destination, clock_wall_ms());
     if (job->untouched) {
         job_put_back(self, job);
         return;

@@ -49,6 +49,7 @@ struct QueueEntry {
     guint32 state_len;
     guint32 size_kib;
     guint16 n_jobs;
+    guint16 n_waiting; /* domains in a destination's line */
     guint8 held;
     gint8 priority;
 };
@@ -68,6 +69,9 @@ struct Queue {
     gboolean is_suspended;
     GHashTable *index; /* QueueId -> QueueEntry, keyed by a pointer into the entry */
     Schedule schedule;
+    Destinations *destinations;
+    QueueDescribe describe;
+    gpointer describe_data;
     guint n_active, n_held;
     guint64 bytes_kib;
     gboolean replayed;

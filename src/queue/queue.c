@@ -91,7 +91,11 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
 
         if (envelope->n_domains > 1 && !queue_domain_is_pending(envelope, state, i))
             continue;
-        due_ms = MIN(due_ms, MIN(domain->next_ms, domain->expires_ms));
+        due_ms = MIN(due_ms, domain->expires_ms);
+        /* Who stands in a destination's line is called from there. */
+        if (entry->n_waiting == 0 ||
+            !destinations_is_waiting(self->destinations, entry->ref.id, i))
+            due_ms = MIN(due_ms, domain->next_ms);
         if (domain->notify_ms != 0)
             due_ms = MIN(due_ms, domain->notify_ms);
     }
@@ -488,9 +492,12 @@ queue_get_next_ms(Queue *self)
         return 0;
     if (atomic_load(&self->suspended))
         return SCHEDULE_NEVER;
-    if (self->schedule.n_in_line > 0 && self->n_active < self->options.concurrency)
+    if (self->n_active >= self->options.concurrency)
+        return schedule_get_next_ms(&self->schedule);
+    if (self->schedule.n_in_line > 0)
         return 0;
-    return schedule_get_next_ms(&self->schedule);
+    return MIN(schedule_get_next_ms(&self->schedule),
+               destinations_get_next_ms(self->destinations));
 }
 
 /* Tells the one who waits that no dispatch is under way. */
@@ -574,6 +581,7 @@ queue_new(const QueueOptions *options, GError **error)
     self->n_dsns = counter_register("dsn.queued");
     self->n_in_doubt = counter_register("delivery.in-doubt");
     schedule_init(&self->schedule);
+    self->destinations = destinations_new();
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();
     self->signals = g_ptr_array_new();
@@ -594,6 +602,13 @@ Spool *
 queue_get_spool(Queue *self)
 {
     return self->spool;
+}
+
+void
+queue_set_describe(Queue *self, QueueDescribe describe, gpointer data)
+{
+    self->describe = describe;
+    self->describe_data = data;
 }
 
 void
@@ -657,6 +672,7 @@ queue_free(Queue *self)
         queue_entry_free(entry);
     g_hash_table_destroy(self->index);
     schedule_clear(&self->schedule);
+    destinations_free(self->destinations);
     arena_free(self->turn);
     g_ptr_array_free(self->changes, TRUE);
     g_ptr_array_free(self->signals, TRUE);

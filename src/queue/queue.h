@@ -14,6 +14,7 @@
 #include "base/json-writer.h"
 #include "fiber/fiber.h"
 #include "queue/arrival.h"
+#include "queue/destination.h"
 #include "queue/envelope.h"
 #include "queue/history.h"
 #include "queue/spool/spool.h"
@@ -71,13 +72,20 @@ typedef struct QueueJob {
     GString *transcript;     /* timed lines, without content */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
+    Destination *destination; /* the queue's own use */
 } QueueJob;
 
 /* Called on the queue's thread; must not block. */
 typedef void (*QueueDispatch)(QueueJob *job, gpointer data);
+/* Says where a domain of a message goes and what is allowed there. (route) is the
+ * administrator's, or empty. Texts may be in (arena). On the queue's thread; must not block. */
+typedef void (*QueueDescribe)(const Envelope *envelope, guint domain, BaridSlice route,
+                              Arena *arena, DestinationLimits *out_limits, gpointer data);
 
 /* Opens the spool and history; nothing runs yet. */
 Queue *queue_new(const QueueOptions *options, GError **error);
+/* Before the start; without it each domain is a destination without limits. */
+void queue_set_describe(Queue *self, QueueDescribe describe, gpointer data);
 /* Starts the thread; replay goes on in the background. */
 void queue_start(Queue *self, QueueDispatch dispatch, gpointer data);
 /* Dispatches nothing more when it returns; jobs under way may still finish. From a plain
@@ -124,6 +132,16 @@ typedef enum {
 
 /* Number of messages acted on; each change is durable when the call returns. */
 BARID_SUSPENDS guint queue_act(Queue *self, QueueAction action, const QueueFilter *filter);
+/* Sends the pending recipients of the messages that match to (route), due now: "mx", or the
+ * name of a host or transport. NULL goes back to the configuration. */
+BARID_SUSPENDS guint queue_reroute(Queue *self, const QueueFilter *filter, const gchar *route);
+/* Keeps back what goes to a domain or host, or lets it go again. FALSE when it was so
+ * already. Not remembered over a restart. */
+BARID_SUSPENDS gboolean queue_suspend_destination(Queue *self, const gchar *destination);
+BARID_SUSPENDS gboolean queue_resume_destination(Queue *self, const gchar *destination);
+/* Writes "destinations": [{destination, active, waiting, suspended}] of those that are not
+ * idle. */
+BARID_SUSPENDS void queue_write_destinations(Queue *self, JsonWriter *writer);
 BARID_SUSPENDS guint queue_count(Queue *self, const QueueFilter *filter);
 /* Writes "messages": [...], one object each; the second form with recipients, attempts and
  * decisions. */
@@ -138,7 +156,7 @@ BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gcha
                                         guint limit, JsonWriter *writer, const gchar *key);
 /* Numbers for "status". */
 typedef struct {
-    guint n_messages, n_held, n_active;
+    guint n_messages, n_held, n_active, n_waiting;
     guint64 bytes;
     gboolean replaying;
     SpoolStats spool;

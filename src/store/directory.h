@@ -55,6 +55,8 @@ BARID_SUSPENDS gboolean directories_resolve(Directories *self, const MailAddress
                                             GError **error);
 /* Whether (domain) is ours; any spelling of case. */
 gboolean directories_is_local(Directories *self, BaridSlice domain);
+/* The transport of one of our domains; NULL when it is not ours. */
+const gchar *directories_get_transport(Directories *self, BaridSlice domain);
 
 /* Checks a user's password (crypt(3) hashes, offloaded since they are slow). (name) is
  * "user" or "user@domain". An unknown user costs as much time as a wrong password.

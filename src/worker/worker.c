@@ -359,6 +359,7 @@ worker_serve(Worker *self)
     g_unix_fd_add(self->ipc_end, G_IO_IN | G_IO_HUP | G_IO_ERR, worker_on_ipc, self);
     g_unix_signal_add(SIGTERM, worker_on_term, self);
     worker_start_threads(self);
+    queue_set_describe(self->queue, outbound_describe, self->outbound);
     queue_start(self->queue, outbound_dispatch, self->outbound);
     ipc_send(self->ipc_end, IPC_READY, BARID_SLICE_EMPTY, -1, NULL);
     barid_log(BARID_LOG_NOTICE, "worker.ready", "version", PACKAGE_VERSION, NULL);
