@@ -16,3 +16,10 @@ src_outbound_liboutbound_la_SOURCES = \
 	src/outbound/smtp-client-reply.c \
 	src/outbound/smtp-transaction.c \
 	src/outbound/transcript.c src/outbound/transcript.h
+
+if HAVE_CHECK
+check_PROGRAMS += src/outbound/tests/test-mx
+src_outbound_tests_test_mx_SOURCES = src/outbound/tests/test-mx.c
+src_outbound_tests_test_mx_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_outbound_tests_test_mx_LDADD = src/outbound/liboutbound.la $(BASE_LIBS) $(CHECK_LIBS)
+endif

@@ -64,4 +64,8 @@ check_PROGRAMS += src/queue/tests/test-queue
 src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
 src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/queue/tests/test-destination
+src_queue_tests_test_destination_SOURCES = src/queue/tests/test-destination.c
+src_queue_tests_test_destination_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_destination_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
 endif

@@ -21,4 +21,8 @@ src_smtp_tests_test_data_decoder_LDADD = $(SMTP_LIBS) $(CHECK_LIBS)
 src_smtp_tests_test_reply_SOURCES = src/smtp/tests/test-reply.c
 src_smtp_tests_test_reply_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_smtp_tests_test_reply_LDADD = $(SMTP_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/smtp/tests/test-peer
+src_smtp_tests_test_peer_SOURCES = src/smtp/tests/test-peer.c
+src_smtp_tests_test_peer_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_smtp_tests_test_peer_LDADD = $(SMTP_LIBS) $(CHECK_LIBS)
 endif
