@@ -49,6 +49,23 @@ relay_get_manner(const Relay *self, const SmtpClient *client)
                                                                          : RECIPIENT_MANNER_RELAYED;
 }
 
+/* What Remote-MTA may say of the peer (RFC 3464 section 2.3.5): its name, or an address
+ * literal. */
+static const gchar *
+relay_get_remote(const Relay *self)
+{
+    const Candidate *candidate = &self->candidate;
+    gchar text[ADDRESS_TEXT_MAX];
+
+    if (*candidate->name != '\0')
+        return candidate->name;
+    if (candidate->endpoint.unix_path != NULL)
+        return "localhost";
+    return arena_printf(self->attempt->job->arena, "[%s%s]",
+                        candidate->endpoint.address.is_v6 ? "IPv6:" : "",
+                        address_format_ip(&candidate->endpoint.address, text));
+}
+
 static void
 relay_take_outcome(Relay *self, const SmtpClient *client, const SmtpClientRecipient *rcpt)
 {
@@ -64,10 +81,7 @@ relay_take_outcome(Relay *self, const SmtpClient *client, const SmtpClientRecipi
         .status = statuses[rcpt->outcome],
         .code = arena_dup_text(arena, rcpt->status),
         .text = rcpt->text,
-        .remote = rcpt->is_reply
-                      ? arena_dup_text(arena, *self->candidate.name != '\0' ? self->candidate.name
-                                                                            : self->endpoint)
-                      : NULL,
+        .remote = rcpt->is_reply ? relay_get_remote(self) : NULL,
         .manner = rcpt->outcome == SMTP_CLIENT_DELIVERED ? relay_get_manner(self, client)
                                                          : RECIPIENT_MANNER_FINAL,
         .in_doubt = rcpt->outcome == SMTP_CLIENT_IN_DOUBT,
@@ -94,11 +108,7 @@ relay_settle_rest(Relay *self)
         result->status = why->permanent ? RECIPIENT_FAILED : RECIPIENT_PENDING;
         result->code = arena_dup_text(arena, why->status);
         result->text = arena_dup_text(arena, why->text);
-        result->remote = why->is_reply && self->endpoint != NULL
-                             ? arena_dup_text(arena, *self->candidate.name != '\0'
-                                                         ? self->candidate.name
-                                                         : self->endpoint)
-                             : NULL;
+        result->remote = why->is_reply && self->endpoint != NULL ? relay_get_remote(self) : NULL;
     }
 }
 
@@ -349,7 +359,7 @@ relay_try(Relay *self)
 static gboolean
 relay_is_cancelled(const Relay *self)
 {
-    return self->candidates.has_failure && strcmp(self->candidates.failure.status, "4.3.2") == 0;
+    return self->candidates.has_failure && self->candidates.failure.is_cancelled;
 }
 
 /* --- the attempt --- */

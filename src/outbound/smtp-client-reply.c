@@ -54,6 +54,7 @@ smtp_client_failure_set_error(SmtpClientFailure *out_failure, const gchar *what,
     if (error->code == BARID_ERROR_CANCELLED)
         status = "4.3.2";
     smtp_client_failure_set(out_failure, FALSE, status, "%s: %s", what, error->message);
+    out_failure->is_cancelled = error->code == BARID_ERROR_CANCELLED;
 }
 
 /* --- sending --- */

@@ -232,6 +232,7 @@ client_connect(SmtpClient *self, SmtpClientFailure *out_failure)
     smtp_client_failure_set(out_failure, FALSE,
                             error->code == BARID_ERROR_CANCELLED ? "4.3.2" : "4.4.1", "%s",
                             error->message);
+    out_failure->is_cancelled = error->code == BARID_ERROR_CANCELLED;
     return FALSE;
 }
 

@@ -44,6 +44,7 @@ typedef struct {
 typedef struct {
     gboolean permanent;
     gboolean is_reply;     /* (text) is the peer's */
+    gboolean is_cancelled; /* by ourselves: there is no use in going on */
     gboolean tls_failed;   /* the handshake: another connection without TLS may do */
     gchar status[16];      /* "4.4.1" */
     gchar text[SMTP_CLIENT_TEXT_MAX];
