@@ -5,6 +5,7 @@ dist_confd_DATA += \
 	conf.d/listener.conf \
 	conf.d/outbound.conf \
 	conf.d/queue.conf \
+	conf.d/resolver.conf \
 	conf.d/server.conf \
 	conf.d/session.conf
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_barid_HEADERS = \
 	plugins-api/barid/barid.h \
+	plugins-api/barid/dns.h \
 	plugins-api/barid/error.h \
 	plugins-api/barid/finding.h \
 	plugins-api/barid/macros.h \

@@ -3,6 +3,7 @@
 #ifndef BARID_BARID_H
 #define BARID_BARID_H
 
+#include <barid/dns.h>
 #include <barid/error.h>
 #include <barid/finding.h>
 #include <barid/module.h>

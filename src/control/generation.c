@@ -5,6 +5,7 @@
 
 #include "base/error-domain.h"
 #include "base/paths.h"
+#include "dns/dns-settings.h"
 
 ERROR_DOMAIN_DEFINE(control_error_quark, "barid-control-error")
 
@@ -60,7 +61,8 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     InboundServices services;
 
     generation_bind_server(self);
-    self->resolver = options->resolver;
+    self->own_resolver = dns_resolver_new_from_settings(&self->context);
+    self->resolver = options->resolver != NULL ? options->resolver : self->own_resolver;
     self->host = host_new(folders);
     host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
@@ -146,6 +148,7 @@ generation_free(Generation *self)
     host_stop(self->host);
     store_set_free(self->stores);
     host_free(self->host);
+    dns_resolver_free(self->own_resolver);
     settings_clear(server_settings, sizeof(BaridSetting), &self->server);
     tree = self->context.tree;
     settings_context_clear(&self->context);

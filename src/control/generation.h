@@ -20,7 +20,7 @@ typedef struct {
     const gchar *state_dir;
     InboundOpenSecret open_secret; /* NULL reads files directly */
     gpointer open_secret_data;
-    DnsResolver *resolver; /* borrowed, to be used instead of [resolver]; NULL for that */
+    DnsResolver *resolver; /* borrowed, used instead of [resolver] where not NULL */
 } GenerationOptions;
 
 /* [server] and [log]. */
@@ -37,6 +37,7 @@ typedef struct {
     ServerSettings server;
     gchar *state_dir;
     DnsResolver *resolver;
+    DnsResolver *own_resolver; /* the same, when it was made here */
     Host *host;
     StoreSet *stores;
     Directories *directories;

@@ -16,6 +16,10 @@ typedef struct {
     DnsSecurity security;
     const gchar *canonical;
     guint32 ttl_s; /* as it came, the smallest of all records used */
+    gboolean follows; /* an alias whose target is still to be asked for: (canonical) */
+    /* Why the servers failed, which is remembered, too (RFC 9520); or NULL. */
+    const gchar *failure;
+    BaridErrorCode failure_code;
     DnsRecord *records;
     guint n_records, room;
 } DnsBody;

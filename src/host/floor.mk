@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += src/host/libhost.la
 LIBBARID_PARTS += src/host/libhost.la
 src_host_libhost_la_SOURCES = \
 	src/host/decision.c src/host/decision.h \
+	src/host/dns-api.c \
 	src/host/hook-call.h \
 	src/host/host.c src/host/host.h src/host/host-private.h \
 	src/host/loader.c \
@@ -13,7 +14,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/session-api.c \
 	src/host/variables.c \
 	src/host/verdict.c
-HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(CONF_LIBS) $(NET_LIBS)
+HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(DNS_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/host/tests/test-host

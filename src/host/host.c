@@ -379,7 +379,7 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
     };
     static const gchar *const counts[HOOK_N_COUNTS] = {
         "calls",          "errors",  "defers",     "rejects",
-        "other_verdicts", "wall_us", "waiting_us",
+        "other_verdicts", "wall_us", "waiting_us", "dns_questions",
     };
 
     json_writer_begin_object(writer, NULL);

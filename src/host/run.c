@@ -138,11 +138,12 @@ run_guarded(HookCall *call)
 }
 
 static void
-run_count(const HostHook *hook, BaridVerdict verdict, gint64 duration_us, gint64 waited_us)
+run_count(const HostHook *hook, const HookCall *call, BaridVerdict verdict, gint64 duration_us)
 {
     counter_add(hook->counters[HOOK_COUNT_CALLS], 1);
     counter_add(hook->counters[HOOK_COUNT_WALL_US], (guint64)duration_us);
-    counter_add(hook->counters[HOOK_COUNT_WAITING_US], (guint64)waited_us);
+    counter_add(hook->counters[HOOK_COUNT_WAITING_US], (guint64)call->waited_us);
+    counter_add(hook->counters[HOOK_COUNT_DNS_QUESTIONS], call->n_dns_questions);
     if (verdict == BARID_FAIL)
         counter_add(hook->counters[HOOK_COUNT_ERRORS], 1);
     else if (verdict == BARID_DEFER)
@@ -237,7 +238,7 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
         run_breaker_note(hook->module, verdict == BARID_FAIL);
     }
     duration_us = clock_monotonic_us() - start_us;
-    run_count(hook, verdict, duration_us, out_call->waited_us);
+    run_count(hook, out_call, verdict, duration_us);
     run_keep_edits(out_call, verdict);
     applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
     *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE
