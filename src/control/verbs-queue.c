@@ -2,6 +2,8 @@
 /* Looking into the queue and acting on it. */
 #include "control/verbs.h"
 
+#include "queue/queue-destinations.h"
+
 enum { QUEUE_LIST_LIMIT = 10000 };
 
 static const gchar *const queue_statuses[] = {"queued", "held", "active", NULL};
@@ -278,7 +280,8 @@ gboolean
 verb_queue_release(Control *self, const ControlRequest *request, JsonWriter *writer,
                    GError **error)
 {
-    return queue_act_on_request(self, &(QueueDeed){.action = QUEUE_RELEASE}, request, writer, error);
+    return queue_act_on_request(self, &(QueueDeed){.action = QUEUE_RELEASE}, request, writer,
+                                error);
 }
 
 gboolean

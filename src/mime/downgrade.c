@@ -259,7 +259,8 @@ entity_copy_header(BaridSlice entity, const gchar *encoding, Buffer *out)
             !buffer_append(out, field.whole.data, field.whole.len))
             return FALSE;
     }
-    return (encoding == NULL || buffer_printf(out, "Content-Transfer-Encoding: %s\r\n", encoding)) &&
+    return (encoding == NULL ||
+            buffer_printf(out, "Content-Transfer-Encoding: %s\r\n", encoding)) &&
            buffer_append(out, "\r\n", 2);
 }
 
@@ -285,7 +286,8 @@ downgrade_leaf(BaridSlice entity, const EntityHeader *header, ContentTraits trai
             return DOWNGRADE_TOO_LARGE;
     }
     /* RFC 1428 section 3: nothing is known of 8-bit text without MIME. */
-    if ((depth == 0 && !header->has_mime_version && !buffer_append_text(out, "MIME-Version: 1.0\r\n")) ||
+    if ((depth == 0 && !header->has_mime_version &&
+         !buffer_append_text(out, "MIME-Version: 1.0\r\n")) ||
         (header->type.len == 0 &&
          !buffer_append_text(out, "Content-Type: text/plain; charset=unknown-8bit\r\n")) ||
         !buffer_printf(out, "Content-Transfer-Encoding: %s\r\n\r\n",

@@ -173,8 +173,9 @@ facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *a
     };
     scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
     if (at >= 0)
-        facts->sender_domain = arena_dup_lower(
-            arena, barid_slice(envelope->sender.data + at + 1, envelope->sender.len - (gsize)at - 1));
+        facts->sender_domain =
+            arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
+                                               envelope->sender.len - (gsize)at - 1));
 }
 
 /* --- limits, for the queue --- */

@@ -45,8 +45,9 @@ relay_get_manner(const Relay *self, const SmtpClient *client)
 {
     if (self->options.protocol == HOST_LMTP)
         return RECIPIENT_MANNER_FINAL;
-    return smtp_peer_offers(smtp_client_get_peer(client), SMTP_PEER_DSN) ? RECIPIENT_MANNER_HANDED_ON
-                                                                         : RECIPIENT_MANNER_RELAYED;
+    return smtp_peer_offers(smtp_client_get_peer(client), SMTP_PEER_DSN)
+               ? RECIPIENT_MANNER_HANDED_ON
+               : RECIPIENT_MANNER_RELAYED;
 }
 
 /* What Remote-MTA may say of the peer (RFC 3464 section 2.3.5): its name, or an address

@@ -215,7 +215,8 @@ delivery_state_parse(BaridSlice bytes, const Envelope *envelope, Arena *arena,
     guint8 version, held;
 
     if (!cursor_take_u8(&cursor, &version) || version < STATE_VERSION_1 ||
-        version > STATE_VERSION || !cursor_take_u8(&cursor, &held) || !cursor_take_counted(&cursor, &state.attempts))
+        version > STATE_VERSION || !cursor_take_u8(&cursor, &held) ||
+        !cursor_take_counted(&cursor, &state.attempts))
         return FALSE;
     state.held = held != 0;
     state.domains = arena_alloc(arena, sizeof(DomainState) * MAX(envelope->n_domains, 1));

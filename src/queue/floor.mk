@@ -51,6 +51,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/destination.c src/queue/destination.h \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
+	src/queue/queue-destinations.h \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c \

@@ -84,7 +84,10 @@ job_enter(Queue *self, QueueEntry *entry, const Envelope *envelope, const Delive
     DestinationJob waits = {entry->ref.id, domain, entry->priority};
     Destination *destination;
 
-    if (self->describe != NULL && !destinations_is_suspended(self->destinations, text))
+    /* A suspended domain keeps its mail back whatever the next hop, but for what an
+     * administrator sends another way. */
+    if (self->describe != NULL && (state->domains[domain].route.len > 0 ||
+                                   !destinations_is_suspended(self->destinations, text)))
         self->describe(envelope, domain, state->domains[domain].route, self->turn, &limits,
                        self->describe_data);
     destination = turn == JOB_FRESH ? destinations_enter(self->destinations, &limits, &waits,
@@ -492,7 +495,9 @@ queue_take_result(Queue *self, QueueJob *job)
         if (entry->n_jobs == 0)
             g_ptr_array_add(self->gone, entry);
     } else {
+        self->settling = job;
         job_settle(self, entry, &job->envelope, &state, job->content, NOTIFY_FINAL);
+        self->settling = NULL;
     }
     job_free(job);
 }

@@ -2,6 +2,7 @@
 /* Looking into the queue and acting on it: calls from fibers, done on the queue's thread. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "queue/queue-destinations.h"
 #include "queue/queue-private.h"
 
 /* A message read back from the spool; everything borrows from (content) and (arena). */

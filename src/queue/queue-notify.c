@@ -10,6 +10,8 @@
 #include "queue/queue-private.h"
 #include "smtp/command.h"
 
+enum { NOTIFY_TRANSCRIPT_LINES = 8 };
+
 /* FEATURES QU18: without NOTIFY, failures and delays are told. */
 static guint
 notify_get_wishes(const EnvelopeRecipient *rcpt)
@@ -88,6 +90,24 @@ notify_fill_row(const Envelope *envelope, const DeliveryState *state, guint inde
     }
     if (action == DSN_DELAYED)
         row->will_retry_until_ms = state->domains[rcpt->domain].expires_ms;
+}
+
+/* The last lines of what was said in the attempt that ended now; the sender learns there
+ * what the host objected to. */
+static BaridSlice
+notify_get_transcript(const Queue *self)
+{
+    const GString *text = self->settling->transcript;
+    gsize start = text->len;
+    guint n_lines = 0;
+
+    while (start > 0 && n_lines < NOTIFY_TRANSCRIPT_LINES) {
+        start--;
+        while (start > 0 && text->str[start - 1] != '\n')
+            start--;
+        n_lines++;
+    }
+    return barid_slice(text->str + start, text->len - start);
 }
 
 /* A message over the limit goes back as its header only. */
@@ -218,6 +238,10 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
         if (!notify_choose(envelope, state, i, what, &action))
             continue;
         notify_fill_row(envelope, state, i, action, &rows[n_rows++]);
+        /* Once is enough for all that shared the attempt. */
+        if (action == DSN_FAILED && n_failed == 0 && self->settling != NULL &&
+            self->settling->domain == envelope->recipients[i].domain)
+            rows[n_rows - 1].transcript = notify_get_transcript(self);
         n_failed += action == DSN_FAILED ? 1 : 0;
         if (action != DSN_DELAYED)
             state->recipients[i].dsn_sent = TRUE;

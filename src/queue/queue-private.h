@@ -79,6 +79,7 @@ struct Queue {
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
     gpointer dispatch_data;
+    const QueueJob *settling; /* the job whose results are taken in, for its transcript */
     /* Of the turn at hand. */
     Arena *turn;
     GPtrArray *changes; /* of SpoolChange * */

@@ -132,16 +132,6 @@ typedef enum {
 
 /* Number of messages acted on; each change is durable when the call returns. */
 BARID_SUSPENDS guint queue_act(Queue *self, QueueAction action, const QueueFilter *filter);
-/* Sends the pending recipients of the messages that match to (route), due now: "mx", or the
- * name of a host or transport. NULL goes back to the configuration. */
-BARID_SUSPENDS guint queue_reroute(Queue *self, const QueueFilter *filter, const gchar *route);
-/* Keeps back what goes to a domain or host, or lets it go again. FALSE when it was so
- * already. Not remembered over a restart. */
-BARID_SUSPENDS gboolean queue_suspend_destination(Queue *self, const gchar *destination);
-BARID_SUSPENDS gboolean queue_resume_destination(Queue *self, const gchar *destination);
-/* Writes "destinations": [{destination, active, waiting, suspended}] of those that are not
- * idle. */
-BARID_SUSPENDS void queue_write_destinations(Queue *self, JsonWriter *writer);
 BARID_SUSPENDS guint queue_count(Queue *self, const QueueFilter *filter);
 /* Writes "messages": [...], one object each; the second form with recipients, attempts and
  * decisions. */

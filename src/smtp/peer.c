@@ -56,8 +56,7 @@ peer_take_auth(SmtpPeer *self, BaridSlice mechanism)
 static void
 peer_take_limit(SmtpPeer *self, BaridSlice word)
 {
-    static const gchar name[] = "RCPTMAX=";
-    gsize len = sizeof name - 1;
+    gsize len = strlen("RCPTMAX=");
 
     if (word.len > len && barid_slice_equal_nocase(barid_slice(word.data, len),
                                                    BARID_SLICE_LITERAL("RCPTMAX=")))
@@ -87,12 +86,11 @@ smtp_peer_take_line(SmtpPeer *self, BaridSlice line)
 {
     Cursor cursor = cursor_new(line);
     BaridSlice keyword = peer_take_word(&cursor);
-    static const gchar old_auth[] = "AUTH=";
-    gsize old_len = sizeof old_auth - 1;
+    gsize old_len = strlen("AUTH=");
 
     /* Servers that date from before RFC 2554 write "AUTH=LOGIN". */
-    if (keyword.len > old_len &&
-        barid_slice_equal_nocase(barid_slice(keyword.data, old_len), BARID_SLICE_LITERAL("AUTH="))) {
+    if (keyword.len > old_len && barid_slice_equal_nocase(barid_slice(keyword.data, old_len),
+                                                          BARID_SLICE_LITERAL("AUTH="))) {
         self->extensions |= SMTP_PEER_AUTH;
         peer_take_auth(self, barid_slice(keyword.data + old_len, keyword.len - old_len));
         peer_take_arguments(self, SMTP_PEER_AUTH, &cursor);
