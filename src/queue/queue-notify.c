@@ -209,14 +209,25 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
                       dsn_is_global(&dsn));
 }
 
-/* RFC 5321 section 6.1: about a notification nobody is told. */
+/* RFC 5321 section 6.1: about a notification nobody is told, whatever was wished. */
 static void
-notify_double_bounce(const Envelope *envelope, guint n_rows)
+notify_double_bounce(const Envelope *envelope, DeliveryState *state)
 {
     gchar id[QUEUE_ID_TEXT_LEN + 1];
     gchar count[12];
+    guint n_failed = 0;
 
-    g_snprintf(count, sizeof count, "%u", n_rows);
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        RecipientState *rcpt = &state->recipients[i];
+
+        if (rcpt->status == RECIPIENT_FAILED && !rcpt->dsn_sent) {
+            rcpt->dsn_sent = TRUE;
+            n_failed++;
+        }
+    }
+    if (n_failed == 0)
+        return;
+    g_snprintf(count, sizeof count, "%u", n_failed);
     barid_log(BARID_LOG_INFO, "queue.double-bounce", "queue-id",
               queue_id_format(envelope->id, id), "recipients", count, NULL);
 }
@@ -231,6 +242,10 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
 
     if (what == 0)
         return;
+    if (envelope->sender.len == 0) {
+        notify_double_bounce(envelope, state);
+        return;
+    }
     rows = arena_alloc(self->turn, sizeof(DsnRecipient) * MAX(envelope->n_recipients, 1));
     for (guint i = 0; i < envelope->n_recipients; i++) {
         DsnAction action;
@@ -246,10 +261,6 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
         if (action != DSN_DELAYED)
             state->recipients[i].dsn_sent = TRUE;
     }
-    if (n_rows == 0)
-        return;
-    if (envelope->sender.len > 0)
+    if (n_rows > 0)
         notify_build(self, envelope, content, rows, n_rows);
-    else if (n_failed > 0)
-        notify_double_bounce(envelope, n_failed);
 }
