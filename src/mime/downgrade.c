@@ -298,8 +298,27 @@ downgrade_leaf(BaridSlice entity, const EntityHeader *header, ContentTraits trai
                : DOWNGRADE_TOO_LARGE;
 }
 
-/* Where the next delimiter line begins at or after (pos): "--boundary" at the start of a
- * line. (*out_end) is behind its CRLF; (*out_is_last) tells the closing one. */
+/* Whether (line), with its end, is a delimiter: "--boundary", "--" for the closing one, then
+ * nothing but blanks before CRLF or the end of input. */
+static gboolean
+line_is_delimiter(BaridSlice line, BaridSlice boundary, gboolean *out_is_last)
+{
+    if (line.len > 0 && line.data[line.len - 1] == '\n') {
+        if (line.len < 2 || line.data[line.len - 2] != '\r')
+            return FALSE;
+        line.len -= 2;
+    }
+    if (line.len < boundary.len + 2 || memcmp(line.data, "--", 2) != 0 ||
+        memcmp(line.data + 2, boundary.data, boundary.len) != 0)
+        return FALSE;
+    line = barid_slice(line.data + 2 + boundary.len, line.len - 2 - boundary.len);
+    *out_is_last = line.len >= 2 && memcmp(line.data, "--", 2) == 0;
+    if (*out_is_last)
+        line = barid_slice(line.data + 2, line.len - 2);
+    return text_trim(line).len == 0;
+}
+
+/* Where the next delimiter line begins at or after (pos), and what is behind it. */
 static gboolean
 find_delimiter(BaridSlice body, BaridSlice boundary, gsize pos, gsize *out_start, gsize *out_end,
                gboolean *out_is_last)
@@ -307,23 +326,11 @@ find_delimiter(BaridSlice body, BaridSlice boundary, gsize pos, gsize *out_start
     while (pos < body.len) {
         gssize newline = text_find(barid_slice(body.data + pos, body.len - pos), '\n');
         gsize end = newline < 0 ? body.len : pos + (gsize)newline + 1;
-        BaridSlice line = text_trim(barid_slice(body.data + pos, end - pos));
 
-        /* The CRLF that ends the line is no blank to text_trim(). */
-        while (line.len > 0 && is_blank(line.data[line.len - 1]))
-            line.len--;
-        if (line.len >= boundary.len + 2 && body.data[pos] == '-' &&
-            memcmp(line.data, "--", 2) == 0 &&
-            memcmp(line.data + 2, boundary.data, boundary.len) == 0) {
-            BaridSlice behind = barid_slice(line.data + 2 + boundary.len,
-                                            line.len - 2 - boundary.len);
-
-            if (behind.len == 0 || (behind.len == 2 && memcmp(behind.data, "--", 2) == 0)) {
-                *out_start = pos;
-                *out_end = end;
-                *out_is_last = behind.len == 2;
-                return TRUE;
-            }
+        if (line_is_delimiter(barid_slice(body.data + pos, end - pos), boundary, out_is_last)) {
+            *out_start = pos;
+            *out_end = end;
+            return TRUE;
         }
         pos = end;
     }
@@ -425,5 +432,12 @@ downgrade_entity(BaridSlice entity, guint depth, Buffer *out)
 DowngradeResult
 downgrade_message(BaridSlice message, Buffer *out)
 {
-    return downgrade_entity(message, 0, out);
+    gsize start = out->len;
+    DowngradeResult result = downgrade_entity(message, 0, out);
+
+    if (result != DOWNGRADE_OK)
+        return result;
+    return downgrade_is_needless(barid_slice(out->data + start, out->len - start))
+               ? DOWNGRADE_OK
+               : DOWNGRADE_BROKEN;
 }

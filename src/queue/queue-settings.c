@@ -37,7 +37,7 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
                           N_("Deliveries under way at once; 0 keeps everything in the queue."), 0,
                           100000),
-    BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "10min",
+    BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "1h",
                            N_("How long one delivery may take.")),
     BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
                        N_("Name of the sender of status notifications.")),

@@ -39,6 +39,8 @@ static const struct {
                "Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A4\r\n--b--\r\n")},
     {"no closing delimiter", MULTIPART("--b\r\n\r\n\xc3\xa4\r\n"), DOWNGRADE_BROKEN, NULL},
     {"no delimiter", MULTIPART("\xc3\xa4\r\n"), DOWNGRADE_BROKEN, NULL},
+    {"a delimiter that ends in a bare CR", MULTIPART("--b\r\r\n\r\n\xc3\r\n--b--\r\n"),
+     DOWNGRADE_BROKEN, NULL},
     {"8-bit preamble", MULTIPART("\xc3\xa4\r\n--b\r\n\r\na\r\n--b--\r\n"), DOWNGRADE_BROKEN,
      NULL},
     {"a longer boundary is another", MULTIPART("--b\r\n\r\n--bc\r\n\xc3\xa4\r\n--b--\r\n"),
