@@ -13,10 +13,10 @@ static const struct {
     const gchar *converted; /* NULL: as it was */
 } rows[] = {
     {"7 bits", "Subject: a\r\n\r\nbody\r\n", DOWNGRADE_OK, NULL},
-    {"8-bit text without MIME", "Subject: a\r\n\r\nk\xc3\xa4se=1 \r\n", DOWNGRADE_OK,
+    {"8-bit text without MIME", "Subject: a\r\n\r\nk\xc3\xa4se is=1 \r\n", DOWNGRADE_OK,
      "Subject: a\r\nMIME-Version: 1.0\r\n"
      "Content-Type: text/plain; charset=unknown-8bit\r\n"
-     "Content-Transfer-Encoding: quoted-printable\r\n\r\nk=C3=A4se=3D1=20\r\n"},
+     "Content-Transfer-Encoding: quoted-printable\r\n\r\nk=C3=A4se is=3D1=20\r\n"},
     {"8-bit text with MIME",
      "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
      "Content-Transfer-Encoding: 8bit\r\n\r\n\xc3\xa4\r\n",
