@@ -58,13 +58,17 @@ tests_fuzz_fuzz_spool_LDFLAGS = $(fuzz_ldflags)
 bench_programs = \
 	tests/bench/bench-proto \
 	tests/bench/bench-rule \
-	tests/bench/bench-spool
+	tests/bench/bench-spool \
+	tests/bench/smtp-load
 tests_bench_bench_proto_SOURCES = tests/bench/bench-proto.c
 tests_bench_bench_proto_LDADD = $(SMTP_LIBS)
 tests_bench_bench_rule_SOURCES = tests/bench/bench-rule.c
 tests_bench_bench_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS)
 tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
+tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
+tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
+EXTRA_DIST += tests/bench/bench-server.py tests/bench/peer-root tests/bench/servers.py
 
 check_PROGRAMS += tests/dialogue/run-dialogue
 tests_dialogue_run_dialogue_SOURCES = tests/dialogue/run-dialogue.c

@@ -47,6 +47,7 @@ typedef struct {
 typedef enum {
     BARID_SETTING_PATH_READ = 1 << 0,  /* path is read by the worker */
     BARID_SETTING_PATH_WRITE = 1 << 1, /* path is written by the worker */
+    BARID_SETTING_CONNECTS = 1 << 2,   /* NAME:PORT, ...: the worker connects there */
 } BaridSettingFlags;
 
 typedef struct {

@@ -172,6 +172,15 @@ show_status(const Show *self, JsonObject *answer)
             self->bold, show_get_text(answer, "version"), self->plain,
             show_get_text(answer, "hostname") == NULL ? "?" : show_get_text(answer, "hostname"),
             show_get_integer(answer, "pid"), show_get_integer(answer, "generation"), uptime);
+    for (guint i = 0; i < show_get_n(answer, "draining"); i++) {
+        JsonObject *older = show_get_nth(answer, "draining", i);
+
+        fprintf(self->out,
+                _("draining     generation %" G_GINT64_FORMAT ", process %" G_GINT64_FORMAT
+                  ", %" G_GINT64_FORMAT " sessions\n"),
+                show_get_integer(older, "generation"), show_get_integer(older, "pid"),
+                show_get_integer(older, "sessions"));
+    }
     for (guint i = 0; i < show_get_n(answer, "listeners"); i++) {
         JsonObject *listener = show_get_nth(answer, "listeners", i);
         g_autofree gchar *addresses = show_dup_list(listener, "addresses");
@@ -380,6 +389,13 @@ show_stop(const Show *self, JsonObject *answer G_GNUC_UNUSED)
     fputs(_("The server stops; sessions may finish what they are doing.\n"), self->out);
 }
 
+static void
+show_reload(const Show *self, JsonObject *answer)
+{
+    fprintf(self->out, _("Generation %" G_GINT64_FORMAT " serves.\n"),
+            show_get_integer(answer, "generation"));
+}
+
 /* --- by verb --- */
 
 static const struct {
@@ -388,6 +404,7 @@ static const struct {
 } shows[] = {
     {"status", show_status},
     {"stop", show_stop},
+    {"reload", show_reload},
     {"modules", show_modules},
     {"modules list", show_modules},
     {"modules order", show_order},

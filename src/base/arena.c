@@ -145,6 +145,8 @@ arena_dup_text(Arena *self, const gchar *text)
 gchar *
 arena_printf(Arena *self, const gchar *format, ...)
 {
+    ArenaChunk *chunk = self->chunks;
+    gsize room = chunk->size - chunk->used;
     va_list args;
     va_list again;
     gint len;
@@ -152,11 +154,13 @@ arena_printf(Arena *self, const gchar *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    len = g_vsnprintf(NULL, 0, format, args);
+    /* Into the rest of the chunk: what fits there is formatted once. */
+    len = g_vsnprintf(room == 0 ? NULL : (gchar *)chunk->data + chunk->used, room, format, args);
     va_end(args);
     g_assert(len >= 0);
     text = arena_alloc_raw(self, (gsize)len + 1);
-    g_vsnprintf(text, (gulong)len + 1, format, again);
+    if (self->chunks != chunk)
+        g_vsnprintf(text, (gulong)len + 1, format, again);
     va_end(again);
     return text;
 }

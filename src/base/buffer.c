@@ -63,9 +63,11 @@ buffer_append_text(Buffer *self, const gchar *text)
     return buffer_append(self, text, strlen(text));
 }
 
+/* Formatting costs more than everything else here, so what fits is formatted once. */
 gboolean
 buffer_printf(Buffer *self, const gchar *format, ...)
 {
+    gsize room = self->capacity - self->len;
     va_list args;
     va_list again;
     gint len;
@@ -73,13 +75,13 @@ buffer_printf(Buffer *self, const gchar *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    len = g_vsnprintf(NULL, 0, format, args);
+    len = g_vsnprintf(room == 0 ? NULL : (gchar *)self->data + self->len, room, format, args);
     va_end(args);
     end = len < 0 ? NULL : buffer_reserve(self, (gsize)len + 1);
-    if (end != NULL) {
+    if (end != NULL && (gsize)len >= room)
         g_vsnprintf((gchar *)end, (gulong)len + 1, format, again);
+    if (end != NULL)
         self->len += (gsize)len;
-    }
     va_end(again);
     return end != NULL;
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,12 @@
  */
 enum { LOG_SLOTS = 2048, LOG_BATCH_MAX = 64 * 1024 };
 
+/* Waking the writer costs more than writing: after a batch it lets records gather for so
+ * long, unless half of the ring is full or the end has come. */
+enum { LOG_PAUSE_MS = 5 };
+
+typedef enum { LOG_WRITES, LOG_PAUSES, LOG_SLEEPS } LogWriterState;
+
 typedef struct {
     _Atomic gsize sequence;
     guint16 len;
@@ -25,7 +32,7 @@ static struct {
     LogSlot *slots;
     _Atomic gsize head;
     gsize tail;
-    _Atomic gboolean sleeping;
+    _Atomic int writer; /* a LogWriterState */
     _Atomic gboolean stopping;
     _Atomic guint64 dropped;
     int wake_fd;
@@ -119,40 +126,69 @@ log_collect(GString *batch)
     return log_state.tail != before;
 }
 
+static gboolean
+log_is_waiting(void)
+{
+    LogSlot *slot = &log_state.slots[log_state.tail % LOG_SLOTS];
+
+    return atomic_load(&slot->sequence) == log_state.tail + 1;
+}
+
+/* Waits for a wake; (timeout_ms) as in poll(). */
+static void
+log_wait(int timeout_ms)
+{
+    struct pollfd wake = {.fd = log_state.wake_fd, .events = POLLIN};
+    guint64 wakes;
+
+    if (poll(&wake, 1, timeout_ms) > 0) {
+        gssize ignored = read(log_state.wake_fd, &wakes, sizeof wakes);
+
+        (void)ignored;
+    }
+}
+
 static gpointer
 log_thread(gpointer data G_GNUC_UNUSED)
 {
     g_autoptr(GString) batch = g_string_sized_new(4096);
 
     for (;;) {
-        guint64 wakes;
+        gboolean stopping = atomic_load(&log_state.stopping);
 
         g_string_truncate(batch, 0);
         if (log_collect(batch)) {
             log_deliver(batch->str, batch->len);
+            atomic_store(&log_state.writer, LOG_PAUSES);
+            if (!atomic_load(&log_state.stopping) && batch->len < LOG_BATCH_MAX)
+                log_wait(LOG_PAUSE_MS);
+            atomic_store(&log_state.writer, LOG_WRITES);
             continue;
         }
-        if (atomic_load(&log_state.stopping))
+        if (stopping)
             return NULL;
-        atomic_store(&log_state.sleeping, TRUE);
+        atomic_store(&log_state.writer, LOG_SLEEPS);
         /* A record may have come between the last look and the flag. */
-        if (log_collect(batch)) {
-            atomic_store(&log_state.sleeping, FALSE);
-            log_deliver(batch->str, batch->len);
-            continue;
-        }
-        if (read(log_state.wake_fd, &wakes, sizeof wakes) < 0 && errno != EINTR)
-            return NULL;
-        atomic_store(&log_state.sleeping, FALSE);
+        if (!log_is_waiting() && !atomic_load(&log_state.stopping))
+            log_wait(-1);
+        atomic_store(&log_state.writer, LOG_WRITES);
     }
 }
 
 static void
-log_wake(void)
+log_wake(gsize ticket)
 {
+    LogSlot *ahead = &log_state.slots[(ticket + LOG_SLOTS / 2) % LOG_SLOTS];
+    int state = atomic_load(&log_state.writer);
     guint64 one = 1;
 
-    if (atomic_exchange(&log_state.sleeping, FALSE)) {
+    if (state == LOG_WRITES)
+        return;
+    /* While the slot half a ring ahead is not free yet, half of the ring is full. */
+    if (state == LOG_PAUSES && atomic_load_explicit(&ahead->sequence, memory_order_relaxed) ==
+                                   ticket + LOG_SLOTS / 2)
+        return;
+    if (atomic_compare_exchange_strong(&log_state.writer, &state, LOG_WRITES)) {
         gssize ignored = write(log_state.wake_fd, &one, sizeof one);
 
         (void)ignored;
@@ -173,8 +209,9 @@ log_push(const gchar *line, gsize len)
                 continue;
             memcpy(slot->line, line, len);
             slot->len = (guint16)len;
-            atomic_store_explicit(&slot->sequence, ticket + 1, memory_order_release);
-            log_wake();
+            /* Ordered before the look at the writer's state, so that no record is missed. */
+            atomic_store(&slot->sequence, ticket + 1);
+            log_wake(ticket);
             return;
         }
         if (sequence < ticket) {

@@ -69,12 +69,26 @@ text_is_ascii(BaridSlice slice)
     return all < 0x80;
 }
 
+/* How many bytes at the beginning need no escape: for most texts all. */
+static gsize
+text_count_plain(BaridSlice slice, gsize limit)
+{
+    gsize count = 0;
+
+    while (count < slice.len && count < limit && slice.data[count] >= 0x20 &&
+           slice.data[count] < 0x7f && slice.data[count] != '\\')
+        count++;
+    return count;
+}
+
 gchar *
 text_escape(BaridSlice slice, gsize limit)
 {
     GString *out = g_string_sized_new(MIN(slice.len, limit) + 4);
+    gsize plain = text_count_plain(slice, limit);
 
-    for (gsize i = 0; i < slice.len; i++) {
+    g_string_append_len(out, (const gchar *)slice.data, (gssize)plain);
+    for (gsize i = plain; i < slice.len; i++) {
         guint8 byte = slice.data[i];
 
         if (out->len >= limit) {

@@ -21,11 +21,14 @@ struct Control {
     Scheduler *scheduler;
     FiberGroup acceptors, clients;
     int listen_fd;
+    gboolean draining;
+    GPtrArray *present; /* of ControlClient */
 };
 
 typedef struct {
     Control *control;
     Stream *stream;
+    gboolean is_answering; /* and may not be interrupted */
 } ControlClient;
 
 Control *
@@ -34,12 +37,16 @@ control_new(const ControlServices *services)
     Control *self = g_new0(Control, 1);
 
     self->services = *services;
+    self->present = g_ptr_array_new();
     return self;
 }
 
 void
 control_free(Control *self)
 {
+    if (self == NULL)
+        return;
+    g_ptr_array_free(self->present, TRUE);
     g_free(self);
 }
 
@@ -266,6 +273,25 @@ client_read_line(ControlClient *self, Buffer *line)
     }
 }
 
+/* What older workers still hold belongs to the answer. */
+static gchar *
+client_merge(ControlClient *self, const ControlVerb *verb, BaridSlice line, gchar *answer_taken)
+{
+    const ControlServices *services = &self->control->services;
+    g_autofree gchar *own = answer_taken;
+    g_autofree gchar *request = NULL;
+    g_autoptr(GPtrArray) others = NULL;
+
+    if (verb->merge == MERGE_NOTHING || services->ask_draining == NULL)
+        return g_steal_pointer(&own);
+    request = barid_slice_dup_text(line, NULL);
+    if (request != NULL)
+        others = services->ask_draining(services->request_data, request);
+    if (others == NULL || others->len == 0)
+        return g_steal_pointer(&own);
+    return merge_answers(verb->merge, own, others);
+}
+
 /* FALSE ends the connection; a trace always does. */
 static gboolean
 client_answer(ControlClient *self, BaridSlice line)
@@ -275,13 +301,20 @@ client_answer(ControlClient *self, BaridSlice line)
     g_autofree gchar *answer = NULL;
     ControlRequest request;
     gboolean is_parsed = request_text_parse(&text, line, &error);
+    gboolean is_ours = is_parsed && control_make_request(&text, &request);
+    gboolean is_sent;
 
-    if (is_parsed && control_make_request(&text, &request) && request.verb->handler == verb_trace) {
+    if (is_ours && request.verb->handler == verb_trace) {
         client_trace(self, &request);
         return FALSE;
     }
+    self->is_answering = TRUE;
     answer = control_answer(self->control, is_parsed ? &text : NULL, error);
-    return client_send(self, answer);
+    if (is_ours)
+        answer = client_merge(self, request.verb, line, answer);
+    is_sent = client_send(self, answer);
+    self->is_answering = FALSE;
+    return is_sent && !self->control->draining;
 }
 
 static void
@@ -307,12 +340,15 @@ client_serve(ControlClient *self)
 static void
 client_run(gpointer data)
 {
-    ControlClient self = *(ControlClient *)data;
+    ControlClient *self = data;
 
-    g_free(data);
-    client_serve(&self);
-    stream_end(self.stream);
-    stream_free(self.stream);
+    g_ptr_array_add(self->control->present, self);
+    if (!self->control->draining)
+        client_serve(self);
+    g_ptr_array_remove_fast(self->control->present, self);
+    stream_end(self->stream);
+    stream_free(self->stream);
+    g_free(self);
 }
 
 /* --- accepting --- */
@@ -400,6 +436,19 @@ control_drain(Control *self)
 {
     if (self->scheduler == NULL)
         return;
+    self->draining = TRUE;
     fiber_group_cancel(&self->acceptors);
-    fiber_group_cancel(&self->clients);
+    for (guint i = 0; i < self->present->len; i++) {
+        const ControlClient *client = g_ptr_array_index(self->present, i);
+
+        if (!client->is_answering)
+            stream_interrupt(client->stream);
+    }
+}
+
+void
+control_cancel(Control *self)
+{
+    if (self->scheduler != NULL)
+        fiber_group_cancel(&self->clients);
 }

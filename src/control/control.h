@@ -12,6 +12,7 @@
 #include <json-glib/json-glib.h>
 
 #include "control/generation.h"
+#include "control/merge.h"
 
 /* A request may be this long. */
 #define CONTROL_REQUEST_MAX (64 * 1024)
@@ -33,6 +34,11 @@ typedef struct {
     gint64 started_ms;
     /* Asks the supervisor; any thread. */
     void (*request_stop)(gpointer data);
+    /* Waits for a younger worker to serve, or not: what is wrong is in the error, line by
+     * line. (*out_number) is the new generation's. */
+    gboolean (*request_reload)(gpointer data, guint *out_number, GError **error);
+    /* The answers of workers that still drain, as JSON texts; the caller owns the array. */
+    GPtrArray *(*ask_draining)(gpointer data, const gchar *request_json);
     gpointer request_data;
 } ControlServices;
 
@@ -44,6 +50,7 @@ struct ControlVerb {
     const gchar *usage; /* names every option that the verb takes */
     const gchar *summary;
     ControlHandler handler;
+    MergeKind merge; /* with the answers of workers that drain */
 };
 
 /* All verbs, ended by a NULL verb; modules' commands are found beside them. */
@@ -62,8 +69,11 @@ BARID_SUSPENDS gchar *control_run(Control *self, const gchar *request_json);
 /* Serves connections of the listening unix socket (fd), which stays the caller's. On the
  * scheduler's thread. */
 gboolean control_listen(Control *self, Scheduler *scheduler, int fd, GError **error);
-/* Ends the connections; on the scheduler's thread. */
+/* Accepts no more connections, ends those where nothing is asked, and traces. On the
+ * scheduler's thread, as the next. */
 void control_drain(Control *self);
+/* Ends all connections. */
+void control_cancel(Control *self);
 /* All fibers must have ended. */
 void control_free(Control *self);
 

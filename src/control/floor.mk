@@ -7,6 +7,7 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/request.c src/control/request.h \
 	src/control/live-trace.c src/control/live-trace.h \
 	src/control/live-trace-record.c \
+	src/control/merge.c src/control/merge.h \
 	src/control/verbs.c src/control/verbs.h \
 	src/control/verbs-config.c \
 	src/control/verbs-explain.c \

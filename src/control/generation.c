@@ -12,13 +12,22 @@ ERROR_DOMAIN_DEFINE(control_error_quark, "barid-control-error")
 static const gchar *const log_words[] = {"error", "warning", "notice", "info",
                                          "debug", "trace",   NULL};
 
+/* As ConfineLevel. */
+static const gchar *const confine_words[] = {"no", "calls", "full", NULL};
+
 static const BaridSetting server_settings[] = {
     BARID_SETTING_TEXT("hostname", ServerSettings, hostname, "",
                        N_("The server's name; empty means the system's.")),
     BARID_SETTING_INTEGER("threads", ServerSettings, threads, "0",
                           N_("Worker threads; 0 means one for each processor."), 0, 256),
+    BARID_SETTING_DURATION("drain", ServerSettings, drain_ms, "10min",
+                           N_("How long sessions may go on after a reload.")),
     BARID_SETTING_DURATION("grace", ServerSettings, grace_ms, "30s",
                            N_("How long sessions may go on when the server stops.")),
+    BARID_SETTING_ENUM("confine", ServerSettings, confine, "full",
+                       N_("How much the worker gives up before it serves."), confine_words),
+    BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
+                       N_("TCP ports the worker may connect to besides those in settings.")),
     BARID_SETTING_TEXT("user", ServerSettings, user, "barid",
                        N_("The user that the worker becomes when started by root.")),
     BARID_SETTING_END,

@@ -28,6 +28,9 @@ typedef struct {
     gchar *hostname;
     gint64 threads;
     gint64 grace_ms;
+    gint64 drain_ms;
+    gint confine; /* ConfineLevel */
+    gchar **connect_ports;
     gchar *user;
     gint log_level;
 } ServerSettings;

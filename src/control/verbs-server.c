@@ -48,6 +48,7 @@ static void
 status_write_queue(const QueueStats *stats, JsonWriter *writer)
 {
     json_writer_bool(writer, "replaying", stats->replaying);
+    json_writer_bool(writer, "main_spool", stats->has_main);
     json_writer_begin_object(writer, "queue");
     json_writer_integer(writer, "messages", stats->n_messages);
     json_writer_integer(writer, "held", stats->n_held);
@@ -57,14 +58,14 @@ status_write_queue(const QueueStats *stats, JsonWriter *writer)
 }
 
 static void
-status_write_spool(Queue *queue, const QueueStats *stats, JsonWriter *writer)
+status_write_spool(const QueueStats *stats, JsonWriter *writer)
 {
     json_writer_begin_object(writer, "spool");
     json_writer_integer(writer, "segments", stats->spool.n_segments);
     json_writer_integer(writer, "spare_segments", stats->spool.n_spare);
     json_writer_integer(writer, "live_bytes", (gint64)stats->spool.live_bytes);
     json_writer_integer(writer, "total_bytes", (gint64)stats->spool.total_bytes);
-    json_writer_integer(writer, "free_bytes", (gint64)spool_get_free_bytes(queue_get_spool(queue)));
+    json_writer_integer(writer, "free_bytes", (gint64)stats->free_bytes);
     json_writer_integer(writer, "damaged_bytes", (gint64)stats->damaged_bytes);
     json_writer_integer(writer, "syncs", (gint64)stats->spool.n_syncs);
     json_writer_integer(writer, "changes", (gint64)stats->spool.n_changes);
@@ -113,7 +114,7 @@ verb_status(Control *self, const ControlRequest *request, JsonWriter *writer, GE
     if (services->queue != NULL) {
         queue_get_stats(services->queue, &stats);
         status_write_queue(&stats, writer);
-        status_write_spool(services->queue, &stats, writer);
+        status_write_spool(&stats, writer);
     }
     status_write_memory(writer);
     return TRUE;
@@ -129,7 +130,7 @@ verb_spool(Control *self, const ControlRequest *request, JsonWriter *writer, GEr
         return FALSE;
     queue_get_stats(queue, &stats);
     json_writer_bool(writer, "replaying", stats.replaying);
-    status_write_spool(queue, &stats, writer);
+    status_write_spool(&stats, writer);
     return TRUE;
 }
 
@@ -149,6 +150,26 @@ verb_stop(Control *self, const ControlRequest *request, JsonWriter *writer, GErr
     }
     services->request_stop(services->request_data);
     json_writer_bool(writer, "stopping", TRUE);
+    return TRUE;
+}
+
+gboolean
+verb_reload(Control *self, const ControlRequest *request, JsonWriter *writer, GError **error)
+{
+    const ControlServices *services = control_get_services(self);
+    guint number;
+
+    if (!request_check_n_args(request, 0, 0, error))
+        return FALSE;
+    if (services->request_reload == NULL) {
+        g_set_error_literal(error, CONTROL_ERROR, BARID_ERROR_UNSUPPORTED,
+                            "this server cannot be reloaded from here");
+        return FALSE;
+    }
+    if (!services->request_reload(services->request_data, &number, error))
+        return FALSE;
+    json_writer_bool(writer, "reloaded", TRUE);
+    json_writer_integer(writer, "generation", number);
     return TRUE;
 }
 

@@ -11,6 +11,7 @@
 
 VERB_HANDLER(verb_status);
 VERB_HANDLER(verb_stop);
+VERB_HANDLER(verb_reload);
 VERB_HANDLER(verb_metrics);
 VERB_HANDLER(verb_spool);
 VERB_HANDLER(verb_modules_list);

@@ -13,9 +13,7 @@ content_emit(BaridSlice run, gpointer data)
 static void
 content_open(Session *self)
 {
-    arrival_init(&self->txn.arrival, self->inbound->services.queue == NULL
-                                         ? NULL
-                                         : queue_get_spool(self->inbound->services.queue),
+    arrival_init(&self->txn.arrival, self->inbound->services.queue,
                  (gsize)self->inbound->data.memory_bytes, (gsize)self->txn.max_size);
     self->txn.has_arrival = TRUE;
     queue_id_format(queue_id_new(), self->txn.facts.queue_id);

@@ -56,6 +56,8 @@ InboundThread *inbound_thread_new(Inbound *self, Scheduler *scheduler);
  * own. On the scheduler's thread. */
 gboolean inbound_thread_listen(InboundThread *self, InboundListener *listener, int fd,
                                GError **error);
+/* Accepts no more; sessions go on as if nothing had happened. On its thread. */
+void inbound_thread_unlisten(InboundThread *self);
 /* Accepts no more; idle sessions get 421, transactions may finish. On its thread. */
 void inbound_thread_drain(InboundThread *self);
 /* Cuts short what is left. On its thread. */

@@ -217,6 +217,12 @@ inbound_thread_listen(InboundThread *self, InboundListener *listener, int fd, GE
 /* --- ending --- */
 
 void
+inbound_thread_unlisten(InboundThread *self)
+{
+    fiber_group_cancel(&self->acceptors);
+}
+
+void
 inbound_thread_drain(InboundThread *self)
 {
     self->draining = TRUE;

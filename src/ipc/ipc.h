@@ -23,11 +23,20 @@ typedef enum {
     IPC_START,      /* everything was sent */
     IPC_FILE,       /* answer to IPC_OPEN; a descriptor, or a payload with the error */
     IPC_STOP,       /* finish and exit */
+    IPC_DRAIN,      /* a younger worker serves: let go of the spool, finish, exit */
+    IPC_ADOPT,      /* spool folders may have become free */
+    IPC_RELOADED,   /* payload: "ok" or "failed", NUL, number or what is wrong */
+    IPC_ASK,        /* payload: number of the question, NUL, a control request; either way */
+    IPC_ANSWERED,   /* payload: number of the question: everybody has answered */
     /* worker to supervisor */
     IPC_OPEN,       /* payload: section, NUL, key: open the file named there */
     IPC_READY,      /* serving */
     IPC_PROBLEMS,   /* payload: why it cannot start */
     IPC_WANT_STOP,  /* somebody asked over the control socket */
+    IPC_WANT_RELOAD,
+    IPC_UNLISTENED, /* draining: it accepts nothing any more */
+    IPC_RELEASED,   /* the main spool folder is free */
+    IPC_ANSWER,     /* payload: number; descriptor: sealed memory file with the answer */
 } IpcType;
 
 typedef struct {

@@ -118,12 +118,13 @@ value_set(Builder *self, const gchar *text)
 typedef enum { CLEAN_ASCII, CLEAN_UTF8 } CleanForm;
 
 /* Adds untrusted bytes as one line: controls become blanks, what is not allowed "?", and
- * words get no longer than a line can hold. */
+ * blanks with the word behind them get no longer than a line can hold. */
 static void
 value_add_clean(Builder *self, BaridSlice text, CleanForm form)
 {
     gboolean keeps_8bit = form == CLEAN_UTF8 && is_utf8(text);
-    gsize word_len = 0;
+    gboolean in_word = FALSE;
+    gsize chunk_len = 0;
 
     text.len = MIN(text.len, (gsize)CLEAN_LEN_MAX);
     for (gsize i = 0; i < text.len; i++) {
@@ -133,11 +134,14 @@ value_add_clean(Builder *self, BaridSlice text, CleanForm form)
             byte = ' ';
         else if (byte >= 0x80 && !keeps_8bit)
             byte = '?';
-        word_len = byte == ' ' ? 0 : word_len + 1;
+        chunk_len = byte == ' ' && in_word ? 1 : chunk_len + 1;
+        in_word = byte != ' ';
         /* Not within a character of several bytes. */
-        if (word_len > WORD_LEN_MAX && (byte & 0xc0) != 0x80) {
+        if (chunk_len > WORD_LEN_MAX && (byte & 0xc0) != 0x80) {
+            if (!in_word)
+                continue;
             self->has_room = self->has_room && buffer_append(&self->value, " ", 1);
-            word_len = 1;
+            chunk_len = 1;
         }
         self->has_room = self->has_room && buffer_append(&self->value, &byte, 1);
     }

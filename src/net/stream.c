@@ -29,6 +29,8 @@ stream_new(Scheduler *scheduler, int fd, GError **error)
     Stream *self = g_new0(Stream, 1);
 
     self->fd = fd;
+    /* What has come already is told by the first event: no need to look for it. */
+    self->drained = TRUE;
     if (!fiber_watch_init(&self->watch, scheduler, fd, error)) {
         close(fd);
         g_free(self);

@@ -11,6 +11,13 @@ enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS
 static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
 static const gchar *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 
+/* What the worker connects to: a confined one needs to know beforehand. */
+#define BARID_SETTING_TARGETS(key, T, m, d, s)  \
+    BARID_SETTING_(BARID_TYPE_LIST, key, T, m, d, s, .flags = BARID_SETTING_CONNECTS)
+#define BARID_SETTING_PORT(key, T, m, d, s)                                           \
+    BARID_SETTING_(BARID_TYPE_INTEGER, key, T, m, d, s, .minimum = 1, .maximum = 65535, \
+                   .flags = BARID_SETTING_CONNECTS)
+
 static const BaridSetting outbound_settings[] = {
     BARID_SETTING_RULE_TEXT("next-hop", OutboundSettings, next_hop, "mx",
                             N_("Where mail for other domains goes: mx, local (nowhere), or the "
@@ -88,18 +95,17 @@ static const BaridSetting outbound_settings[] = {
                           1000000),
     BARID_SETTING_DURATION("connection-idle", OutboundSettings, reuse_idle_ms, "5s",
                            N_("How long a connection waits for another message.")),
-    BARID_SETTING_INTEGER("port", OutboundSettings, port, "25",
-                          N_("Port of mail exchangers."), 1, 65535),
+    BARID_SETTING_PORT("port", OutboundSettings, port, "25", N_("Port of mail exchangers.")),
     BARID_SETTING_BOOL("allow-loopback", OutboundSettings, allow_loopback, "no",
                        N_("Whether a mail exchanger may have a loopback address.")),
     BARID_SETTING_END,
 };
 
 static const BaridSetting host_settings[] = {
-    BARID_SETTING_LIST("address", OutboundHost, addresses, NULL,
-                       N_("Where it listens: NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH; "
-                          "several with commas, tried in order. Without a port: 25, 24 for LMTP, "
-                          "465 with implicit TLS.")),
+    BARID_SETTING_TARGETS("address", OutboundHost, addresses, NULL,
+                          N_("Where it listens: NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH; "
+                             "several with commas, tried in order. Without a port: 25, 24 for "
+                             "LMTP, 465 with implicit TLS.")),
     BARID_SETTING_ENUM("protocol", OutboundHost, protocol, "smtp", N_("What is spoken there."),
                        protocol_words),
     BARID_SETTING_ENUM("tls", OutboundHost, tls, "opportunistic",

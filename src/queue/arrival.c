@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue/arrival.h"
+#include "queue/queue.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -10,9 +10,9 @@
 enum { ARRIVAL_FIRST_BYTES = 8 * 1024 };
 
 void
-arrival_init(Arrival *self, Spool *spool, gsize memory_bytes, gsize limit_bytes)
+arrival_init(Arrival *self, struct Queue *queue, gsize memory_bytes, gsize limit_bytes)
 {
-    *self = (Arrival){.spool = spool, .memory_bytes = memory_bytes, .limit_bytes = limit_bytes,
+    *self = (Arrival){.queue = queue, .memory_bytes = memory_bytes, .limit_bytes = limit_bytes,
                       .fd = -1};
     buffer_init(&self->memory, memory_bytes);
 }
@@ -63,8 +63,8 @@ arrival_write(Arrival *self, BaridSlice bytes)
 static gboolean
 arrival_spill(Arrival *self)
 {
-    if (self->spool != NULL)
-        self->fd = spool_make_file(self->spool, &self->error);
+    if (self->queue != NULL)
+        self->fd = queue_make_file(self->queue, &self->error);
     else
         self->fd = memfd_create("barid-message", MFD_CLOEXEC);
     if (self->fd < 0) {

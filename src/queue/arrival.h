@@ -8,10 +8,11 @@
 #define ARRIVAL_H
 
 #include "base/buffer.h"
-#include "queue/spool/spool.h"
+
+struct Queue;
 
 typedef struct {
-    Spool *spool;
+    struct Queue *queue; /* gives the file; NULL: one in memory */
     Buffer memory;
     gsize memory_bytes; /* the threshold */
     gsize limit_bytes;  /* the message size limit; 0 for none */
@@ -22,7 +23,7 @@ typedef struct {
     gboolean too_large;
 } Arrival;
 
-void arrival_init(Arrival *self, Spool *spool, gsize memory_bytes, gsize limit_bytes);
+void arrival_init(Arrival *self, struct Queue *queue, gsize memory_bytes, gsize limit_bytes);
 /* FALSE when the message is over its limit or cannot be stored: (too_large) or (error)
  * says which; what was kept so far is dropped and later calls only count. */
 gboolean arrival_append(Arrival *self, BaridSlice bytes);

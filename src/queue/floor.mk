@@ -55,13 +55,16 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c \
-	src/queue/queue-notify.c \
+	src/queue/queue-notify.c src/queue/queue-place.c src/queue/queue-place.h \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/schedule.c src/queue/schedule.h
 QUEUE_LIBS = src/queue/libqueue.la $(SPOOL_LIBS) src/smtp/libsmtp.la $(MIME_LIBS) $(CONF_LIBS) $(FIBER_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += src/queue/tests/test-queue
+check_PROGRAMS += src/queue/tests/test-queue src/queue/tests/test-queue-place
+src_queue_tests_test_queue_place_SOURCES = src/queue/tests/test-queue-place.c src/sim/folder.c
+src_queue_tests_test_queue_place_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
 src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
 src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)

@@ -272,7 +272,7 @@ static void
 job_dispatch(Queue *self, QueueEntry *entry, JobLook func, guint domain)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(SpoolContent) content = spool_read(self->spool, &entry->ref, &error);
+    g_autoptr(SpoolContent) content = queue_entry_read(self, entry, &error);
     gchar id[QUEUE_ID_TEXT_LEN + 1];
     Envelope envelope;
     DeliveryState state;

@@ -16,7 +16,7 @@ static gboolean
 look_read(Queue *self, const QueueEntry *entry, LookMessage *out)
 {
     arena_reset(self->turn);
-    out->content = spool_read(self->spool, &entry->ref, NULL);
+    out->content = queue_entry_read(self, entry, NULL);
     if (out->content == NULL)
         return FALSE;
     if (envelope_parse(spool_content_get_envelope(out->content), self->turn, &out->envelope) &&
@@ -189,7 +189,7 @@ act_update(Queue *self, QueueEntry *entry, QueueAction action, const gchar *rout
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
     if (delivery_state_write(&message.state, &message.envelope, &bytes)) {
         change.state = buffer_get_slice(&bytes);
-        spool_commit(self->spool, changes, 1);
+        spool_commit(queue_entry_get_spool(self, entry), changes, 1);
         if (change.error == NULL) {
             queue_entry_set_state(entry, change.state);
             queue_entry_schedule(self, entry, &message.envelope, &message.state);
@@ -210,7 +210,7 @@ act_cancel(Queue *self, QueueEntry *entry)
         queue_remember(self, &message.envelope, &message.state, "cancelled");
         spool_content_unref(message.content);
     }
-    spool_commit(self->spool, changes, 1);
+    spool_commit(queue_entry_get_spool(self, entry), changes, 1);
     if (change.error != NULL) {
         barid_log(BARID_LOG_ERROR, "spool.failed", "error", change.error->message, NULL);
         g_clear_error(&change.error);
@@ -434,7 +434,7 @@ look_open(Queue *self, gpointer data)
         g_set_error_literal(call->error, QUEUE_ERROR, BARID_ERROR_NOT_FOUND,
                             "there is no such message in the queue");
     else
-        call->content = spool_read(self->spool, &entry->ref, call->error);
+        call->content = queue_entry_read(self, entry, call->error);
 }
 
 SpoolContent *
@@ -501,8 +501,14 @@ look_stats(Queue *self, gpointer data)
     stats->n_waiting = destinations_get_n_waiting(self->destinations);
     stats->bytes = self->bytes_kib * 1024;
     stats->replaying = !self->replayed;
-    stats->damaged_bytes = spool_get_damaged_bytes(self->spool);
-    spool_get_stats(self->spool, &stats->spool);
+    stats->has_main = self->home_is_main;
+    stats->free_bytes = spool_get_free_bytes(self->places[self->home]->spool);
+    stats->damaged_bytes = 0;
+    for (guint i = 0; i < QUEUE_PLACES_MAX; i++) {
+        if (self->places[i] != NULL)
+            stats->damaged_bytes += spool_get_damaged_bytes(self->places[i]->spool);
+    }
+    spool_get_stats(self->places[self->home]->spool, &stats->spool);
 }
 
 void

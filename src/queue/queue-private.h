@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/counter.h"
-#include "queue/queue.h"
+#include "queue/queue-place.h"
 #include "queue/schedule.h"
 
 /* What other threads leave in the inbox. */
@@ -52,11 +52,25 @@ struct QueueEntry {
     guint16 n_waiting; /* domains in a destination's line */
     guint8 held;
     gint8 priority;
+    guint8 place; /* index of the folder it is in */
 };
 
 struct Queue {
     QueueOptions options;
-    Spool *spool;
+    gchar *folder;
+    QueuePlace *places[QUEUE_PLACES_MAX];
+    QueuePlace *own;            /* our side folder, or NULL */
+    guint home;                 /* index of the one that new messages go to */
+    guint n_guests;             /* places besides home */
+    gboolean home_is_main, released;
+    _Atomic(Spool *) home_spool; /* for other threads */
+    gint64 look_ms;             /* when to look for folders next */
+    _Atomic gboolean look_now;
+    _Atomic gboolean handing_over;
+    void (*handed_over)(gpointer data);
+    gpointer handed_over_data;
+    GPtrArray *left_spools;     /* of Spool *: given up, still asked for files */
+    GPtrArray *left_entries;    /* of QueueEntry *: linked in a spool, not ours any more */
     History *history;
     GThread *thread;
     int wake_fd;

@@ -130,6 +130,8 @@ queue_add_change(Queue *self, SpoolChangeKind kind, QueueEntry *entry)
 {
     SpoolChange *change = arena_new0(self->turn, SpoolChange);
 
+    if (kind == SPOOL_ADD)
+        entry->place = (guint8)self->home;
     change->kind = kind;
     change->ref = &entry->ref;
     change->body_fd = -1;
@@ -305,6 +307,7 @@ queue_collect(Queue *self, QueueTask *tasks, QueueTask **out_submits, QueueTask 
         tasks = task->next;
         switch (task->kind) {
         case QUEUE_TASK_SUBMIT:
+            ((QueueSubmitTask *)task)->entry->place = (guint8)self->home;
             g_ptr_array_add(self->changes, &((QueueSubmitTask *)task)->change);
             task->next = *out_submits;
             *out_submits = task;
@@ -372,7 +375,7 @@ queue_schedule_born(Queue *self)
         QueueEntry *entry = g_ptr_array_index(self->born, i);
         Envelope envelope;
         DeliveryState state;
-        g_autoptr(SpoolContent) content = spool_read(self->spool, &entry->ref, NULL);
+        g_autoptr(SpoolContent) content = queue_entry_read(self, entry, NULL);
 
         if (content == NULL ||
             !envelope_parse(spool_content_get_envelope(content), self->turn, &envelope) ||
@@ -399,7 +402,7 @@ queue_commit(Queue *self, QueueTask *submits)
     if (self->changes->len > 0 && self->stuck->len > 0)
         queue_retry_stuck(self);
     if (self->changes->len > 0)
-        spool_commit(self->spool, (SpoolChange *const *)self->changes->pdata, self->changes->len);
+        queue_places_commit(self, self->changes);
     for (QueueTask *task = submits; task != NULL;) {
         QueueTask *next = task->next;
         QueueSubmitTask *submit = (QueueSubmitTask *)task;
@@ -429,58 +432,6 @@ queue_run_calls(Queue *self, QueueTask *calls)
     }
     queue_signal(self);
     queue_free_gone(self);
-}
-
-/* --- replay --- */
-
-static SpoolRef *
-queue_on_replayed(QueueId id, BaridSlice envelope_bytes, BaridSlice state_bytes,
-                  gsize content_bytes G_GNUC_UNUSED, gpointer data)
-{
-    Queue *self = data;
-    Envelope envelope;
-    DeliveryState state;
-    QueueEntry *entry;
-
-    queue_id_advance_past(id);
-    arena_reset(self->turn);
-    if (queue_find(self, id) != NULL)
-        return NULL;
-    if (!envelope_parse(envelope_bytes, self->turn, &envelope)) {
-        gchar text[QUEUE_ID_TEXT_LEN + 1];
-
-        barid_log(BARID_LOG_ERROR, "queue.unreadable", "queue-id", queue_id_format(id, text), NULL);
-        return NULL;
-    }
-    if (!delivery_state_parse(state_bytes, &envelope, self->turn, &state))
-        queue_state_init(self, &envelope, self->turn, FALSE, &state);
-    entry = queue_entry_new(id);
-    queue_entry_set_state(entry, state_bytes);
-    queue_entry_insert(self, entry, &envelope, &state);
-    return &entry->ref;
-}
-
-static void
-queue_replay(Queue *self)
-{
-    g_autoptr(GError) error = NULL;
-    const gchar *report;
-    gchar count[16];
-
-    if (self->replayed)
-        return;
-    if (!spool_replay_step(self->spool, QUEUE_REPLAY_STEP, queue_on_replayed, self,
-                           &self->replayed, &error)) {
-        barid_log(BARID_LOG_ERROR, "spool.replay-failed", "error", error->message, NULL);
-        self->replayed = TRUE;
-    }
-    if (!self->replayed)
-        return;
-    report = spool_get_damage_report(self->spool);
-    if (report != NULL)
-        barid_log(BARID_LOG_ERROR, "spool.damaged", "report", report, NULL);
-    g_snprintf(count, sizeof count, "%u", g_hash_table_size(self->index));
-    barid_log(BARID_LOG_NOTICE, "queue.replayed", "messages", count, NULL);
 }
 
 /* --- the thread --- */
@@ -528,11 +479,12 @@ queue_turn(Queue *self)
         queue_run_calls(self, calls);
     } while (tasks != NULL);
     arena_reset(self->turn);
-    queue_replay(self);
+    if (!self->replayed)
+        queue_places_replay(self, QUEUE_REPLAY_STEP);
     /* Under constant load there is no idle moment: the log must not grow for ever. */
     if (self->replayed && self->n_untidied >= QUEUE_TIDY_CHANGES) {
         self->n_untidied = 0;
-        spool_tidy(self->spool);
+        queue_places_tidy(self);
     }
     arena_reset(self->turn);
     if (atomic_load(&self->suspended)) {
@@ -545,20 +497,39 @@ queue_turn(Queue *self)
     queue_free_gone(self);
 }
 
+/* Jobs under way are ours to the end; what they did is written where they came from. */
+static void
+queue_try_hand_over(Queue *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!atomic_load(&self->handing_over) || self->n_active > 0 || self->released)
+        return;
+    if (!queue_places_release(self, &error)) {
+        /* Then all stays here until this process ends. */
+        barid_log(BARID_LOG_ERROR, "spool.not-released", "error", error->message, NULL);
+        self->released = TRUE;
+        return;
+    }
+    self->handed_over(self->handed_over_data);
+}
+
 static gpointer
 queue_thread(gpointer data)
 {
     Queue *self = data;
 
     while (!atomic_load(&self->stopping) || atomic_load(&self->inbox) != NULL) {
+        queue_places_look(self);
         queue_turn(self);
+        queue_try_hand_over(self);
         if (atomic_load(&self->inbox) != NULL || queue_get_next_ms(self) <= clock_wall_ms())
             continue;
-        if (self->replayed && spool_tidy(self->spool))
+        if (queue_places_tidy(self))
             continue;
         if (self->history != NULL)
             history_trim(self->history, clock_wall_ms());
-        queue_sleep(self, queue_get_next_ms(self));
+        queue_sleep(self, MIN(queue_get_next_ms(self), self->look_ms));
     }
     return NULL;
 }
@@ -571,6 +542,8 @@ queue_new(const QueueOptions *options, GError **error)
     Queue *self = g_new0(Queue, 1);
 
     self->options = *options;
+    self->folder = g_strdup(options->folder);
+    self->options.folder = self->folder;
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
     self->wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -588,20 +561,34 @@ queue_new(const QueueOptions *options, GError **error)
     self->gone = g_ptr_array_new();
     self->born = g_ptr_array_new();
     self->stuck = g_ptr_array_new();
-    self->spool = spool_open(NULL, options->folder, &options->spool, error);
-    if (self->spool != NULL && options->history_folder != NULL)
+    self->left_spools = g_ptr_array_new_with_free_func((GDestroyNotify)spool_close);
+    self->left_entries = g_ptr_array_new_with_free_func((GDestroyNotify)queue_entry_free);
+    if (queue_places_open(self, error) && options->history_folder != NULL)
         self->history = history_open(options->history_folder, &options->history, error);
-    if (self->spool == NULL || (options->history_folder != NULL && self->history == NULL)) {
+    if (self->places[self->home] == NULL ||
+        (options->history_folder != NULL && self->history == NULL)) {
         queue_free(self);
         return NULL;
     }
     return self;
 }
 
-Spool *
-queue_get_spool(Queue *self)
+int
+queue_make_file(Queue *self, GError **error)
 {
-    return self->spool;
+    for (;;) {
+        Spool *spool = atomic_load(&self->home_spool);
+        g_autoptr(GError) why = NULL;
+        int fd = spool_make_file(spool, &why);
+
+        if (fd >= 0)
+            return fd;
+        /* The folder may have been left in this very moment. */
+        if (atomic_load(&self->home_spool) == spool) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return -1;
+        }
+    }
 }
 
 void
@@ -619,35 +606,51 @@ queue_start(Queue *self, QueueDispatch dispatch, gpointer data)
     self->thread = g_thread_new("barid-queue", queue_thread, self);
 }
 
+static void
+queue_nudge(Queue *self)
+{
+    guint64 one = 1;
+    gssize ignored = write(self->wake_fd, &one, sizeof one);
+
+    (void)ignored;
+}
+
 void
 queue_suspend(Queue *self)
 {
-    guint64 one = 1;
-    gssize ignored;
-
     if (self->thread == NULL)
         return;
     g_mutex_lock(&self->lock);
     atomic_store(&self->suspended, TRUE);
-    ignored = write(self->wake_fd, &one, sizeof one);
-    (void)ignored;
+    queue_nudge(self);
     while (!self->is_suspended)
         g_cond_wait(&self->changed, &self->lock);
     g_mutex_unlock(&self->lock);
 }
 
+void
+queue_adopt(Queue *self)
+{
+    atomic_store(&self->look_now, TRUE);
+    queue_nudge(self);
+}
+
+void
+queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data)
+{
+    self->handed_over = done;
+    self->handed_over_data = data;
+    atomic_store(&self->handing_over, TRUE);
+    queue_nudge(self);
+}
 
 void
 queue_stop(Queue *self)
 {
-    guint64 one = 1;
-    gssize ignored;
-
     if (self->thread == NULL)
         return;
     atomic_store(&self->stopping, TRUE);
-    ignored = write(self->wake_fd, &one, sizeof one);
-    (void)ignored;
+    queue_nudge(self);
     g_thread_join(self->thread);
     self->thread = NULL;
 }
@@ -661,8 +664,11 @@ queue_free(Queue *self)
     if (self == NULL)
         return;
     queue_stop(self);
-    /* The spool links the entries' refs: it goes first. */
-    spool_close(self->spool);
+    /* The spools link the entries' refs: they go first. */
+    for (guint i = 0; i < QUEUE_PLACES_MAX; i++)
+        queue_place_free(self, i);
+    g_ptr_array_free(self->left_spools, TRUE);
+    g_ptr_array_free(self->left_entries, TRUE);
     history_close(self->history);
     for (guint i = 0; i < self->stuck->len; i++)
         queue_entry_free(g_ptr_array_index(self->stuck, i));
@@ -682,5 +688,6 @@ queue_free(Queue *self)
         close(self->wake_fd);
     g_mutex_clear(&self->lock);
     g_cond_clear(&self->changed);
+    g_free(self->folder);
     g_free(self);
 }

@@ -27,7 +27,9 @@ typedef struct QueueEntry QueueEntry;
 
 typedef struct {
     const gchar *hostname;       /* in DSNs */
-    const gchar *folder;         /* the spool's */
+    const gchar *folder;         /* the main one of the spool */
+    guint side_number;           /* of the side folder "FOLDER-NUMBER"; 0: none, and the main
+                                  * folder must be free */
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
     HistoryOptions history;
@@ -94,8 +96,15 @@ void queue_suspend(Queue *self);
 /* Commits what is in hand and ends the thread. All jobs must be finished. */
 void queue_stop(Queue *self);
 void queue_free(Queue *self);
-/* For arrivals and stores of large messages. */
-Spool *queue_get_spool(Queue *self);
+/* A nameless file for a message that is still arriving; any thread. The caller closes it. */
+int queue_make_file(Queue *self, GError **error);
+/* Looks for spool folders that nobody holds any more: the main one, when this queue could
+ * not have it yet, and side folders. Any thread. */
+void queue_adopt(Queue *self);
+/* Gives up the main folder and all others but a side folder, for messages of sessions that
+ * go on, once the jobs under way have ended; then calls (done) on the queue's thread.
+ * After queue_suspend(). */
+void queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data);
 
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
  * with a temporary error when it is not stored. Never cut short by the deadline. */
@@ -147,7 +156,8 @@ BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gcha
 /* Numbers for "status". */
 typedef struct {
     guint n_messages, n_held, n_active, n_waiting;
-    guint64 bytes;
+    guint64 bytes, free_bytes; /* of the queue, on the disk */
+    gboolean has_main;         /* the main folder is held by this process */
     gboolean replaying;
     SpoolStats spool;
     guint64 damaged_bytes;

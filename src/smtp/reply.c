@@ -67,14 +67,28 @@ append_reply_line(Buffer *out, const gchar *prefix, BaridSlice text)
            buffer_append(out, "\r\n", LINE_END_LEN);
 }
 
+/* Every reply begins so: three digits are not worth a format. */
+static void
+set_code(gchar *prefix, guint code, gchar separator)
+{
+    prefix[0] = (gchar)('0' + code / 100);
+    prefix[1] = (gchar)('0' + code / 10 % 10);
+    prefix[2] = (gchar)('0' + code % 10);
+    prefix[3] = separator;
+    prefix[4] = '\0';
+}
+
 static gboolean
 append_wrapped(Buffer *out, guint code, const gchar *enhanced, BaridSlice text)
 {
     gchar prefix[32];
     gsize prefix_len;
 
-    g_snprintf(prefix, sizeof prefix, "%03u-%s%s", code, enhanced == NULL ? "" : enhanced,
-               enhanced == NULL || text.len == 0 ? "" : " ");
+    set_code(prefix, code, '-');
+    if (enhanced != NULL)
+        g_strlcat(prefix, enhanced, sizeof prefix - 1);
+    if (enhanced != NULL && text.len > 0)
+        g_strlcat(prefix, " ", sizeof prefix);
     prefix_len = strlen(prefix);
     do {
         BaridSlice line = take_text_line(&text);
@@ -114,7 +128,7 @@ smtp_reply_append_lines(Buffer *out, guint code, const gchar *const *lines, guin
     for (guint i = 0; i < n_lines; i++) {
         BaridSlice line = barid_slice_from_text(lines[i]);
 
-        g_snprintf(prefix, sizeof prefix, "%03u%c", code, i + 1 < n_lines ? '-' : ' ');
+        set_code(prefix, code, i + 1 < n_lines ? '-' : ' ');
         /* A keyword line cannot be continued on the next: cutting is the lesser harm. */
         line.len = MIN(line.len, SMTP_REPLY_LINE_MAX - LINE_END_LEN - 4);
         if (!append_reply_line(out, prefix, line)) {

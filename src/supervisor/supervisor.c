@@ -1,56 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One worker serves. A reload starts another beside it; when that one says READY it takes
+ * over, and the one before drains until its sessions have ended. Whatever goes wrong before
+ * READY leaves everything as it was.
+ */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/address.h"
 #include "base/clock.h"
+#include "base/error-domain.h"
 #include "base/log.h"
 #include "base/paths.h"
-#include "conf/config-tree.h"
-#include "ipc/ipc.h"
 #include "ipc/listen-socket.h"
+#include "supervisor/worker-process.h"
 
 enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 30000,
     LIFE_GOOD_MS = 1000, /* a worker that served this long starts the back-off anew */
+    START_PATIENCE_MS = 120000,
     STOP_PATIENCE_MS = 60000,
+    /* Draining workers beside the one that serves; a reload that would make more ends the
+     * oldest one's sessions. */
+    DRAINING_MAX = 64,
 };
 
+/* A question that the serving worker has asked the draining ones. */
 typedef struct {
-    gchar *listener;
-    int fd;
-} BoundSocket;
+    gchar *id;
+    guint n_missing;
+} Question;
 
 typedef struct {
     const SupervisorOptions *options;
     gchar *state_dir, *socket_path;
-    ConfigFiles *files;
-    ConfigTree *tree;
-    GArray *sockets; /* of BoundSocket */
-    int control_fd;
-    int signal_fd;
+    ConfigSet *config; /* of the next start */
+    int control_fd, signal_fd, lock_fd;
     uid_t uid;
     gid_t gid;
-    gchar *user;   /* NULL: no change */
-    guint number;  /* of the worker started last */
-    pid_t worker;
-    int ipc_end;   /* -1 without a worker */
-    gboolean ready, stopping;
-    gint64 started_ms, stop_since_ms;
-    gint64 backoff_ms, restart_at_ms;
+    gchar *user;        /* NULL: no change */
+    guint number;       /* of the worker started last */
+    GPtrArray *workers; /* of WorkerProcess, oldest first */
+    WorkerProcess *serving;
+    WorkerProcess *candidate;  /* started by a reload, not ready yet */
+    WorkerProcess *requester;  /* who asked for it; NULL: a signal, or gone */
+    WorkerProcess *leaving;    /* still accepts; the reload is done when it does no more */
+    GString *candidate_problems;
+    GArray *questions;  /* of Question */
+    gboolean was_ready; /* any worker, ever */
+    gboolean stopping;
+    gint64 stop_since_ms;
+    gint64 backoff_ms, restart_at_ms; /* 0: no restart is due */
     int status;
 } Supervisor;
 
@@ -61,49 +73,12 @@ supervisor_fail(const gchar *what)
     return EXIT_FAILURE;
 }
 
-/* --- configuration --- */
-
-static gboolean
-supervisor_read_config(Supervisor *self)
-{
-    g_autofree gchar *installed = paths_dup_config_file();
-    const gchar *path =
-        self->options->config_path != NULL ? self->options->config_path : installed;
-    g_autoptr(ConfigProblems) problems = config_problems_new();
-    g_autoptr(GError) error = NULL;
-
-    self->files = path == NULL ? config_files_new_default() : config_files_read(path, &error);
-    if (self->files == NULL) {
-        supervisor_fail(error->message);
-        return FALSE;
-    }
-    self->tree = config_tree_parse(self->files, problems);
-    if (config_problems_get_count(problems) > 0) {
-        g_autofree gchar *text = config_problems_to_text(problems);
-
-        fputs(text, stderr);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-/* A value of our own parse, or NULL; problems with it are the worker's to report. */
-static const gchar *
-supervisor_get_text(Supervisor *self, const gchar *kind, const gchar *name, const gchar *key)
-{
-    ConfigSection *section = config_tree_find(self->tree, kind, name);
-    ConfigValue *value = section == NULL ? NULL : config_section_use(section, key);
-    g_autoptr(ConfigProblems) ignored = config_problems_new();
-
-    return value == NULL ? NULL : config_value_get_text(value, ignored);
-}
-
 /* --- folders and users --- */
 
 static gboolean
 supervisor_find_user(Supervisor *self)
 {
-    const gchar *name = supervisor_get_text(self, "server", NULL, "user");
+    const gchar *name = config_set_get_text(self->config, "server", NULL, "user");
     const struct passwd *entry;
 
     self->uid = geteuid();
@@ -154,56 +129,27 @@ supervisor_make_folders(Supervisor *self)
            supervisor_make_folder(self, runtime);
 }
 
-/* --- sockets --- */
-
+/* Two supervisors on one state would never agree who has the main spool folder. */
 static gboolean
-supervisor_bind_address(Supervisor *self, const gchar *listener, const gchar *text)
+supervisor_lock_state(Supervisor *self)
 {
-    BoundSocket bound = {.fd = -1};
-    g_autoptr(GError) error = NULL;
-    Address address;
+    g_autofree gchar *path = g_build_filename(self->state_dir, "lock", NULL);
 
-    if (!address_parse(barid_slice_from_text(text), &address))
-        return TRUE; /* the worker names it with its position */
-    bound.fd = listen_socket_open_tcp(&address, &error);
-    if (bound.fd < 0) {
-        supervisor_fail(error->message);
-        return FALSE;
-    }
-    bound.listener = g_strdup(listener);
-    g_array_append_val(self->sockets, bound);
-    return TRUE;
-}
-
-static gboolean
-supervisor_bind_listener(Supervisor *self, ConfigSection *section)
-{
-    g_autoptr(ConfigProblems) ignored = config_problems_new();
-    const gchar *name = config_section_get_name(section);
-    ConfigValue *value = config_section_use(section, "address");
-    const gchar *enabled = supervisor_get_text(self, "listener", name, "enabled");
-    const gchar *const *addresses =
-        value == NULL ? NULL : config_value_get_list(value, ignored);
-
-    if (name == NULL || addresses == NULL || g_strcmp0(enabled, "no") == 0)
+    self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (self->lock_fd >= 0 && flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return TRUE;
-    for (; *addresses != NULL; addresses++) {
-        if (!supervisor_bind_address(self, name, *addresses))
-            return FALSE;
-    }
-    return TRUE;
+    if (self->lock_fd >= 0 && errno == EWOULDBLOCK)
+        fprintf(stderr, "barid: %s: another server uses this folder\n", self->state_dir);
+    else
+        fprintf(stderr, "barid: %s: %s\n", path, g_strerror(errno));
+    return FALSE;
 }
 
 static gboolean
-supervisor_bind(Supervisor *self)
+supervisor_bind_control(Supervisor *self)
 {
-    ConfigSection *section;
     g_autoptr(GError) error = NULL;
 
-    for (guint i = 0; (section = config_tree_get_nth(self->tree, "listener", i)) != NULL; i++) {
-        if (!supervisor_bind_listener(self, section))
-            return FALSE;
-    }
     self->control_fd = listen_socket_open_unix(self->socket_path, &error);
     if (self->control_fd < 0) {
         supervisor_fail(error->message);
@@ -216,130 +162,40 @@ supervisor_bind(Supervisor *self)
     return TRUE;
 }
 
-/* --- starting a worker --- */
+/* --- workers --- */
 
-static void
-supervisor_child(Supervisor *self, int end, const gchar *program)
+static WorkerProcess *
+supervisor_spawn(Supervisor *self, ConfigSet *config, GError **error)
 {
-    sigset_t none;
+    WorkerStart start = {
+        .number = self->number + 1,
+        .state_dir = self->state_dir,
+        .control_fd = self->control_fd,
+        .only_check = self->options->only_check,
+        .user = self->user,
+        .uid = self->uid,
+        .gid = self->gid,
+    };
+    WorkerProcess *worker = worker_process_new(&start, config, error);
 
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (self->user != NULL && (initgroups(self->user, self->gid) != 0 || setgid(self->gid) != 0 ||
-                               setuid(self->uid) != 0))
-        _exit(EXIT_FAILURE);
-    /* The only descriptors it gets besides the standard ones. */
-    if (end == 3)
-        fcntl(end, F_SETFD, 0);
-    else
-        dup2(end, 3);
-    if (self->options->only_check)
-        execl(program, program, "--check", NULL);
-    else
-        execl(program, program, NULL);
-    fprintf(stderr, "barid: cannot run %s: %s\n", program, g_strerror(errno));
-    _exit(EXIT_FAILURE);
-}
-
-static gboolean
-supervisor_send_config(Supervisor *self, GError **error)
-{
-    g_auto(Buffer) packed;
-    g_autoptr(GByteArray) head = g_byte_array_new();
-    g_autofree gchar *number = g_strdup_printf("%u", self->number);
-    gboolean ok;
-    int fd;
-
-    buffer_init(&packed, CONFIG_BYTES_MAX * 2);
-    if (!config_files_pack(self->files, &packed)) {
-        g_set_error_literal(error, CONFIG_ERROR, BARID_ERROR_TOO_LARGE,
-                            "the configuration is too large");
-        return FALSE;
+    if (worker != NULL) {
+        self->number++;
+        g_ptr_array_add(self->workers, worker);
     }
-    g_byte_array_append(head, (const guint8 *)number, (guint)strlen(number) + 1);
-    g_byte_array_append(head, (const guint8 *)self->state_dir, (guint)strlen(self->state_dir) + 1);
-    fd = ipc_seal("barid-config", buffer_get_slice(&packed), error);
-    if (fd < 0)
-        return FALSE;
-    ok = ipc_send(self->ipc_end, IPC_CONFIG,
-                  barid_slice(head->data, head->len), fd, error);
-    close(fd);
-    return ok;
-}
-
-static gboolean
-supervisor_send_all(Supervisor *self, GError **error)
-{
-    if (!supervisor_send_config(self, error))
-        return FALSE;
-    for (guint i = 0; i < self->sockets->len; i++) {
-        const BoundSocket *bound = &g_array_index(self->sockets, BoundSocket, i);
-
-        if (!ipc_send(self->ipc_end, IPC_LISTENER, barid_slice_from_text(bound->listener),
-                      bound->fd, error))
-            return FALSE;
-    }
-    if (self->control_fd >= 0 &&
-        !ipc_send(self->ipc_end, IPC_CONTROL, BARID_SLICE_EMPTY, self->control_fd, error))
-        return FALSE;
-    return ipc_send(self->ipc_end, IPC_START, BARID_SLICE_EMPTY, -1, error);
-}
-
-static gboolean
-supervisor_spawn(Supervisor *self, GError **error)
-{
-    g_autofree gchar *program = paths_dup_program("barid-worker", "src/worker/barid-worker");
-    int ends[2];
-
-    if (!ipc_pair(ends, error))
-        return FALSE;
-    self->number++;
-    self->ready = FALSE;
-    self->started_ms = clock_monotonic_ms();
-    self->worker = fork();
-    if (self->worker == 0)
-        supervisor_child(self, ends[1], program);
-    close(ends[1]);
-    self->ipc_end = ends[0];
-    return supervisor_send_all(self, error);
-}
-
-/* --- requests of the worker --- */
-
-/* Opens only what stands in our own parse of the configuration, and only before READY. */
-static int
-supervisor_open_file(Supervisor *self, const gchar *label, const gchar *key,
-                     const gchar **out_why)
-{
-    g_auto(GStrv) words = g_strsplit(label, " ", 2);
-    const gchar *text;
-    g_autofree gchar *path = NULL;
-    int fd;
-
-    *out_why = "the file is not named in the configuration";
-    if (self->ready || words[0] == NULL)
-        return -1;
-    text = supervisor_get_text(self, words[0], words[1], key);
-    if (text == NULL || *text == '\0')
-        return -1;
-    path = g_canonicalize_filename(text, self->state_dir);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        *out_why = g_intern_string(g_strerror(errno));
-    return fd;
+    return worker;
 }
 
 static void
-supervisor_answer_open(Supervisor *self, const IpcMessage *message)
+supervisor_spawn_serving(Supervisor *self)
 {
-    const gchar *why;
-    int fd = supervisor_open_file(self, ipc_message_get_text(message, 0),
-                                  ipc_message_get_text(message, 1), &why);
+    g_autoptr(GError) error = NULL;
 
-    ipc_send(self->ipc_end, IPC_FILE, fd < 0 ? barid_slice_from_text(why) : BARID_SLICE_EMPTY, fd,
-             NULL);
-    if (fd >= 0)
-        close(fd);
+    self->restart_at_ms = 0;
+    self->serving = supervisor_spawn(self, self->config, &error);
+    if (self->serving == NULL) {
+        barid_log(BARID_LOG_ERROR, "worker.not-started", "error", error->message, NULL);
+        self->restart_at_ms = clock_monotonic_ms() + BACKOFF_MAX_MS;
+    }
 }
 
 static void
@@ -349,18 +205,207 @@ supervisor_begin_stop(Supervisor *self)
         return;
     self->stopping = TRUE;
     self->stop_since_ms = clock_monotonic_ms();
-    if (self->ipc_end >= 0)
-        ipc_send(self->ipc_end, IPC_STOP, BARID_SLICE_EMPTY, -1, NULL);
+    for (guint i = 0; i < self->workers->len; i++)
+        worker_process_tell(g_ptr_array_index(self->workers, i), IPC_STOP, "");
 }
 
-/* A worker that finds the configuration wrong ends the start; later, after a crash, it is
- * tried again, since what is missing may come back. */
+/* --- reload --- */
+
 static void
-supervisor_take_problems(Supervisor *self, const IpcMessage *message)
+supervisor_answer_reload(Supervisor *self, gboolean ok, const gchar *text)
 {
-    fprintf(stderr, "%s%s", ipc_message_get_text(message, 0),
-            g_str_has_suffix(ipc_message_get_text(message, 0), "\n") ? "" : "\n");
-    if (self->number == 1) {
+    g_autoptr(GByteArray) payload = g_byte_array_new();
+    const gchar *word = ok ? "ok" : "failed";
+
+    barid_log(ok ? BARID_LOG_NOTICE : BARID_LOG_ERROR, ok ? "reload.done" : "reload.failed",
+              ok ? "generation" : "problems", text, NULL);
+    g_byte_array_append(payload, (const guint8 *)word, (guint)strlen(word) + 1);
+    g_byte_array_append(payload, (const guint8 *)text,
+                        (guint)MIN(strlen(text), IPC_PAYLOAD_MAX - 16));
+    if (self->requester != NULL && self->requester->ipc_end >= 0)
+        ipc_send(self->requester->ipc_end, IPC_RELOADED, barid_slice(payload->data, payload->len),
+                 -1, NULL);
+    self->requester = NULL;
+}
+
+/* The candidate will not serve. When nobody does, because the worker that served has died
+ * meanwhile, the old configuration is tried again. */
+static void
+supervisor_fail_reload(Supervisor *self, const gchar *why)
+{
+    if (self->candidate_problems->len == 0)
+        g_string_append_printf(self->candidate_problems, "%s\n", why);
+    supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
+    self->candidate = NULL;
+    if (self->serving == NULL)
+        self->restart_at_ms = clock_monotonic_ms() + BACKOFF_FIRST_MS;
+}
+
+static void
+supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
+{
+    g_autoptr(ConfigSet) config = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (self->candidate != NULL || self->leaving != NULL || self->stopping) {
+        static const gchar busy[] = "failed\0a reload or stop is under way already";
+
+        if (requester != NULL)
+            ipc_send(requester->ipc_end, IPC_RELOADED, barid_slice(busy, sizeof busy - 1), -1,
+                     NULL);
+        return;
+    }
+    self->requester = requester;
+    g_string_truncate(self->candidate_problems, 0);
+    config = config_set_read(self->options->config_path, self->candidate_problems);
+    if (config == NULL || !config_set_bind(config, self->config, self->candidate_problems)) {
+        supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
+        return;
+    }
+    self->candidate = supervisor_spawn(self, config, &error);
+    if (self->candidate == NULL)
+        supervisor_answer_reload(self, FALSE, error->message);
+}
+
+static void
+supervisor_limit_draining(Supervisor *self)
+{
+    guint n_draining = 0;
+
+    for (guint i = self->workers->len; i > 0; i--) {
+        WorkerProcess *worker = g_ptr_array_index(self->workers, i - 1);
+
+        if (worker->state == WORKER_DRAINING && ++n_draining > DRAINING_MAX)
+            worker_process_tell(worker, IPC_STOP, "");
+    }
+}
+
+static void
+supervisor_tell_adopt(Supervisor *self)
+{
+    if (self->serving != NULL && self->serving->state == WORKER_SERVING)
+        worker_process_tell(self->serving, IPC_ADOPT, "");
+}
+
+static void
+supervisor_end_reload(Supervisor *self)
+{
+    g_autofree gchar *number = g_strdup_printf("%u", self->serving == NULL
+                                                         ? self->number
+                                                         : self->serving->number);
+
+    self->leaving = NULL;
+    supervisor_answer_reload(self, TRUE, number);
+}
+
+static void
+supervisor_take_over(Supervisor *self)
+{
+    self->leaving = self->serving;
+    self->serving = self->candidate;
+    self->candidate = NULL;
+    config_set_unref(self->config);
+    self->config = config_set_ref(self->serving->config);
+    self->restart_at_ms = 0;
+    if (self->leaving != NULL) {
+        self->leaving->state = WORKER_DRAINING;
+        worker_process_tell(self->leaving, IPC_DRAIN, "");
+    } else {
+        supervisor_end_reload(self);
+    }
+    supervisor_limit_draining(self);
+    supervisor_tell_adopt(self);
+}
+
+/* --- questions to those who drain --- */
+
+static void
+supervisor_note_answer(Supervisor *self, const gchar *id)
+{
+    for (guint i = 0; i < self->questions->len; i++) {
+        Question *question = &g_array_index(self->questions, Question, i);
+
+        if (strcmp(question->id, id) != 0 || --question->n_missing > 0)
+            continue;
+        worker_process_tell(self->serving, IPC_ANSWERED, id);
+        g_free(question->id);
+        g_array_remove_index(self->questions, i);
+        return;
+    }
+}
+
+static void
+supervisor_forward_question(Supervisor *self, const IpcMessage *message)
+{
+    Question question = {.id = g_strdup(ipc_message_get_text(message, 0))};
+
+    /* One more, so that the last answer is told even when there is none to wait for. */
+    question.n_missing = 1;
+    for (guint i = 0; i < self->workers->len; i++) {
+        WorkerProcess *worker = g_ptr_array_index(self->workers, i);
+
+        if (worker->state == WORKER_DRAINING && worker->ipc_end >= 0 &&
+            ipc_send(worker->ipc_end, IPC_ASK, barid_slice(message->payload, message->len), -1,
+                     NULL))
+            question.n_missing++;
+    }
+    g_array_append_val(self->questions, question);
+    {
+        g_autofree gchar *id = g_strdup(question.id);
+
+        supervisor_note_answer(self, id);
+    }
+}
+
+static void
+supervisor_forward_answer(Supervisor *self, const IpcMessage *message)
+{
+    if (self->serving != NULL && self->serving->ipc_end >= 0 && message->n_fds > 0)
+        ipc_send(self->serving->ipc_end, IPC_ANSWER, barid_slice(message->payload, message->len),
+                 message->fds[0], NULL);
+    supervisor_note_answer(self, ipc_message_get_text(message, 0));
+}
+
+/* Who dies will not answer; nobody knows what was asked of it, so all questions end. */
+static void
+supervisor_end_questions(Supervisor *self)
+{
+    for (guint i = 0; i < self->questions->len; i++) {
+        Question *question = &g_array_index(self->questions, Question, i);
+
+        worker_process_tell(self->serving, IPC_ANSWERED, question->id);
+        g_free(question->id);
+    }
+    g_array_set_size(self->questions, 0);
+}
+
+/* --- what workers say --- */
+
+static void
+supervisor_on_ready(Supervisor *self, WorkerProcess *worker)
+{
+    worker->state = WORKER_SERVING;
+    self->was_ready = TRUE;
+    if (self->options->only_check)
+        self->stopping = TRUE;
+    else if (worker == self->candidate)
+        supervisor_take_over(self);
+    else
+        supervisor_tell_adopt(self);
+}
+
+/* A worker that finds the configuration wrong ends the first start; later, after a crash,
+ * it is tried again, since what is missing may come back. */
+static void
+supervisor_on_problems(Supervisor *self, WorkerProcess *worker, const gchar *text)
+{
+    worker->told_problems = TRUE;
+    if (worker == self->candidate) {
+        g_string_append(self->candidate_problems, text);
+        return;
+    }
+    fprintf(stderr, "%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
+    if (!self->was_ready) {
         self->stopping = TRUE;
         self->stop_since_ms = clock_monotonic_ms();
         self->status = EXIT_FAILURE;
@@ -368,119 +413,191 @@ supervisor_take_problems(Supervisor *self, const IpcMessage *message)
 }
 
 static void
-supervisor_on_message(Supervisor *self)
+supervisor_on_message(Supervisor *self, WorkerProcess *worker)
 {
     g_auto(IpcMessage) message = {0};
 
-    if (!ipc_receive(self->ipc_end, &message, NULL)) {
+    if (!ipc_receive(worker->ipc_end, &message, NULL)) {
         /* It is dying; its end is told by SIGCHLD. */
-        close(self->ipc_end);
-        self->ipc_end = -1;
+        close(worker->ipc_end);
+        worker->ipc_end = -1;
         return;
     }
     switch (message.type) {
     case IPC_OPEN:
-        supervisor_answer_open(self, &message);
+        worker_process_answer_open(worker, &message, self->state_dir);
         break;
     case IPC_READY:
-        self->ready = TRUE;
-        if (self->options->only_check)
-            self->stopping = TRUE;
+        supervisor_on_ready(self, worker);
         break;
     case IPC_PROBLEMS:
-        supervisor_take_problems(self, &message);
+        supervisor_on_problems(self, worker, ipc_message_get_text(&message, 0));
         break;
     case IPC_WANT_STOP:
         supervisor_begin_stop(self);
+        break;
+    case IPC_WANT_RELOAD:
+        supervisor_begin_reload(self, worker);
+        break;
+    case IPC_UNLISTENED:
+        if (worker == self->leaving)
+            supervisor_end_reload(self);
+        break;
+    case IPC_RELEASED:
+        supervisor_tell_adopt(self);
+        break;
+    case IPC_ASK:
+        supervisor_forward_question(self, &message);
+        break;
+    case IPC_ANSWER:
+        supervisor_forward_answer(self, &message);
         break;
     default:
         break;
     }
 }
 
-/* --- watching --- */
+/* --- their end --- */
 
 static void
-supervisor_on_worker_end(Supervisor *self, int status)
+supervisor_plan_restart(Supervisor *self, const WorkerProcess *worker)
+{
+    gint64 life_ms = clock_monotonic_ms() - worker->started_ms;
+
+    self->serving = NULL;
+    self->backoff_ms = (worker->state != WORKER_STARTING && life_ms >= LIFE_GOOD_MS) ||
+                               self->backoff_ms == 0
+                           ? BACKOFF_FIRST_MS
+                           : MIN(self->backoff_ms * 2, BACKOFF_MAX_MS);
+    /* A candidate takes its place, or fails and brings us back here. */
+    if (self->candidate == NULL)
+        self->restart_at_ms = clock_monotonic_ms() + self->backoff_ms;
+}
+
+static void
+supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
 {
     g_autofree gchar *how =
         WIFSIGNALED(status) ? g_strdup_printf("signal %d", WTERMSIG(status))
                             : g_strdup_printf("status %d", WEXITSTATUS(status));
-    gint64 life_ms = clock_monotonic_ms() - self->started_ms;
+    g_autofree gchar *why = g_strdup_printf("the new worker ended at its start: %s", how);
+    struct pollfd left = {.events = POLLIN};
 
-    self->worker = 0;
-    if (self->ipc_end >= 0) {
-        /* What it still had to say. */
-        struct pollfd left = {.fd = self->ipc_end, .events = POLLIN};
+    /* What it still had to say. */
+    while (worker->ipc_end >= 0 && (left.fd = worker->ipc_end, poll(&left, 1, 0) > 0))
+        supervisor_on_message(self, worker);
+    if (self->requester == worker)
+        self->requester = NULL;
+    if (self->leaving == worker)
+        supervisor_end_reload(self);
+    if (!self->stopping && worker == self->candidate)
+        supervisor_fail_reload(self, why);
+    else if (!self->stopping && worker == self->serving)
+        supervisor_plan_restart(self, worker);
+    if (worker == self->serving)
+        self->serving = NULL;
+    if (worker == self->candidate)
+        self->candidate = NULL;
+    if (!self->stopping && status != 0 && !worker->told_problems)
+        barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
+    supervisor_end_questions(self);
+    g_ptr_array_remove(self->workers, worker);
+    if (!self->stopping)
+        supervisor_tell_adopt(self);
+}
 
-        while (self->ipc_end >= 0 && poll(&left, 1, 0) > 0)
-            supervisor_on_message(self);
-        if (self->ipc_end >= 0)
-            close(self->ipc_end);
-        self->ipc_end = -1;
+static void
+supervisor_reap(Supervisor *self)
+{
+    pid_t pid;
+    int status;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (guint i = 0; i < self->workers->len; i++) {
+            WorkerProcess *worker = g_ptr_array_index(self->workers, i);
+
+            if (worker->pid == pid) {
+                supervisor_on_worker_end(self, worker, status);
+                break;
+            }
+        }
     }
-    if (self->stopping)
-        return;
-    self->backoff_ms = (self->ready && life_ms >= LIFE_GOOD_MS) || self->backoff_ms == 0
-                           ? BACKOFF_FIRST_MS
-                           : MIN(self->backoff_ms * 2, BACKOFF_MAX_MS);
-    self->restart_at_ms = clock_monotonic_ms() + self->backoff_ms;
-    barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
 }
 
 static void
 supervisor_on_signal(Supervisor *self)
 {
     struct signalfd_siginfo info;
-    int status;
 
     if (read(self->signal_fd, &info, sizeof info) != sizeof info)
         return;
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
         supervisor_begin_stop(self);
-    if (info.ssi_signo == SIGCHLD && self->worker > 0 &&
-        waitpid(self->worker, &status, WNOHANG) == self->worker)
-        supervisor_on_worker_end(self, status);
+    if (info.ssi_signo == SIGHUP)
+        supervisor_begin_reload(self, NULL);
+    if (info.ssi_signo == SIGCHLD)
+        supervisor_reap(self);
 }
+
+/* --- watching --- */
 
 static int
 supervisor_get_timeout(const Supervisor *self)
 {
-    gint64 now_ms = clock_monotonic_ms();
+    gint64 due_ms = G_MAXINT64;
 
     if (self->stopping)
-        return (int)CLAMP(self->stop_since_ms + STOP_PATIENCE_MS - now_ms, 0, STOP_PATIENCE_MS);
-    if (self->worker == 0)
-        return (int)CLAMP(self->restart_at_ms - now_ms, 0, BACKOFF_MAX_MS);
-    return -1;
+        due_ms = self->stop_since_ms + STOP_PATIENCE_MS;
+    else if (self->restart_at_ms > 0)
+        due_ms = self->restart_at_ms;
+    if (!self->stopping && self->candidate != NULL)
+        due_ms = MIN(due_ms, self->candidate->started_ms + START_PATIENCE_MS);
+    return due_ms == G_MAXINT64
+               ? -1
+               : (int)CLAMP(due_ms - clock_monotonic_ms(), 0, START_PATIENCE_MS);
 }
 
 static void
 supervisor_on_timeout(Supervisor *self)
 {
-    g_autoptr(GError) error = NULL;
+    gint64 now_ms = clock_monotonic_ms();
 
     if (self->stopping) {
-        kill(self->worker, SIGKILL);
+        for (guint i = 0; i < self->workers->len; i++)
+            kill(((WorkerProcess *)g_ptr_array_index(self->workers, i))->pid, SIGKILL);
         return;
     }
-    if (self->worker == 0 && !supervisor_spawn(self, &error))
-        barid_log(BARID_LOG_ERROR, "worker.not-started", "error", error->message, NULL);
+    if (self->candidate != NULL && now_ms >= self->candidate->started_ms + START_PATIENCE_MS)
+        kill(self->candidate->pid, SIGKILL);
+    if (self->restart_at_ms > 0 && now_ms >= self->restart_at_ms)
+        supervisor_spawn_serving(self);
 }
 
 static void
 supervisor_watch(Supervisor *self)
 {
-    while (!self->stopping || self->worker > 0) {
-        struct pollfd fds[2] = {{.fd = self->signal_fd, .events = POLLIN},
-                                {.fd = self->ipc_end, .events = POLLIN}};
-        int count = poll(fds, 2, supervisor_get_timeout(self));
+    g_autoptr(GArray) fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));
 
-        if (count == 0)
+    while (!self->stopping || self->workers->len > 0) {
+        guint n_workers = self->workers->len;
+        struct pollfd *polled;
+
+        g_array_set_size(fds, n_workers + 1);
+        polled = (struct pollfd *)(void *)fds->data;
+        polled[n_workers] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
+        for (guint i = 0; i < n_workers; i++) {
+            const WorkerProcess *worker = g_ptr_array_index(self->workers, i);
+
+            polled[i] = (struct pollfd){.fd = worker->ipc_end, .events = POLLIN};
+        }
+        if (poll(polled, n_workers + 1, supervisor_get_timeout(self)) == 0)
             supervisor_on_timeout(self);
-        if (count > 0 && fds[1].revents != 0)
-            supervisor_on_message(self);
-        if (count > 0 && fds[0].revents != 0)
+        /* Messages add workers at the end and take none away. */
+        for (guint i = 0; i < n_workers; i++) {
+            if (polled[i].revents != 0)
+                supervisor_on_message(self, g_ptr_array_index(self->workers, i));
+        }
+        if (polled[n_workers].revents != 0)
             supervisor_on_signal(self);
     }
 }
@@ -495,6 +612,7 @@ supervisor_watch_signals(Supervisor *self)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -505,17 +623,29 @@ supervisor_watch_signals(Supervisor *self)
 static int
 supervisor_main(Supervisor *self)
 {
-    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) problems = g_string_new(NULL);
 
-    if (!supervisor_read_config(self) || !supervisor_find_user(self) ||
-        !supervisor_make_folders(self))
+    self->config = config_set_read(self->options->config_path, problems);
+    if (self->config == NULL) {
+        fputs(problems->str, stderr);
         return EXIT_FAILURE;
-    if (!self->options->only_check && !supervisor_bind(self))
+    }
+    if (!supervisor_find_user(self) || !supervisor_make_folders(self))
         return EXIT_FAILURE;
-    if (!supervisor_watch_signals(self) || !supervisor_spawn(self, &error))
-        return supervisor_fail(error != NULL ? error->message : "cannot watch signals");
+    if (!self->options->only_check &&
+        (!supervisor_lock_state(self) || !supervisor_bind_control(self)))
+        return EXIT_FAILURE;
+    if (!self->options->only_check && !config_set_bind(self->config, NULL, problems)) {
+        fprintf(stderr, "barid: %s", problems->str);
+        return EXIT_FAILURE;
+    }
+    if (!supervisor_watch_signals(self))
+        return supervisor_fail("cannot watch signals");
+    supervisor_spawn_serving(self);
+    if (self->serving == NULL)
+        return EXIT_FAILURE;
     supervisor_watch(self);
-    if (self->options->only_check && self->status == EXIT_SUCCESS && !self->ready)
+    if (self->options->only_check && self->status == EXIT_SUCCESS && !self->was_ready)
         self->status = EXIT_FAILURE;
     return self->status;
 }
@@ -523,19 +653,17 @@ supervisor_main(Supervisor *self)
 static void
 supervisor_clear(Supervisor *self)
 {
-    for (guint i = 0; i < self->sockets->len; i++) {
-        close(g_array_index(self->sockets, BoundSocket, i).fd);
-        g_free(g_array_index(self->sockets, BoundSocket, i).listener);
-    }
-    g_array_free(self->sockets, TRUE);
+    g_ptr_array_free(self->workers, TRUE);
+    supervisor_end_questions(self);
+    g_array_free(self->questions, TRUE);
+    g_string_free(self->candidate_problems, TRUE);
     if (self->control_fd >= 0) {
         unlink(self->socket_path);
         close(self->control_fd);
     }
-    if (self->tree != NULL)
-        config_tree_free(self->tree);
-    if (self->files != NULL)
-        config_files_free(self->files);
+    if (self->lock_fd >= 0)
+        close(self->lock_fd);
+    config_set_unref(self->config);
     g_free(self->state_dir);
     g_free(self->socket_path);
     g_free(self->user);
@@ -544,10 +672,12 @@ supervisor_clear(Supervisor *self)
 int
 supervisor_run(const SupervisorOptions *options)
 {
-    Supervisor self = {.options = options, .control_fd = -1, .ipc_end = -1, .signal_fd = -1};
+    Supervisor self = {.options = options, .control_fd = -1, .signal_fd = -1, .lock_fd = -1};
     int status;
 
-    self.sockets = g_array_new(FALSE, FALSE, sizeof(BoundSocket));
+    self.workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_process_free);
+    self.questions = g_array_new(FALSE, FALSE, sizeof(Question));
+    self.candidate_problems = g_string_new(NULL);
     status = supervisor_main(&self);
     supervisor_clear(&self);
     return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/worker.h"
+#include "worker/worker-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -12,38 +12,7 @@
 #include "base/log.h"
 #include "ipc/ipc.h"
 #include "net/block-pool.h"
-
-typedef struct {
-    Worker *worker;
-    guint index;
-    Scheduler *scheduler;
-    InboundThread *inbound;
-    GThread *thread;
-    SchedulerPost start, drain, cancel;
-} WorkerThread;
-
-typedef struct {
-    gchar *listener;
-    int fd;
-} WorkerSocket;
-
-struct Worker {
-    int ipc_end;
-    guint number; /* of the generation */
-    gchar *state_dir;
-    ConfigFiles *files;
-    GArray *sockets; /* of WorkerSocket */
-    int control_fd;
-    Generation *generation;
-    Queue *queue;
-    Outbound *outbound;
-    Control *control;
-    WorkerThread *threads;
-    guint n_threads;
-    guint n_running;
-    GMainLoop *loop;
-    gboolean stopping;
-};
+#include "worker/confine.h"
 
 /* --- what the supervisor sends --- */
 
@@ -143,60 +112,7 @@ worker_refuse(Worker *self, const gchar *why)
     return EXIT_FAILURE;
 }
 
-/* --- stopping --- */
-
-static void
-worker_on_drain(gpointer data)
-{
-    WorkerThread *thread = data;
-
-    inbound_thread_drain(thread->inbound);
-    outbound_drain_thread(thread->worker->outbound, thread->scheduler);
-    if (thread->index == 0)
-        control_drain(thread->worker->control);
-}
-
-static void
-worker_on_cancel(gpointer data)
-{
-    WorkerThread *thread = data;
-
-    inbound_thread_cancel(thread->inbound);
-    outbound_cancel_thread(thread->worker->outbound, thread->scheduler);
-}
-
-static gboolean
-worker_on_grace_over(gpointer data)
-{
-    Worker *self = data;
-
-    for (guint i = 0; i < self->n_threads; i++) {
-        WorkerThread *thread = &self->threads[i];
-
-        thread->cancel = (SchedulerPost){.func = worker_on_cancel, .data = thread};
-        scheduler_post(thread->scheduler, &thread->cancel);
-    }
-    return G_SOURCE_REMOVE;
-}
-
-static void
-worker_begin_stop(Worker *self)
-{
-    if (self->stopping)
-        return;
-    self->stopping = TRUE;
-    barid_log(BARID_LOG_NOTICE, "worker.stopping", NULL);
-    queue_suspend(self->queue);
-    outbound_drain(self->outbound);
-    for (guint i = 0; i < self->n_threads; i++) {
-        WorkerThread *thread = &self->threads[i];
-
-        thread->drain = (SchedulerPost){.func = worker_on_drain, .data = thread};
-        scheduler_post(thread->scheduler, &thread->drain);
-        scheduler_stop(thread->scheduler);
-    }
-    g_timeout_add((guint)self->generation->server.grace_ms, worker_on_grace_over, self);
-}
+/* --- the main loop --- */
 
 static gboolean
 worker_on_thread_end(gpointer data)
@@ -212,11 +128,11 @@ static gboolean
 worker_on_ipc(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer data)
 {
     Worker *self = data;
-    g_auto(IpcMessage) message = {0};
 
-    /* A supervisor that is gone is an order to stop, too. */
-    if (ipc_receive(self->ipc_end, &message, NULL) && message.type != IPC_STOP)
+    if (worker_take_message(self))
         return G_SOURCE_CONTINUE;
+    /* A supervisor that is gone is an order to stop, too. */
+    worker_end_waits(self);
     worker_begin_stop(self);
     return G_SOURCE_REMOVE;
 }
@@ -226,14 +142,6 @@ worker_on_term(gpointer data)
 {
     worker_begin_stop(data);
     return G_SOURCE_CONTINUE;
-}
-
-static void
-worker_request_stop(gpointer data)
-{
-    Worker *self = data;
-
-    ipc_send(self->ipc_end, IPC_WANT_STOP, BARID_SLICE_EMPTY, -1, NULL);
 }
 
 /* --- threads --- */
@@ -304,6 +212,7 @@ worker_start_threads(Worker *self)
         scheduler_post(thread->scheduler, &thread->start);
         thread->thread = g_thread_new(name, worker_thread_main, thread);
         self->n_running++;
+        atomic_fetch_add(&self->n_listening, 1);
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
@@ -319,6 +228,7 @@ worker_open_queue(Worker *self, GError **error)
 
     generation_get_queue_options(self->generation, &options);
     options.folder = spool;
+    options.side_number = self->number;
     options.history_folder = history;
     queue_id_set_generation((guint8)self->number);
     self->queue = queue_new(&options, error);
@@ -334,6 +244,8 @@ worker_assemble(Worker *self, GError **error)
         .generation_number = self->number,
         .started_ms = clock_wall_ms(),
         .request_stop = worker_request_stop,
+        .request_reload = worker_request_reload,
+        .ask_draining = worker_ask_draining,
         .request_data = self,
     };
 
@@ -350,6 +262,24 @@ worker_assemble(Worker *self, GError **error)
     control.outbound = self->outbound;
     self->control = control_new(&control);
     return worker_make_threads(self, error);
+}
+
+/* Threads inherit what is given up; the log's was there before. */
+static gboolean
+worker_confine(Worker *self, GError **error)
+{
+    ConfineOptions options = {
+        .level = (ConfineLevel)self->generation->server.confine,
+        .state_dir = self->state_dir,
+        .settings = &self->generation->context,
+        .connect_ports = (const gchar *const *)self->generation->server.connect_ports,
+    };
+    gboolean ok;
+
+    log_stop();
+    ok = confine_process(&options, error);
+    log_start(NULL, NULL, STDERR_FILENO);
+    return ok;
 }
 
 static void
@@ -394,6 +324,8 @@ worker_clear(Worker *self)
     if (self->files != NULL)
         config_files_free(self->files);
     g_free(self->state_dir);
+    g_ptr_array_free(self->questions, TRUE);
+    g_mutex_clear(&self->lock);
     close(self->ipc_end);
 }
 
@@ -419,7 +351,7 @@ worker_start(Worker *self, gboolean only_check)
         return EXIT_SUCCESS;
     }
     log_set_level((BaridLogLevel)self->generation->server.log_level);
-    if (!worker_assemble(self, &error))
+    if (!worker_assemble(self, &error) || !worker_confine(self, &error))
         return worker_refuse(self, error->message);
     worker_serve(self);
     return EXIT_SUCCESS;
@@ -448,6 +380,8 @@ worker_run(int ipc_end, gboolean only_check)
     signal(SIGPIPE, SIG_IGN);
     worker_raise_limits();
     self.sockets = g_array_new(FALSE, FALSE, sizeof(WorkerSocket));
+    self.questions = g_ptr_array_new();
+    g_mutex_init(&self.lock);
     log_start(NULL, NULL, STDERR_FILENO);
     status = worker_start(&self, only_check);
     worker_clear(&self);

@@ -144,6 +144,21 @@ open_file(Spool *self, SpoolContent *content, GError **error)
     return ok;
 }
 
+int
+spool_open_body(Spool *self, const SpoolRef *ref, GError **error)
+{
+    gchar name[SPOOL_FILE_NAME_MAX];
+    int fd;
+
+    if (!ref->has_file)
+        return -1;
+    spool_file_name_format(ref->id, name);
+    fd = self->disk->open(self->disk, self->folder_fd, name, O_RDONLY);
+    if (fd < 0)
+        error_set_errno(error, SPOOL_ERROR, errno, "cannot open the content \"%s\"", name);
+    return fd;
+}
+
 SpoolContent *
 spool_read(Spool *self, const SpoolRef *ref, GError **error)
 {

@@ -70,3 +70,16 @@ spool_set_state(Spool *self, SpoolRef *ref, SpoolSegment *segment, goffset offse
     ref->state_size = to_units(size) & G_MAXINT32;
     count_live(self, segment, (gint64)ref->state_size * SPOOL_ALIGN);
 }
+
+void
+spool_list_refs(const Spool *self, guint max, GPtrArray *out_refs)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < self->segments->len; i++) {
+        const SpoolSegment *segment = g_ptr_array_index(self->segments, i);
+
+        for (SpoolRef *ref = segment->refs; ref != NULL && count < max; ref = ref->next, count++)
+            g_ptr_array_add(out_refs, ref);
+    }
+}

@@ -13,6 +13,8 @@
 #define LOCK_NAME "lock"
 /* Levels of folders that opening may have made. */
 #define PARENTS_MAX 4
+/* Of opening a folder that somebody else is removing. */
+#define OPEN_TRIES 8
 
 ERROR_DOMAIN_DEFINE(spool_error_quark, "barid-spool")
 
@@ -46,9 +48,18 @@ sync_parents(const Spool *self)
         (void)close(fd);
 }
 
-/* Opens (or makes) the folder, and takes the lock that lives as long as its descriptor. */
+/* Whether the locked file still has its name: else the folder was removed by the one who
+ * had the lock before. */
 static gboolean
-open_folder(Spool *self, GError **error)
+lock_counts(const Spool *self)
+{
+    struct stat info;
+
+    return fstat(self->lock_fd, &info) == 0 && info.st_nlink > 0;
+}
+
+static gboolean
+try_open_folder(Spool *self, GError **error)
 {
     gboolean is_new = !g_file_test(self->folder, G_FILE_TEST_IS_DIR);
 
@@ -78,6 +89,33 @@ open_folder(Spool *self, GError **error)
 }
 
 static void
+close_folder(Spool *self)
+{
+    if (self->folder_fd >= 0)
+        (void)close(self->folder_fd);
+    if (self->lock_fd >= 0)
+        (void)close(self->lock_fd);
+    self->folder_fd = self->lock_fd = -1;
+}
+
+/* Opens (or makes) the folder, and takes the lock that lives as long as its descriptor. */
+static gboolean
+open_folder(Spool *self, GError **error)
+{
+    for (guint tries = 1;; tries++) {
+        g_autoptr(GError) why = NULL;
+
+        if (try_open_folder(self, &why) && lock_counts(self))
+            return TRUE;
+        close_folder(self);
+        if (why != NULL && (why->code != BARID_ERROR_NOT_FOUND || tries == OPEN_TRIES)) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+    }
+}
+
+static void
 spool_free(Spool *self)
 {
     spool_replay_free(self->replay);
@@ -88,10 +126,7 @@ spool_free(Spool *self)
     g_array_free(self->pieces, TRUE);
     g_array_free(self->voids, TRUE);
     g_string_free(self->damage, TRUE);
-    if (self->folder_fd >= 0)
-        (void)close(self->folder_fd);
-    if (self->lock_fd >= 0)
-        (void)close(self->lock_fd);
+    close_folder(self);
     g_free(self->folder);
     g_free(self);
 }
@@ -124,17 +159,59 @@ spool_open(SpoolDisk *disk, const gchar *folder, const SpoolOptions *options, GE
 }
 
 void
-spool_close(Spool *self)
+spool_leave(Spool *self)
 {
-    if (self == NULL)
-        return;
     if (self->active != NULL) {
         SpoolSegment *last = self->active;
 
         spool_log_seal(self);
         (void)self->disk->fdatasync(self->disk, last->fd);
     }
+    g_ptr_array_set_size(self->segments, 0);
+    self->active = NULL;
+    if (self->lock_fd >= 0)
+        (void)close(self->lock_fd);
+    self->lock_fd = -1;
+}
+
+void
+spool_close(Spool *self)
+{
+    if (self == NULL)
+        return;
+    spool_leave(self);
     spool_free(self);
+}
+
+/* Oldest first, each leaving made durable, for the reason that spool_reclaim_oldest() has. */
+static gboolean
+remove_segments(Spool *self)
+{
+    for (guint i = 0; i < self->segments->len; i++) {
+        const SpoolSegment *segment = g_ptr_array_index(self->segments, i);
+        gchar name[SPOOL_SEGMENT_NAME_MAX];
+
+        spool_segment_name_format(segment->generation, segment->key, name);
+        if (self->disk->unlink(self->disk, self->folder_fd, name) != 0 ||
+            self->disk->sync_folder(self->disk, self->folder_fd) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+void
+spool_remove(Spool *self)
+{
+    if (remove_segments(self)) {
+        for (guint i = 0; i < self->spares->len; i++)
+            (void)self->disk->unlink(self->disk, self->folder_fd,
+                                     g_ptr_array_index(self->spares, i));
+        (void)self->disk->unlink(self->disk, self->folder_fd, LOCK_NAME);
+        (void)rmdir(self->folder);
+    }
+    g_ptr_array_set_size(self->segments, 0);
+    self->active = NULL;
+    spool_leave(self);
 }
 
 int

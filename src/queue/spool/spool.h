@@ -80,6 +80,13 @@ typedef struct SpoolChange {
 Spool *spool_open(SpoolDisk *disk, const gchar *folder, const SpoolOptions *options,
                   GError **error);
 void spool_close(Spool *self);
+/* Gives up the folder: seals and syncs the log, and lets the lock go. Afterwards only
+ * spool_make_file(), spool_get_free_bytes() and spool_close() may be called. */
+void spool_leave(Spool *self);
+/* As spool_leave(), and removes the folder with all that is in it but what was set aside as
+ * damaged. Only when no message lives in it. Power may fail at any moment: what ends a
+ * message goes after the message. */
+void spool_remove(Spool *self);
 void spool_options_set_defaults(SpoolOptions *out_options);
 
 /* Makes the changes durable with as few writes as possible and one fdatasync for all.
@@ -105,6 +112,14 @@ const gchar *spool_get_damage_report(const Spool *self);
  * be more to do at once. Called by the owner when it is idle, and now and then when it
  * never is: without it the log only grows. Does nothing while the replay goes on. */
 gboolean spool_tidy(Spool *self);
+
+/* The messages that live in the spool, oldest segment first, at most (max): appended to
+ * (out_refs). */
+void spool_list_refs(const Spool *self, guint max, GPtrArray *out_refs);
+/* The file of a large message, for linking it into another spool of the same file system;
+ * the caller closes it. -1 when the message has none, or with (error) when it cannot be
+ * opened. */
+int spool_open_body(Spool *self, const SpoolRef *ref, GError **error);
 
 /* The stored content: prefix and body. Owner thread opens; any thread reads and
  * releases. The bytes stay valid until released, even when the message is removed, and

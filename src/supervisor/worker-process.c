@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/worker-process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error-domain.h"
+#include "base/paths.h"
+
+/* --- starting --- */
+
+static void
+worker_process_become(const WorkerStart *start, int end, const gchar *program)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (start->user != NULL && (initgroups(start->user, start->gid) != 0 ||
+                                setgid(start->gid) != 0 || setuid(start->uid) != 0))
+        _exit(EXIT_FAILURE);
+    /* The only descriptors it gets besides the standard ones. */
+    if (end == 3)
+        fcntl(end, F_SETFD, 0);
+    else
+        dup2(end, 3);
+    if (start->only_check)
+        execl(program, program, "--check", NULL);
+    else
+        execl(program, program, NULL);
+    fprintf(stderr, "barid: cannot run %s: %s\n", program, g_strerror(errno));
+    _exit(EXIT_FAILURE);
+}
+
+static gboolean
+worker_process_send_config(WorkerProcess *self, const WorkerStart *start, GError **error)
+{
+    g_auto(Buffer) packed;
+    g_autoptr(GByteArray) head = g_byte_array_new();
+    g_autofree gchar *number = g_strdup_printf("%u", self->number);
+    gboolean ok;
+    int fd;
+
+    buffer_init(&packed, CONFIG_BYTES_MAX * 2);
+    if (!config_files_pack(self->config->files, &packed)) {
+        g_set_error_literal(error, CONFIG_ERROR, BARID_ERROR_TOO_LARGE,
+                            "the configuration is too large");
+        return FALSE;
+    }
+    g_byte_array_append(head, (const guint8 *)number, (guint)strlen(number) + 1);
+    g_byte_array_append(head, (const guint8 *)start->state_dir,
+                        (guint)strlen(start->state_dir) + 1);
+    fd = ipc_seal("barid-config", buffer_get_slice(&packed), error);
+    if (fd < 0)
+        return FALSE;
+    ok = ipc_send(self->ipc_end, IPC_CONFIG, barid_slice(head->data, head->len), fd, error);
+    close(fd);
+    return ok;
+}
+
+static gboolean
+worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **error)
+{
+    if (!worker_process_send_config(self, start, error))
+        return FALSE;
+    for (guint i = 0; i < self->config->listeners->len; i++) {
+        const ConfigSetListener *bound =
+            &g_array_index(self->config->listeners, ConfigSetListener, i);
+
+        if (!ipc_send(self->ipc_end, IPC_LISTENER, barid_slice_from_text(bound->listener),
+                      bound_socket_get_fd(bound->socket), error))
+            return FALSE;
+    }
+    if (start->control_fd >= 0 &&
+        !ipc_send(self->ipc_end, IPC_CONTROL, BARID_SLICE_EMPTY, start->control_fd, error))
+        return FALSE;
+    return ipc_send(self->ipc_end, IPC_START, BARID_SLICE_EMPTY, -1, error);
+}
+
+WorkerProcess *
+worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error)
+{
+    g_autofree gchar *program = paths_dup_program("barid-worker", "src/worker/barid-worker");
+    g_autoptr(GError) ignored = NULL;
+    WorkerProcess *self;
+    int ends[2];
+    pid_t pid;
+
+    if (!ipc_pair(ends, error))
+        return NULL;
+    pid = fork();
+    if (pid < 0) {
+        error_set_errno(error, IPC_ERROR, errno, "cannot start a process");
+        close(ends[0]);
+        close(ends[1]);
+        return NULL;
+    }
+    if (pid == 0)
+        worker_process_become(start, ends[1], program);
+    close(ends[1]);
+    self = g_new0(WorkerProcess, 1);
+    self->number = start->number;
+    self->pid = pid;
+    self->ipc_end = ends[0];
+    self->config = config_set_ref(config);
+    self->started_ms = clock_monotonic_ms();
+    /* One that dies this early is told by its end. */
+    (void)worker_process_send_all(self, start, &ignored);
+    return self;
+}
+
+void
+worker_process_free(WorkerProcess *self)
+{
+    if (self == NULL)
+        return;
+    if (self->ipc_end >= 0)
+        close(self->ipc_end);
+    config_set_unref(self->config);
+    g_free(self);
+}
+
+void
+worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text)
+{
+    gsize len = MIN(strlen(text), IPC_PAYLOAD_MAX - 1);
+
+    if (self != NULL && self->ipc_end >= 0)
+        ipc_send(self->ipc_end, type, barid_slice(text, len), -1, NULL);
+}
+
+/* --- requests --- */
+
+static int
+worker_process_open_file(const WorkerProcess *self, const gchar *label, const gchar *key,
+                         const gchar *state_dir, const gchar **out_why)
+{
+    g_auto(GStrv) words = g_strsplit(label, " ", 2);
+    const gchar *text;
+    g_autofree gchar *path = NULL;
+    int fd;
+
+    *out_why = "the file is not named in the configuration";
+    if (self->state != WORKER_STARTING || words[0] == NULL)
+        return -1;
+    text = config_set_get_text(self->config, words[0], words[1], key);
+    if (text == NULL || *text == '\0')
+        return -1;
+    path = g_canonicalize_filename(text, state_dir);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        *out_why = g_intern_string(g_strerror(errno));
+    return fd;
+}
+
+void
+worker_process_answer_open(WorkerProcess *self, const IpcMessage *message,
+                           const gchar *state_dir)
+{
+    const gchar *why;
+    int fd = worker_process_open_file(self, ipc_message_get_text(message, 0),
+                                      ipc_message_get_text(message, 1), state_dir, &why);
+
+    ipc_send(self->ipc_end, IPC_FILE, fd < 0 ? barid_slice_from_text(why) : BARID_SLICE_EMPTY, fd,
+             NULL);
+    if (fd >= 0)
+        close(fd);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* WorkerProcess: one worker as the supervisor sees it. */
+#ifndef WORKER_PROCESS_H
+#define WORKER_PROCESS_H
+
+#include <sys/types.h>
+
+#include "ipc/ipc.h"
+#include "supervisor/config-set.h"
+
+typedef enum {
+    WORKER_STARTING, /* reads and checks; may ask for files */
+    WORKER_SERVING,
+    WORKER_DRAINING, /* a younger one has taken its place, or everything stops */
+} WorkerState;
+
+typedef struct {
+    guint number;
+    pid_t pid;
+    int ipc_end; /* -1 when the other side is gone */
+    ConfigSet *config;
+    WorkerState state;
+    gint64 started_ms;
+    gboolean told_problems;
+} WorkerProcess;
+
+typedef struct {
+    guint number;
+    const gchar *state_dir;
+    int control_fd; /* -1 without */
+    gboolean only_check;
+    /* To run as; (user) NULL changes nothing. */
+    const gchar *user;
+    uid_t uid;
+    gid_t gid;
+} WorkerStart;
+
+/* Starts the program and sends it all it needs. Takes a reference of (config). */
+WorkerProcess *worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error);
+/* The process must have ended. */
+void worker_process_free(WorkerProcess *self);
+/* Sends a message without descriptors; a worker that is gone is not an error. */
+void worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text);
+/* Opens what stands in its configuration, and only before it serves. */
+void worker_process_answer_open(WorkerProcess *self, const IpcMessage *message,
+                                const gchar *state_dir);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/confine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/error-domain.h"
+#include "base/log.h"
+#include "worker/landlock.h"
+
+ERROR_DOMAIN_DEFINE(confine_error_quark, "barid-confine-error")
+
+/* --- privileges --- */
+
+static gboolean
+confine_drop_capabilities(GError **error)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    /* What cannot be bounded (we have no capability to do it) cannot be gained either. */
+    for (gint capability = 0; capability <= CAP_LAST_CAP; capability++)
+        (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (syscall(SYS_capset, &header, none) == 0)
+        return TRUE;
+    error_set_errno(error, CONFINE_ERROR, errno, "cannot give up capabilities");
+    return FALSE;
+}
+
+/* Memory holds keys and mail: it must not end in a file, nor be read by a debugger. */
+static gboolean
+confine_keep_memory(GError **error)
+{
+    const struct rlimit none = {0, 0};
+
+    if (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        return TRUE;
+    error_set_errno(error, CONFINE_ERROR, errno, "cannot give up privileges");
+    return FALSE;
+}
+
+/* --- system calls --- */
+
+/* What the C library, GLib, GnuTLS, SQLite and this program use. Names that the kernel or
+ * libseccomp does not know are passed over. */
+static const gchar *const confine_calls[] = {
+    /* memory and threads */
+    "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "mlock", "munlock", "msync",
+    "membarrier", "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq",
+    "set_tid_address", "arch_prctl", "sched_yield", "sched_getaffinity", "sched_setaffinity",
+    "sched_getparam", "sched_getscheduler", "getcpu", "exit", "exit_group", "restart_syscall",
+    /* signals */
+    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "rt_sigpending",
+    "sigaltstack", "signalfd4", "pause",
+    /* time */
+    "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
+    "timerfd_create", "timerfd_settime", "timerfd_gettime",
+    /* descriptors */
+    "read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev",
+    "pwritev2", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "lseek", "pipe", "pipe2",
+    "eventfd2", "poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait",
+    "epoll_pwait", "epoll_pwait2", "memfd_create", "sendfile", "splice", "inotify_init1",
+    "inotify_add_watch", "inotify_rm_watch",
+    /* files */
+    "open", "openat", "openat2", "creat", "access", "faccessat", "faccessat2", "stat", "lstat",
+    "fstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents64", "getcwd", "readlink",
+    "readlinkat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat",
+    "renameat2", "link", "linkat", "symlinkat", "ftruncate", "truncate", "fallocate", "fadvise64",
+    "fsync", "fdatasync", "sync_file_range", "flock", "chmod", "fchmod", "fchmodat", "chown",
+    "fchown", "fchownat", "utimensat", "umask", "readahead", "copy_file_range",
+    /* network; socket() has rules of its own */
+    "bind", "connect", "accept", "accept4", "getsockname", "getpeername", "getsockopt",
+    "setsockopt", "recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "shutdown",
+    "socketpair",
+    /* the process itself */
+    "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getgroups",
+    "getresuid", "getresgid", "getpgrp", "getpgid", "getsid", "getrusage", "getrlimit",
+    "prlimit64", "prctl", "capget", "uname", "sysinfo", "getrandom", "times",
+};
+
+static const int confine_families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+/* Not TIOCSTI: the log may be an administrator's terminal. */
+static const unsigned long confine_requests[] = {TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX};
+
+static int
+confine_add_rules(scmp_filter_ctx filter)
+{
+    pid_t self = getpid();
+    int result = 0;
+
+    for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_calls); i++) {
+        int number = seccomp_syscall_resolve_name(confine_calls[i]);
+
+        if (number >= 0)
+            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+    }
+    for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_families); i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)confine_families[i]));
+    for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_requests); i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                  SCMP_A1(SCMP_CMP_EQ, confine_requests[i]));
+    /* Threads, but no processes; clone3() hides its flags, and the C library does without. */
+    if (result == 0)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    /* For abort(). */
+    if (result == 0)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)self));
+    if (result == 0)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)self));
+    return result;
+}
+
+/* Unknown calls fail as if the kernel did not have them: libraries have other ways then,
+ * and a kernel's new call does not kill the server. */
+static gboolean
+confine_limit_calls(GError **error)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    int result = filter == NULL ? -ENOMEM : confine_add_rules(filter);
+
+    if (result == 0)
+        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (result == 0)
+        result = seccomp_load(filter);
+    if (filter != NULL)
+        seccomp_release(filter);
+    if (result == 0)
+        return TRUE;
+    error_set_errno(error, CONFINE_ERROR, -result, "cannot limit system calls");
+    return FALSE;
+}
+
+/* --- files and ports --- */
+
+static const gchar *const confine_readable[] = {
+    /* Name services, time zones, certificates, random numbers; libraries of these. */
+    "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
+    "/etc/services", "/etc/localtime", "/etc/ssl", "/etc/ld.so.cache", "/etc/passwd", "/etc/group",
+    "/usr/lib", "/usr/share/zoneinfo", "/usr/share/locale", "/usr/share/dns", "/lib", "/lib64",
+    "/usr/lib64", "/dev/null", "/dev/urandom", "/dev/random", "/proc/self", "/proc/sys/vm",
+    "/sys/devices/system/cpu",
+};
+
+static void
+confine_add_setting(Landlock *landlock, const EffectiveSetting *setting, const gchar *state_dir)
+{
+    g_autofree gchar *path = NULL;
+    g_autofree gchar *folder = NULL;
+
+    if (setting->setting->type != BARID_TYPE_PATH || setting->value == NULL ||
+        *setting->value == '\0')
+        return;
+    path = g_canonicalize_filename(setting->value, state_dir);
+    /* The folder, since files are replaced by renaming. */
+    folder = g_file_test(path, G_FILE_TEST_IS_DIR) ? g_strdup(path) : g_path_get_dirname(path);
+    if ((setting->setting->flags & BARID_SETTING_PATH_WRITE) != 0)
+        landlock_allow_changes(landlock, folder);
+    else
+        landlock_allow_reading(landlock, folder);
+}
+
+/* The ports in "NAME:PORT, [ADDRESS]:PORT", or a port alone. */
+static void
+confine_add_addresses(Landlock *landlock, const EffectiveSetting *setting)
+{
+    g_auto(GStrv) items = NULL;
+
+    if ((setting->setting->flags & BARID_SETTING_CONNECTS) == 0 || setting->value == NULL)
+        return;
+    items = g_strsplit(setting->value, ",", -1);
+    for (gchar **item = items; *item != NULL; item++) {
+        const gchar *colon = strrchr(g_strstrip(*item), ':');
+
+        if (colon == NULL && g_ascii_isdigit(**item))
+            landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(*item, NULL, 10));
+        else if (colon != NULL && strchr(colon, ']') == NULL)
+            landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(colon + 1, NULL, 10));
+    }
+}
+
+static gboolean
+confine_limit_files(const ConfineOptions *options, GError **error)
+{
+    g_autoptr(Landlock) landlock = landlock_new();
+    const GPtrArray *effective = options->settings->effective;
+
+    if (landlock == NULL) {
+        barid_log(BARID_LOG_WARNING, "confine.no-landlock", "error", g_strerror(errno), NULL);
+        return TRUE;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(confine_readable); i++)
+        landlock_allow_reading(landlock, confine_readable[i]);
+    landlock_allow_changes(landlock, options->state_dir);
+    for (guint i = 0; i < effective->len; i++) {
+        const EffectiveSetting *setting = g_ptr_array_index(effective, i);
+
+        confine_add_setting(landlock, setting, options->state_dir);
+        confine_add_addresses(landlock, setting);
+    }
+    for (const gchar *const *port = options->connect_ports; *port != NULL; port++)
+        landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(*port, NULL, 10));
+    return landlock_enforce(landlock, error);
+}
+
+/* --- all --- */
+
+static guint
+confine_count_threads(void)
+{
+    g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
+    guint count = 0;
+
+    while (tasks != NULL && g_dir_read_name(tasks) != NULL)
+        count++;
+    return count;
+}
+
+gboolean
+confine_process(const ConfineOptions *options, GError **error)
+{
+    if (options->level == CONFINE_NONE) {
+        barid_log(BARID_LOG_WARNING, "confine.off", NULL);
+        return TRUE;
+    }
+    if (confine_count_threads() > 1) {
+        g_set_error_literal(error, CONFINE_ERROR, BARID_ERROR_FAILED,
+                            "a module has started a thread before the server was confined");
+        return FALSE;
+    }
+    if (!confine_drop_capabilities(error) || !confine_keep_memory(error))
+        return FALSE;
+    if (options->level == CONFINE_FULL && !confine_limit_files(options, error))
+        return FALSE;
+#ifdef BARID_SANITIZE
+    return TRUE; /* sanitizers look at the process in ways that a server has no need of */
+#else
+    return confine_limit_calls(error);
+#endif
+}
