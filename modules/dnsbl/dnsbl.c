@@ -226,6 +226,7 @@ lookup_take_answer(const LookUp *self, const Query *query, const BaridDnsAnswer 
                    GPtrArray *hits)
 {
     const gchar *listing = dnsbl_find_listing(query, answer);
+    g_autofree gchar *key = NULL;
     Hit *hit;
 
     if (listing == NULL || dnsbl_lists_everything(self, query))
@@ -236,8 +237,8 @@ lookup_take_answer(const LookUp *self, const Query *query, const BaridDnsAnswer 
     hit->subject = g_strdup(query->subject);
     hit->answer = g_strdup(listing);
     hit->text = dnsbl_dup_list_text(self, query);
-    barid_explain(self->scope, "listed", "%s in %s (%s)", query->subject, query->zone->name,
-                  listing);
+    key = g_strdup_printf("listed %s", query->subject);
+    barid_explain(self->scope, key, "%s (%s)", query->zone->name, listing);
     g_ptr_array_add(hits, hit);
 }
 

@@ -346,8 +346,10 @@ scheduler_poll(Scheduler *self, gint64 until_ms)
 
     if (left != 0) {
         atomic_store(&self->sleeping, TRUE);
-        /* A post may have come before the flag was seen. */
-        if (atomic_load(&self->inbox) != NULL || atomic_load(&self->stopping)) {
+        /* A post, or the stop of an empty scheduler, may have come before the flag was seen.
+         * With fibers left a stop changes nothing yet: they are waited for asleep. */
+        if (atomic_load(&self->inbox) != NULL ||
+            (atomic_load(&self->stopping) && self->n_fibers == 0)) {
             atomic_store(&self->sleeping, FALSE);
             left = 0;
         }

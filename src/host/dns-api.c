@@ -137,14 +137,17 @@ dns_api_explain(BaridScope *scope, const DnsApiQuestion *self)
 {
     g_autoptr(GString) answer = g_string_new(NULL);
     gchar ip[ADDRESS_TEXT_MAX];
+    g_autofree gchar *key = NULL;
     g_autofree gchar *name =
         text_escape(barid_slice_from_text(self->name != NULL
                                               ? self->name
                                               : address_format_ip(&self->address, ip)),
                     DNS_API_TEXT_SHOWN);
 
+    /* The inputs of a decision have different keys. */
+    key = g_strdup_printf("dns %s %s", name, dns_type_get_name(self->type));
     dns_api_describe(self, answer);
-    barid_explain(scope, "dns", "%s %s -> %s", name, dns_type_get_name(self->type), answer->str);
+    barid_explain(scope, key, "%s", answer->str);
 }
 
 static gboolean

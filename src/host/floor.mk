@@ -17,7 +17,10 @@ src_host_libhost_la_SOURCES = \
 HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(DNS_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += src/host/tests/test-host
+check_PROGRAMS += src/host/tests/test-dns-api src/host/tests/test-host
+src_host_tests_test_dns_api_SOURCES = src/host/tests/test-dns-api.c src/sim/zone-resolver.c
+src_host_tests_test_dns_api_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_host_tests_test_dns_api_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
 src_host_tests_test_host_SOURCES = src/host/tests/test-host.c
 src_host_tests_test_host_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_host_tests_test_host_LDADD = $(HOST_LIBS) $(CHECK_LIBS)

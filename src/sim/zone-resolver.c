@@ -8,9 +8,17 @@
 #include "dns/resolver-backend.h"
 #include "fiber/fiber.h"
 
-enum { ZONE_SILENCE_MS = 10000, ZONE_DEFAULT_TTL_S = 3600, ZONE_CHAIN_MAX = 8 };
+enum { ZONE_SILENCE_MS = 10000, ZONE_SLOW_MS = 5000, ZONE_DEFAULT_TTL_S = 3600,
+       ZONE_CHAIN_MAX = 8 };
 
-typedef enum { ZONE_RECORD, ZONE_SERVFAIL, ZONE_TIMEOUT, ZONE_SECURE, ZONE_BOGUS } ZoneKind;
+typedef enum {
+    ZONE_RECORD,
+    ZONE_SERVFAIL,
+    ZONE_TIMEOUT,
+    ZONE_SLOW,
+    ZONE_SECURE,
+    ZONE_BOGUS,
+} ZoneKind;
 
 typedef struct {
     ZoneKind kind;
@@ -25,6 +33,7 @@ typedef struct {
 static const gchar *const zone_words[] = {
     [ZONE_SERVFAIL] = "$SERVFAIL",
     [ZONE_TIMEOUT] = "$TIMEOUT",
+    [ZONE_SLOW] = "$SLOW",
     [ZONE_SECURE] = "$SECURE",
     [ZONE_BOGUS] = "$BOGUS",
 };
@@ -209,9 +218,12 @@ zone_collect(const ZoneResolver *self, const gchar *source, DnsType type, DnsBod
     return body->n_records > before;
 }
 
+/* FALSE when the name fails, or the fiber was cut short meanwhile. */
 static gboolean
 zone_check_failures(const ZoneResolver *self, const gchar *name, GError **error)
 {
+    if (zone_says(self, ZONE_SLOW, name) && !barid_sleep(ZONE_SLOW_MS, error))
+        return FALSE;
     if (zone_says(self, ZONE_TIMEOUT, name)) {
         if (barid_sleep(ZONE_SILENCE_MS, error))
             g_set_error(error, DNS_ERROR, BARID_ERROR_TIMEOUT, "no server answered");

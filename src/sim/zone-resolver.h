@@ -8,6 +8,7 @@
  *
  *   $SERVFAIL NAME   the servers fail
  *   $TIMEOUT NAME    nobody answers: the question fails after ten seconds
+ *   $SLOW NAME       answers come after five seconds
  *   $SECURE NAME     answers for the name and all below it are authentic
  *   $BOGUS NAME      the contrary: they fail as a validating server lets them
  *
