@@ -2,6 +2,7 @@
 dist_barid_HEADERS = \
 	plugins-api/barid/barid.h \
 	plugins-api/barid/command.h \
+	plugins-api/barid/dns.h \
 	plugins-api/barid/error.h \
 	plugins-api/barid/finding.h \
 	plugins-api/barid/macros.h \

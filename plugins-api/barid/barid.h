@@ -4,6 +4,7 @@
 #define BARID_BARID_H
 
 #include <barid/command.h>
+#include <barid/dns.h>
 #include <barid/error.h>
 #include <barid/finding.h>
 #include <barid/module.h>

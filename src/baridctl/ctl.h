@@ -33,6 +33,9 @@ void ctl_complain(const gchar *format, ...) G_GNUC_PRINTF(1, 2);
 CtlStatus ctl_fail(const Options *options, CtlStatus status, const gchar *code,
                    const gchar *message);
 
+/* Prints the answer of (verb): the JSON document itself, or what people can read. */
+void ctl_answer(const Options *options, const gchar *verb, const gchar *document);
+
 /* Verbs that work alone; ended by a NULL verb. */
 extern const CtlVerb offline_verbs[];
 

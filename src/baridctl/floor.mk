@@ -2,6 +2,8 @@
 bin_PROGRAMS += src/baridctl/baridctl
 dist_man1_MANS += doc/baridctl.1
 src_baridctl_baridctl_SOURCES = \
+	src/baridctl/check.c src/baridctl/check.h \
+	src/baridctl/check-domain.c \
 	src/baridctl/client.c src/baridctl/client.h \
 	src/baridctl/ctl.h \
 	src/baridctl/main.c \

@@ -3,15 +3,14 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "baridctl/ctl.h"
+#include "baridctl/check.h"
 #include "baridctl/show.h"
 #include "base/paths.h"
 #include "control/verbs.h"
 #include "queue/spool/reader.h"
 
-/* Prints (document), or what (show) makes of it for people. */
-static void
-offline_answer(const Options *options, const gchar *verb, const gchar *document)
+void
+ctl_answer(const Options *options, const gchar *verb, const gchar *document)
 {
     g_autoptr(JsonParser) parser = NULL;
     Show show;
@@ -137,7 +136,7 @@ offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUS
                                                            : SETTINGS_ALL,
                         &writer);
     json_writer_end_object(&writer);
-    offline_answer(options, "config show", out->str);
+    ctl_answer(options, "config show", out->str);
     return CTL_DONE;
 }
 
@@ -197,7 +196,7 @@ offline_spool_verify(const Options *options, const gchar *const *args)
     spool_write_summary(&summary, &writer);
     spool_write_report(spool_reader_get_report(reader), &writer);
     json_writer_end_object(&writer);
-    offline_answer(options, "spool verify", out->str);
+    ctl_answer(options, "spool verify", out->str);
     return summary.n_damages == 0 ? CTL_DONE : CTL_NO;
 }
 
@@ -264,7 +263,7 @@ offline_spool_list(const Options *options, const gchar *const *args)
         return ctl_fail(options, CTL_NO, "invalid", error->message);
     json_writer_end_array(&list.writer);
     json_writer_end_object(&list.writer);
-    offline_answer(options, "spool list", out->str);
+    ctl_answer(options, "spool list", out->str);
     return CTL_DONE;
 }
 
@@ -314,6 +313,10 @@ offline_spool_cat(const Options *options, const gchar *const *args)
 }
 
 const CtlVerb offline_verbs[] = {
+    {"check domain", "check domain NAME [--dns HOST:PORT]",
+     N_("Show what a sender finds out about a domain."), check_domain},
+    {"check iprev", "check iprev --ip ADDRESS [--dns HOST:PORT]",
+     N_("Confirm the reverse name of an address."), check_iprev},
     {"config check", "config check [--config FILE] [--state DIR]",
      N_("Check the configuration without starting anything."), offline_config_check},
     {"config show", "config show --config FILE [--defaults | --changed]",

@@ -27,6 +27,8 @@ static const OptionKind kinds[] = {
     {"remote-ip", "IP", N_("the client's address"), FALSE},
     {"session", "ID", N_("a session"), FALSE},
     {"id", "ID", N_("a queue id"), FALSE},
+    {"ip", "ADDRESS", N_("the client's address"), TRUE},
+    {"dns", "HOST:PORT", N_("the only name server to ask"), TRUE},
     {"defaults", NULL, N_("settings that have their default"), FALSE},
     {"changed", NULL, N_("settings that differ from their default"), FALSE},
     {NULL, NULL, NULL, FALSE},

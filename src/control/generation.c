@@ -5,6 +5,7 @@
 
 #include "base/error-domain.h"
 #include "base/paths.h"
+#include "dns/dns-settings.h"
 
 ERROR_DOMAIN_DEFINE(control_error_quark, "barid-control-error")
 
@@ -23,6 +24,8 @@ static const BaridSetting server_settings[] = {
                            N_("How long sessions may go on after a reload.")),
     BARID_SETTING_DURATION("grace", ServerSettings, grace_ms, "30s",
                            N_("How long sessions may go on when the server stops.")),
+    BARID_SETTING_DURATION("watchdog", ServerSettings, watchdog_ms, "30s",
+                           N_("How long a module may compute without a pause.")),
     BARID_SETTING_ENUM("confine", ServerSettings, confine, "full",
                        N_("How much the worker gives up before it serves."), confine_words),
     BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
@@ -69,9 +72,12 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     InboundServices services;
 
     generation_bind_server(self);
+    self->own_resolver = dns_resolver_new_from_settings(&self->context);
+    self->resolver = options->resolver != NULL ? options->resolver : self->own_resolver;
     self->host = host_new(folders);
     for (guint i = 0; options->linked != NULL && options->linked[i] != NULL; i++)
         host_offer_module(self->host, options->linked[i]);
+    host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
     host_bind(self->host, &self->context);
@@ -132,6 +138,7 @@ generation_free(Generation *self)
     host_stop(self->host);
     store_set_free(self->stores);
     host_free(self->host);
+    dns_resolver_free(self->own_resolver);
     settings_clear(server_settings, sizeof(BaridSetting), &self->server);
     tree = self->context.tree;
     settings_context_clear(&self->context);

@@ -21,6 +21,7 @@ typedef struct {
     InboundOpenSecret open_secret; /* NULL reads files directly */
     gpointer open_secret_data;
     const BaridModule *const *linked; /* modules that need no file, NULL-ended, or NULL */
+    DnsResolver *resolver; /* borrowed, used instead of [resolver] where not NULL */
 } GenerationOptions;
 
 /* [server] and [log]. */
@@ -29,6 +30,7 @@ typedef struct {
     gint64 threads;
     gint64 grace_ms;
     gint64 drain_ms;
+    gint64 watchdog_ms;
     gint confine; /* ConfineLevel */
     gchar **connect_ports;
     gchar *user;
@@ -39,6 +41,8 @@ typedef struct {
     SettingsContext context;
     ServerSettings server;
     gchar *state_dir;
+    DnsResolver *resolver;
+    DnsResolver *own_resolver; /* the same, when it was made here */
     Host *host;
     StoreSet *stores;
     Directories *directories;

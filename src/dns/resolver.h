@@ -71,6 +71,13 @@ typedef struct {
 
 typedef struct DnsResolver DnsResolver;
 
+/* "MX"; NULL for a type that is not in the list above. */
+const gchar *dns_type_get_name(DnsType type);
+gboolean dns_type_parse(const gchar *word, DnsType *out_type);
+
+/* No question may be under way. */
+void dns_resolver_free(DnsResolver *self);
+
 DnsAnswer *dns_answer_ref(DnsAnswer *self);
 void dns_answer_unref(DnsAnswer *self);
 
@@ -83,5 +90,6 @@ BARID_SUSPENDS DnsAnswer *dns_lookup_names(DnsResolver *self, const Address *add
                                            GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DnsAnswer, dns_answer_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DnsResolver, dns_resolver_free)
 
 #endif

@@ -498,6 +498,20 @@ fiber_get_local(void)
     return fiber == NULL ? NULL : fiber->local;
 }
 
+guint32
+fiber_set_label(guint32 label)
+{
+    Fiber *fiber = fiber_get_current();
+    guint32 before;
+
+    if (fiber == NULL)
+        return blame_enter(blame_get_slot(), label);
+    before = fiber->label;
+    fiber->label = label;
+    blame_enter(fiber->scheduler->blame, label);
+    return before;
+}
+
 void
 fiber_set_local(gpointer local)
 {

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/blame.h"
 #include "fiber/fiber.h"
 #include "fiber/stack.h"
 #include "fiber/switch.h"
@@ -32,6 +33,7 @@ struct Fiber {
     gint64 waited_us; /* while (local) was set */
     guint heap_index; /* 0: not in the heap */
     guint masked;
+    guint32 label; /* whose code it runs */
     guint8 state;
     guint8 reason;
     gboolean wake_pending;
@@ -48,6 +50,7 @@ struct Scheduler {
     _Atomic gboolean sleeping;
     _Atomic gboolean stopping;
     FiberStackPool *stacks;
+    BlameSlot *blame; /* the thread's, while it runs */
     FiberContext main_context;
     Fiber *current;
     Fiber *ready_head, *ready_tail;

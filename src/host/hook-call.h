@@ -18,6 +18,7 @@ typedef struct HookCall {
     DecisionInput *inputs;
     guint n_inputs, n_inputs_dropped;
     gint64 waited_us;
+    guint n_dns_questions;
     const gchar *refused; /* what it tried without declaring it */
     HeaderEdit *edits, **edits_tail;
     SavedValue *saved;

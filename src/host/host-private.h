@@ -34,6 +34,8 @@ struct HostModule {
     gpointer settings;
     gpointer state;
     gboolean started;
+    gboolean contained; /* it has crashed the server: on-error applies at once */
+    guint32 label;      /* of base/blame.h */
     GArray *sections; /* of HostSection */
     ConfigPosition position;
     /* Circuit breaker: consecutive failures, and until when on-error applies at once. */
@@ -49,6 +51,7 @@ typedef enum {
     HOOK_COUNT_OTHER_VERDICTS,
     HOOK_COUNT_WALL_US,
     HOOK_COUNT_WAITING_US,
+    HOOK_COUNT_DNS_QUESTIONS,
     HOOK_N_COUNTS,
 } HookCount;
 
@@ -75,6 +78,7 @@ struct Host {
     GPtrArray *offered; /* of const BaridModule *: linked in */
     GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
     gboolean ltdl;
+    DnsResolver *resolver;
 };
 
 /* loader.c: opens NAME and checks its description; NULL with the reason. */

@@ -3,6 +3,7 @@
 
 #include <ltdl.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "host/host-private.h"
@@ -49,6 +50,18 @@ host_new(const gchar *const *folders)
         self->stages[i] = g_array_new(FALSE, FALSE, sizeof(HostHook));
     self->ltdl = lt_dlinit() == 0;
     return self;
+}
+
+void
+host_set_resolver(Host *self, DnsResolver *resolver)
+{
+    self->resolver = resolver;
+}
+
+DnsResolver *
+host_get_resolver(const Host *self)
+{
+    return self->resolver;
 }
 
 void
@@ -252,15 +265,37 @@ static gboolean
 host_start_module(HostModule *self, GError **error)
 {
     BaridStart start = {self};
+    gboolean ok = TRUE;
+    guint32 outer;
 
+    self->label = blame_label(self->module->name);
     self->state = self->settings;
-    if (self->module->start != NULL &&
-        !self->module->start(&start, self->settings, &self->state, error)) {
+    if (self->contained)
+        return TRUE;
+    outer = fiber_set_label(self->label);
+    if (self->module->start != NULL)
+        ok = self->module->start(&start, self->settings, &self->state, error);
+    fiber_set_label(outer);
+    if (!ok) {
         g_prefix_error(error, "module %s: ", self->module->name);
         return FALSE;
     }
     self->started = TRUE;
     return TRUE;
+}
+
+gboolean
+host_contain(Host *self, const gchar *name)
+{
+    for (guint i = 0; i < self->modules->len; i++) {
+        HostModule *module = g_ptr_array_index(self->modules, i);
+
+        if (strcmp(module->module->name, name) == 0) {
+            module->contained = TRUE;
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 gboolean
@@ -325,6 +360,8 @@ host_foreach_provider(const Host *self, BaridProviderKind kind, HostProviderVisi
         HostModule *module = g_ptr_array_index(self->modules, i);
         const BaridProvider *provider;
 
+        if (module->contained)
+            continue;
         for (guint n = 0; (provider = host_module_get_provider(module->module, n)) != NULL; n++) {
             if (provider->kind == kind && !visit(provider, module, data, error))
                 return FALSE;
@@ -352,6 +389,8 @@ host_find_command_named(const Host *self, const gchar *name, HostModule **out_mo
         HostModule *module = g_ptr_array_index(self->modules, i);
         const BaridCommand *command;
 
+        if (module->contained)
+            continue;
         for (guint n = 0; (command = host_module_get_command(module->module, n)) != NULL; n++) {
             if (strcmp(command->name, name) == 0) {
                 *out_module = module;
@@ -416,7 +455,7 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
     };
     static const gchar *const counts[HOOK_N_COUNTS] = {
         "calls",          "errors",  "defers",     "rejects",
-        "other_verdicts", "wall_us", "waiting_us",
+        "other_verdicts", "wall_us", "waiting_us", "dns_questions",
     };
 
     json_writer_begin_object(writer, NULL);
@@ -467,7 +506,8 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
         json_writer_text(writer, "name", module->module->name);
         json_writer_text(writer, "summary", module->module->summary);
         json_writer_text(writer, "path", module->path);
-        json_writer_text(writer, "state", open ? "suspended" : "running");
+        json_writer_text(writer, "state",
+                         module->contained ? "contained" : open ? "suspended" : "running");
         json_writer_text(writer, "mode", host_mode_words[module->common.mode]);
         json_writer_text(writer, "on_error", host_on_error_words[module->common.on_error]);
         host_write_needs(module->module, writer);

@@ -9,6 +9,7 @@
 
 #include "conf/rule-language.h"
 #include "conf/settings.h"
+#include "dns/resolver.h"
 #include "host/provider.h"
 #include "host/scope.h"
 
@@ -28,6 +29,9 @@ Host *host_new(const gchar *const *folders);
 gboolean host_load(Host *self, SettingsContext *context);
 /* Binds the modules' sections and settings; declares rules. After the stores exist. */
 gboolean host_bind(Host *self, SettingsContext *context);
+/* What modules ask; borrowed. Without one their questions fail. Before host_start(). */
+void host_set_resolver(Host *self, DnsResolver *resolver);
+DnsResolver *host_get_resolver(const Host *self);
 /* Calls every module's start. FALSE with the failing module named. */
 gboolean host_start(Host *self, GError **error);
 /* Calls stop in reverse order. No hook may be running. What modules provide is still there:
@@ -69,6 +73,10 @@ gboolean host_foreach_provider(const Host *self, BaridProviderKind kind,
 const void *host_module_get_settings(const HostModule *module);
 /* The size of one settings row in the module's build. */
 gsize host_module_get_setting_size(const HostModule *module);
+
+/* The module has brought the server down repeatedly: it is not started, and what would call
+ * it gets its on-error at once. Before host_start(). FALSE when there is no such module. */
+gboolean host_contain(Host *self, const gchar *name);
 
 /* --- looking in --- */
 guint host_get_n_modules(const Host *self);

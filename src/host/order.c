@@ -165,7 +165,8 @@ static void
 order_register_counters(HostHook *hook)
 {
     static const gchar *const names[HOOK_N_COUNTS] = {
-        "calls", "errors", "defers", "rejects", "other-verdicts", "wall-us", "waiting-us",
+        "calls",          "errors",  "defers",     "rejects",
+        "other-verdicts", "wall-us", "waiting-us", "dns-questions",
     };
 
     for (guint i = 0; i < HOOK_N_COUNTS; i++) {

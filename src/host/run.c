@@ -154,9 +154,12 @@ run_guarded(const HostHook *hook, HookCall *call)
     gint64 deadline = fiber_deadline_push(call->module->common.timeout_ms);
     gint64 waited_us = fiber_get_waited_us();
     BaridVerdict verdict;
+    guint32 label;
 
     fiber_set_local(call);
+    label = fiber_set_label(call->module->label);
     verdict = run_function(call);
+    fiber_set_label(label);
     fiber_set_local(outer);
     if (measures)
         run_note_stack(hook);
@@ -172,11 +175,12 @@ run_guarded(const HostHook *hook, HookCall *call)
 }
 
 static void
-run_count(const HostHook *hook, BaridVerdict verdict, gint64 duration_us, gint64 waited_us)
+run_count(const HostHook *hook, const HookCall *call, BaridVerdict verdict, gint64 duration_us)
 {
     counter_add(hook->counters[HOOK_COUNT_CALLS], 1);
     counter_add(hook->counters[HOOK_COUNT_WALL_US], (guint64)duration_us);
-    counter_add(hook->counters[HOOK_COUNT_WAITING_US], (guint64)waited_us);
+    counter_add(hook->counters[HOOK_COUNT_WAITING_US], (guint64)call->waited_us);
+    counter_add(hook->counters[HOOK_COUNT_DNS_QUESTIONS], call->n_dns_questions);
     if (verdict == BARID_FAIL)
         counter_add(hook->counters[HOOK_COUNT_ERRORS], 1);
     else if (verdict == BARID_DEFER)
@@ -270,7 +274,10 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
     if (hook->module->common.when != NULL &&
         !barid_rule_eval_bool(hook->module->common.when, scope))
         return BARID_CONTINUE;
-    if (run_breaker_is_open(hook->module)) {
+    if (hook->module->contained) {
+        out_call->text = "contained: it has brought the server down repeatedly";
+        verdict = BARID_FAIL;
+    } else if (run_breaker_is_open(hook->module)) {
         out_call->text = "suspended after repeated failures";
         verdict = BARID_FAIL;
     } else {
@@ -278,7 +285,7 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
         run_breaker_note(hook->module, verdict == BARID_FAIL);
     }
     duration_us = clock_monotonic_us() - start_us;
-    run_count(hook, verdict, duration_us, out_call->waited_us);
+    run_count(hook, out_call, verdict, duration_us);
     run_keep_changes(out_call, verdict);
     applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
     *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE

@@ -108,7 +108,9 @@ barid_scope_slot_set(BaridScope *scope, gpointer data, GDestroyNotify free_func)
         arena_on_reset(scope->arena, free_func, data);
 }
 
-static void
+/* FALSE when the waiting fiber is cut short: an observer that it waits for again would not
+ * get its turn. */
+static gboolean
 scope_wait_for(ScopeObserver *observer)
 {
     Fiber *self = fiber_get_current();
@@ -116,8 +118,11 @@ scope_wait_for(ScopeObserver *observer)
     if (observer->waiters == NULL)
         observer->waiters = g_ptr_array_new();
     g_ptr_array_add(observer->waiters, self);
-    if (!fiber_park(NULL) && observer->waiters != NULL)
+    if (fiber_park(NULL))
+        return TRUE;
+    if (observer->waiters != NULL)
         g_ptr_array_remove_fast(observer->waiters, self);
+    return FALSE;
 }
 
 static ScopeObserver *
@@ -137,8 +142,8 @@ barid_scope_finding_get(BaridScope *scope, const gchar *name)
         ScopeObserver *observer;
 
         while (fiber_get_current() != NULL && fiber_deadline_get_left() > 0 &&
-               (observer = scope_find_observer_of(at, name)) != NULL)
-            scope_wait_for(observer);
+               (observer = scope_find_observer_of(at, name)) != NULL && scope_wait_for(observer))
+            continue;
     }
     return scope_peek_finding(scope, name);
 }
@@ -146,6 +151,7 @@ barid_scope_finding_get(BaridScope *scope, const gchar *name)
 void
 scope_join_observers(BaridScope *self)
 {
-    while (self->observers != NULL && fiber_deadline_get_left() > 0)
-        scope_wait_for(self->observers);
+    while (self->observers != NULL && fiber_deadline_get_left() > 0 &&
+           scope_wait_for(self->observers))
+        continue;
 }

@@ -186,6 +186,7 @@ seal_add_received(Session *self, Buffer *prefix)
     TraceReceived received = {
         .client = &self->facts.remote,
         .helo = self->facts.helo,
+        .client_name = barid_scope_finding_get(&self->facts.scope, "iprev.name"),
         .by = self->listener->hostname,
         .queue_id = txn->queue_id,
         .protocol = (self->extended ? TRACE_ESMTP : 0u) | (self->facts.lmtp ? TRACE_LMTP : 0u) |

@@ -4,6 +4,8 @@ LIBBARID_PARTS += src/net/libnet.la
 src_net_libnet_la_SOURCES = \
 	src/net/acceptor.c src/net/acceptor.h \
 	src/net/block-pool.c src/net/block-pool.h \
+	src/net/connector.c src/net/connector.h \
+	src/net/datagram.c src/net/datagram.h \
 	src/net/line-reader.c src/net/line-reader.h \
 	src/net/net-error.h \
 	src/net/stream.c src/net/stream.h \

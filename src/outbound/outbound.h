@@ -21,6 +21,7 @@ typedef struct {
     Host *host;
     Directories *directories;
     Queue *queue;
+    DnsResolver *resolver;
     gint64 attempt_timeout_ms;
 } OutboundServices;
 

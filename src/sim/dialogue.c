@@ -15,6 +15,7 @@
 #include "sim/judge.h"
 #include "sim/sim-disk.h"
 #include "sim/virtual-clock.h"
+#include "sim/zone-resolver.h"
 
 ERROR_DOMAIN_DEFINE(dialogue_error_quark, "barid-dialogue-error")
 
@@ -29,10 +30,11 @@ typedef struct {
 typedef struct {
     const gchar *path;
     GPtrArray *steps; /* of DialogueStep * */
-    GString *config;
+    GString *config, *dns;
     /* At run time. */
     gchar *folder;
     SimDisk *disk;
+    DnsResolver *resolver;
     Generation *generation;
     Queue *queue;
     QueueOptions queue_options;
@@ -81,7 +83,7 @@ dialogue_read(Dialogue *self, GError **error)
 {
     g_autofree gchar *text = NULL;
     g_auto(GStrv) lines = NULL;
-    gboolean in_config = FALSE;
+    GString *block = NULL; /* that indented lines are added to */
 
     if (!g_file_get_contents(self->path, &text, NULL, error))
         return FALSE;
@@ -89,12 +91,14 @@ dialogue_read(Dialogue *self, GError **error)
     for (guint i = 0; lines[i] != NULL; i++) {
         const gchar *line = lines[i];
 
-        if (in_config && (line[0] == ' ' || line[0] == '\0')) {
-            g_string_append_printf(self->config, "%s\n", strlen(line) > 4 ? line + 4 : "");
+        if (block != NULL && (line[0] == ' ' || line[0] == '\0')) {
+            g_string_append_printf(block, "%s\n", strlen(line) > 4 ? line + 4 : "");
             continue;
         }
-        in_config = strcmp(line, "config:") == 0;
-        if (!in_config && line[0] != '\0' && line[0] != '#')
+        block = strcmp(line, "config:") == 0 ? self->config
+                : strcmp(line, "dns:") == 0  ? self->dns
+                                             : NULL;
+        if (block == NULL && line[0] != '\0' && line[0] != '#')
             dialogue_add_step(self, i + 1, line);
     }
     return TRUE;
@@ -595,6 +599,12 @@ dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
     self->spool = g_build_filename(self->folder, "spool", NULL);
     self->history = g_build_filename(self->folder, "history", NULL);
     self->disk = sim_disk_new();
+    self->resolver = zone_resolver_new(self->dns->str, error);
+    if (self->resolver == NULL) {
+        config_files_free(files);
+        return FALSE;
+    }
+    options.resolver = self->resolver;
     self->generation = generation_new(&options, problems);
     config_files_free(files);
     if (self->generation == NULL) {
@@ -618,8 +628,10 @@ dialogue_tear_down(Dialogue *self)
     outbound_free(self->outbound);
     sim_disk_free(self->disk);
     generation_free(self->generation);
+    dns_resolver_free(self->resolver);
     g_ptr_array_free(self->steps, TRUE);
     g_string_free(self->config, TRUE);
+    g_string_free(self->dns, TRUE);
     sim_remove_folder(self->folder);
     g_free(self->folder);
     g_free(self->spool);
@@ -657,6 +669,7 @@ dialogue_run_file(const gchar *path, const gchar *base_config, GError **error)
 
     self.steps = g_ptr_array_new_with_free_func(dialogue_step_free);
     self.config = g_string_new(NULL);
+    self.dns = g_string_new(NULL);
     self.folder = g_dir_make_tmp("barid-dialogue-XXXXXX", error);
     ok = self.folder != NULL && dialogue_read(&self, error) &&
          dialogue_set_up(&self, base_config, error) && dialogue_run(&self, error);

@@ -7,6 +7,8 @@
  *   config:                     indented lines below are added to the configuration
  *       [rcpt]
  *       relay = yes
+ *   dns:                        indented lines below are what the name servers know, in
+ *       example.org MX 10 mx    the form of sim/zone-resolver.h; nothing else exists
  *   client: 192.0.2.7:4711      the client's address (default 127.0.0.1:40000)
  *   listener: NAME              which listener (default: smtp)
  *   connect                     opens a session; a second one may be opened after the end

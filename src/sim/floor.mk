@@ -6,7 +6,8 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/folder.c src/sim/folder.h \
 	src/sim/judge.c src/sim/judge.h \
 	src/sim/sim-disk.c src/sim/sim-disk.h \
-	src/sim/virtual-clock.c src/sim/virtual-clock.h
+	src/sim/virtual-clock.c src/sim/virtual-clock.h \
+	src/sim/zone-resolver.c src/sim/zone-resolver.h
 
 if HAVE_CHECK
 check_PROGRAMS += src/sim/tests/test-stream

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -299,6 +300,28 @@ START_TEST(test_virtual_clock)
 }
 END_TEST
 
+static void
+body_long_sleep(gpointer data G_GNUC_UNUSED)
+{
+    ck_assert(barid_sleep(300, NULL));
+}
+
+/* A scheduler that was told to stop waits for its fibers without spinning. */
+START_TEST(test_stopping_sleeps)
+{
+    Scheduler *scheduler = scheduler_new(NULL);
+    clock_t start = clock();
+    FiberGroup group;
+
+    fiber_group_init(&group, scheduler);
+    ck_assert(fiber_group_spawn(&group, body_long_sleep, NULL, NULL));
+    scheduler_stop(scheduler);
+    scheduler_run(scheduler);
+    scheduler_free(scheduler);
+    ck_assert_int_lt(clock() - start, CLOCKS_PER_SEC / 10);
+}
+END_TEST
+
 typedef struct {
     Scheduler *scheduler;
     SchedulerPost posts[100];
@@ -405,6 +428,7 @@ main(void)
     tcase_add_test(cases, test_descriptor);
     tcase_add_test(cases, test_offload);
     tcase_add_test(cases, test_virtual_clock);
+    tcase_add_test(cases, test_stopping_sleeps);
     tcase_add_test(cases, test_posts);
 #ifndef BARID_SANITIZE
     tcase_add_test(cases, test_idle_gives_stack_back);

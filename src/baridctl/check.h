@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What "baridctl check" runs on: modules loaded into this process, a resolver, made-up
+ * sessions. No configuration, state folder or server is needed.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "baridctl/ctl.h"
+#include "conf/config-file.h"
+#include "host/host.h"
+
+/* A check's look-ups end after this time, whatever the name servers do. */
+#define CHECK_TIMEOUT_MS 20000
+
+typedef struct {
+    ConfigFiles *files;
+    ConfigProblems *problems;
+    ConfigTree *tree;
+    SettingsContext context;
+    DnsResolver *resolver;
+    Host *host;
+} CheckRuntime;
+
+/* Enables (modules), words with blanks between them. --dns names the only name server. On
+ * failure the runtime is to be cleared all the same. */
+gboolean check_runtime_init(CheckRuntime *self, const Options *options, const gchar *modules,
+                            GError **error);
+void check_runtime_clear(CheckRuntime *self);
+/* Calls (func) in a fiber that has CHECK_TIMEOUT_MS. */
+gboolean check_runtime_run(const CheckRuntime *self, FiberFunc func, gpointer data,
+                           GError **error);
+
+CtlStatus check_iprev(const Options *options, const gchar *const *args);
+CtlStatus check_domain(const Options *options, const gchar *const *args);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckRuntime, check_runtime_clear)
+
+#endif
