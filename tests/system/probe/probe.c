@@ -106,7 +106,8 @@ probe_try(const gchar *what, const gchar *argument)
 }
 
 static gchar *
-probe_command(BaridCommandCall *call, gpointer state G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+probe_command(BaridCommandCall *call, gpointer state G_GNUC_UNUSED,
+              GError **error G_GNUC_UNUSED)
 {
     int result = probe_try(barid_command_get_arg(call, 0), barid_command_get_arg(call, 1));
 
@@ -114,15 +115,8 @@ probe_command(BaridCommandCall *call, gpointer state G_GNUC_UNUSED, GError **err
 }
 
 static const BaridCommand probe_commands[] = {
-    {
-        .name = "probe",
-        .usage = "probe WHAT ARGUMENT",
-        .summary = N_("Try what must not work."),
-        .run = probe_command,
-        .min_args = 2,
-        .max_args = 2,
-    },
-    {.name = NULL},
+    {"probe", "probe WHAT ARGUMENT", N_("Try what must not work."), probe_command, NULL, 2, 2},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0},
 };
 
 /* --- misbehaviour --- */
