@@ -11,6 +11,7 @@
 #include "control/generation.h"
 #include "net/line-reader.h"
 #include "queue/queue-scan.h"
+#include "queue/queue-stats.h"
 #include "sim/folder.h"
 #include "sim/judge.h"
 #include "sim/sim-disk.h"
@@ -364,9 +365,7 @@ static gboolean dialogue_open_queue(Dialogue *self, GError **error);
 static gboolean
 step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
-    OutboundServices services = {.host = self->generation->host,
-                                 .directories = self->generation->directories,
-                                 .attempt_timeout_ms = 60000};
+    OutboundServices services = {.queue = NULL};
 
     if (self->outbound != NULL)
         return dialogue_fail(self, "a script restarts once");
@@ -374,11 +373,14 @@ step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
     queue_free(g_steal_pointer(&self->queue));
     if (!dialogue_open_queue(self, &self->error))
         return FALSE;
+    generation_fill_outbound(self->generation, &services);
     services.queue = self->queue;
     self->outbound = outbound_new(&services, &self->error);
     if (self->outbound == NULL)
         return FALSE;
     outbound_add_thread(self->outbound, self->scheduler);
+    generation_tell_own(self->generation, self->outbound);
+    queue_set_describe(self->queue, outbound_describe, self->outbound);
     queue_start(self->queue, outbound_dispatch, self->outbound);
     return TRUE;
 }
