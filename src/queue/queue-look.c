@@ -5,6 +5,7 @@
 #include "queue/queue-destinations.h"
 #include "queue/queue-private.h"
 #include "queue/queue-scan.h"
+#include "queue/queue-stats.h"
 
 /* A message read back from the spool; everything borrows from (content) and (arena). */
 typedef struct {

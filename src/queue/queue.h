@@ -108,10 +108,6 @@ void queue_adopt(Queue *self);
  * After queue_suspend(). */
 void queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data);
 
-/* Whether the quota allows (bytes) more, else BARID_ERROR_NO_SPACE. Any thread; what is being
- * submitted at the same time is not counted, nor is the server's own mail asked. */
-gboolean queue_has_room(const Queue *self, guint64 bytes, GError **error);
-
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
  * with a temporary error when it is not stored. Never cut short by the deadline. */
 typedef struct {
@@ -157,16 +153,6 @@ BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
                                         JsonWriter *writer);
 /* The stored message; NULL when it is not in the queue. */
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
-/* Numbers for "status". */
-typedef struct {
-    guint n_messages, n_held, n_active, n_waiting;
-    guint64 bytes, free_bytes; /* of the queue, on the disk */
-    gboolean has_main;         /* the main folder is held by this process */
-    gboolean replaying;
-    SpoolStats spool;
-    guint64 damaged_bytes;
-} QueueStats;
-BARID_SUSPENDS void queue_get_stats(Queue *self, QueueStats *out_stats);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_free)
 
