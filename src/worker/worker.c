@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "ipc/ipc.h"
 #include "net/block-pool.h"
+#include "queue/queue-destinations.h"
 #include "worker/confine.h"
 
 /* --- what the supervisor sends --- */
