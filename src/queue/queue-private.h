@@ -83,7 +83,8 @@ struct Queue {
     GHashTable *index; /* QueueId -> QueueEntry, keyed by a pointer into the entry */
     Schedule schedule;
     guint n_active, n_held;
-    guint64 bytes_kib;
+    _Atomic guint n_messages;   /* of the index; other threads ask for the quota */
+    _Atomic guint64 bytes_kib;
     gboolean replayed;
     CounterId n_results[3], n_dsns; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */

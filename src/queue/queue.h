@@ -23,12 +23,12 @@ GQuark queue_error_quark(void);
 
 typedef struct Queue Queue;
 typedef struct QueueEntry QueueEntry;
-
 typedef struct {
     const gchar *hostname;       /* in DSNs */
     const gchar *folder;         /* the main one of the spool */
     guint side_number;           /* of the side folder "FOLDER-NUMBER"; 0: none, and the main
                                   * folder must be free */
+    SpoolDisk *disk;             /* NULL: the system's */
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
     HistoryOptions history;
@@ -38,6 +38,8 @@ typedef struct {
     guint n_notify;
     gint64 expire_ms;
     guint concurrency;           /* jobs under way at once */
+    guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
+    guint64 max_bytes;
     const gchar *dsn_from_name;
     const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
     gsize dsn_return_bytes;      /* a larger message is returned as header only */
@@ -93,6 +95,10 @@ void queue_adopt(Queue *self);
  * After queue_suspend(). */
 void queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data);
 
+/* Whether the quota allows (bytes) more, else BARID_ERROR_NO_SPACE. Any thread; what is being
+ * submitted at the same time is not counted, nor is the server's own mail asked. */
+gboolean queue_has_room(const Queue *self, guint64 bytes, GError **error);
+
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
  * with a temporary error when it is not stored. Never cut short by the deadline. */
 typedef struct {
@@ -113,6 +119,8 @@ void queue_note_session(Queue *self, const gchar *session_id, gchar *document_ta
 
 typedef struct {
     const gchar *sender, *recipient, *domain; /* case-insensitive substrings; NULL any */
+    const gchar *message_id;                  /* likewise */
+    const gchar *remote_ip;                   /* exactly */
     const gchar *status;                      /* "held", "queued", "active", or NULL */
     gint64 before_ms, after_ms;               /* of arrival; 0 any */
     QueueId id;                               /* 0 any */
@@ -136,10 +144,6 @@ BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
                                         JsonWriter *writer);
 /* The stored message; NULL when it is not in the queue. */
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
-/* Records of (id) (queue id or session id), or the newest ones that contain (text), as a
- * JSON array under (key). */
-BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gchar *text,
-                                        guint limit, JsonWriter *writer, const gchar *key);
 /* Numbers for "status". */
 typedef struct {
     guint n_messages, n_held, n_active;
