@@ -3,6 +3,7 @@
 dist_confd_DATA += \
 	conf.d/domains.conf \
 	conf.d/listener.conf \
+	conf.d/outbound.conf \
 	conf.d/queue.conf \
 	conf.d/resolver.conf \
 	conf.d/server.conf \

@@ -8,6 +8,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-data \
 	tests/fuzz/fuzz-directory \
+	tests/fuzz/fuzz-downgrade \
 	tests/fuzz/fuzz-dns \
 	tests/fuzz/fuzz-header \
 	tests/fuzz/fuzz-reply \
@@ -46,6 +47,9 @@ tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_downgrade_SOURCES = tests/fuzz/fuzz-downgrade.c $(fuzz_main)
+tests_fuzz_fuzz_downgrade_LDADD = $(MIME_LIBS)
+tests_fuzz_fuzz_downgrade_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_header_LDFLAGS = $(fuzz_ldflags)

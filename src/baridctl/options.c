@@ -22,6 +22,7 @@ static const OptionKind kinds[] = {
     {"limit", "N", N_("show at most so many"), FALSE},
     {"scan", "N", N_("look at so many records of the history"), FALSE},
     {"all", NULL, N_("act on every message"), FALSE},
+    {"to", "NAME", N_("a host, a transport, or mx"), FALSE},
     {"since", "TIME", N_("not older than"), FALSE},
     {"message-id", "ID", N_("the Message-ID field or a part of it"), FALSE},
     {"remote-ip", "IP", N_("the client's address"), FALSE},

@@ -112,6 +112,11 @@ explain_put_recipient(const Show *self, JsonObject *recipient)
     explain_put_member(self, recipient, "remote", _(", said "), "");
     explain_put_member(self, recipient, "original", _(", written to <"), ">");
     fputc('\n', self->out);
+    explain_put_member(self, recipient, "route", _("        sent by hand to "), "\n");
+    if (show_get_bool(recipient, "in_doubt"))
+        explain_put_member(self, recipient, "peer",
+                           _("        in doubt: the answer to the content never came from "),
+                           "\n        it may be there already; that host is asked first\n");
     explain_put_member(self, recipient, "last_attempt", _("        last attempt at "), "\n");
     if (g_strcmp0(show_get_text(recipient, "status"), "pending") != 0)
         return;

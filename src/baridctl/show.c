@@ -431,6 +431,30 @@ show_metrics(const Show *self, JsonObject *answer)
 }
 
 static void
+show_destinations(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {{N_("DESTINATION"), TABLE_LEFT},
+                                          {N_("ACTIVE"), TABLE_RIGHT},
+                                          {N_("WAITING"), TABLE_RIGHT},
+                                          {N_("SUSPENDED"), TABLE_LEFT},
+                                          {NULL, TABLE_LEFT}};
+    g_auto(Table) table = {0};
+
+    table_init(&table, columns);
+    for (guint i = 0; i < show_get_n(answer, "destinations"); i++) {
+        JsonObject *row = show_get_nth(answer, "destinations", i);
+
+        if (row == NULL)
+            continue;
+        table_add(&table, show_get_text(row, "destination"));
+        table_add_integer(&table, show_get_integer(row, "active"));
+        table_add_integer(&table, show_get_integer(row, "waiting"));
+        table_add(&table, show_get_bool(row, "suspended") ? _("yes") : _("no"));
+    }
+    show_table(self, &table);
+}
+
+static void
 show_stop(const Show *self, JsonObject *answer G_GNUC_UNUSED)
 {
     fputs(_("The server stops; sessions may finish what they are doing.\n"), self->out);
@@ -464,6 +488,8 @@ static const struct {
     {"queue hold", show_count},
     {"queue release", show_count},
     {"queue cancel", show_count},
+    {"queue reroute", show_count},
+    {"queue destinations", show_destinations},
     {"explain", show_explanation},
     {"config show", show_settings},
     {"metrics", show_metrics},

@@ -292,6 +292,16 @@ barid_rule_reads(const BaridRule *rule, const gchar *variable)
     return FALSE;
 }
 
+gboolean
+rule_reads_store(const BaridRule *self)
+{
+    for (guint32 i = 0; self != NULL && i <= self->start; i++) {
+        if (self->program[i].op == RULE_OP_IN_STORE)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 void
 rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position, guint *out_branch)
 {

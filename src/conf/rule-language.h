@@ -97,6 +97,8 @@ BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnow
 void rule_free(BaridRule *self);
 /* TRUE when the value never depends on the scope. */
 gboolean rule_is_constant(const BaridRule *self);
+/* TRUE when it asks a store, which may suspend: such a rule belongs to a fiber. */
+gboolean rule_reads_store(const BaridRule *self);
 /* Which branch the last evaluation on this thread took: the position of the rule that
  * won, for the decision record. (*out_branch) counts from 0; the else branch is the last.
  * When another rule was evaluated since, the branch is G_MAXUINT and the position the

@@ -15,7 +15,8 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/verbs-queue.c \
 	src/control/verbs-server.c
 CONTROL_LIBS = src/control/libcontrol.la src/outbound/liboutbound.la src/inbound/libinbound.la \
-	src/store/libstore.la $(QUEUE_LIBS) $(HOST_LIBS) $(CRYPT_LIBS) $(JSON_LIBS)
+	src/store/libstore.la $(QUEUE_LIBS) $(HOST_LIBS) $(DNS_LIBS) \
+	$(CRYPT_LIBS) $(JSON_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/control/tests/test-control

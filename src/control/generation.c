@@ -83,6 +83,7 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     host_bind(self->host, &self->context);
     self->directories = directories_new(&self->context, self->host);
     self->queue_settings = queue_settings_new(&self->context);
+    self->outbound_settings = outbound_settings_new(&self->context);
     services = (InboundServices){
         .host = self->host,
         .directories = self->directories,
@@ -118,6 +119,34 @@ generation_start(Generation *self, GError **error)
 }
 
 void
+generation_fill_outbound(const Generation *self, OutboundServices *out_services)
+{
+    out_services->resolver = self->resolver;
+    out_services->host = self->host;
+    out_services->directories = self->directories;
+    out_services->settings = self->outbound_settings;
+    out_services->hostname = self->server.hostname;
+    out_services->attempt_timeout_ms = queue_settings_get_attempt_timeout_ms(self->queue_settings);
+}
+
+void
+generation_tell_own(const Generation *self, Outbound *outbound)
+{
+    outbound_add_own_name(outbound, self->server.hostname);
+    for (guint i = 0; i < inbound_get_n_listeners(self->inbound); i++) {
+        InboundListener *listener = inbound_get_listener(self->inbound, i);
+        const gchar *const *text = inbound_listener_get_addresses(listener);
+
+        for (; *text != NULL; text++) {
+            Address address;
+
+            if (address_parse(barid_slice_from_text(*text), &address))
+                outbound_add_own_address(outbound, &address);
+        }
+    }
+}
+
+void
 generation_get_queue_options(const Generation *self, QueueOptions *out_options)
 {
     *out_options = (QueueOptions){.hostname = self->server.hostname};
@@ -133,6 +162,7 @@ generation_free(Generation *self)
         return;
     inbound_free(self->inbound);
     queue_settings_free(self->queue_settings);
+    outbound_settings_free(self->outbound_settings);
     directories_free(self->directories);
     /* Modules use stores until they are stopped, and stores the code of modules. */
     host_stop(self->host);

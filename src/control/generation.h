@@ -48,6 +48,7 @@ typedef struct {
     Directories *directories;
     Inbound *inbound;
     QueueSettings *queue_settings;
+    OutboundSettings *outbound_settings;
 } Generation;
 
 /* Builds and checks everything but starts nothing: no module's start is called, no store or
@@ -59,6 +60,10 @@ Generation *generation_new(const GenerationOptions *options, ConfigProblems *pro
 gboolean generation_start(Generation *self, GError **error);
 /* Fills in the queue's options; texts borrow from (self), folders are the caller's. */
 void generation_get_queue_options(const Generation *self, QueueOptions *out_options);
+/* Fills in all but the queue; borrowed from (self). */
+void generation_fill_outbound(const Generation *self, OutboundServices *out_services);
+/* Tells (outbound) the server's name and the addresses of its listeners. */
+void generation_tell_own(const Generation *self, Outbound *outbound);
 void generation_free(Generation *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Generation, generation_free)

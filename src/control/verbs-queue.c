@@ -2,6 +2,8 @@
 /* Looking into the queue and acting on it. */
 #include "control/verbs.h"
 
+#include "queue/queue-destinations.h"
+
 enum { QUEUE_LIST_LIMIT = 10000 };
 
 static const gchar *const queue_statuses[] = {"queued", "held", "active", NULL};
@@ -206,8 +208,21 @@ verb_queue_cat(Control *self, const ControlRequest *request, JsonWriter *writer,
 
 /* --- acting --- */
 
+/* What is done to messages: an action, or another route. */
+typedef struct {
+    QueueAction action;
+    const gchar *route; /* NULL: the action */
+} QueueDeed;
+
+static guint
+queue_do(Queue *queue, const QueueDeed *deed, const QueueFilter *filter)
+{
+    return deed->route != NULL ? queue_reroute(queue, filter, deed->route)
+                               : queue_act(queue, deed->action, filter);
+}
+
 static gboolean
-queue_act_by_id(Queue *queue, QueueAction action, const ControlRequest *request,
+queue_act_by_id(Queue *queue, const QueueDeed *deed, const ControlRequest *request,
                 QueueFilter *filter, guint *out_count, GError **error)
 {
     guint count = 0;
@@ -215,7 +230,7 @@ queue_act_by_id(Queue *queue, QueueAction action, const ControlRequest *request,
     for (const gchar *const *id = request->args; *id != NULL; id++) {
         if (!filter_set_id(filter, *id, error))
             return FALSE;
-        count += queue_act(queue, action, filter);
+        count += queue_do(queue, deed, filter);
     }
     if (count == 0)
         return queue_fail_missing(request->args[0], error);
@@ -224,7 +239,7 @@ queue_act_by_id(Queue *queue, QueueAction action, const ControlRequest *request,
 }
 
 static gboolean
-queue_act_on_request(Control *self, QueueAction action, const ControlRequest *request,
+queue_act_on_request(Control *self, const QueueDeed *deed, const ControlRequest *request,
                      JsonWriter *writer, GError **error)
 {
     Queue *queue = verb_get_queue(self, error);
@@ -236,14 +251,14 @@ queue_act_on_request(Control *self, QueueAction action, const ControlRequest *re
         !filter_check_ids(request, error))
         return FALSE;
     if (request_get_n_args(request) > 0) {
-        if (!queue_act_by_id(queue, action, request, &filter, &count, error))
+        if (!queue_act_by_id(queue, deed, request, &filter, &count, error))
             return FALSE;
     } else if (filter_is_empty(&filter) && !request_has(request, "all")) {
         g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID,
                     "name messages, a filter, or --all; usage: %s", request->verb->usage);
         return FALSE;
     } else {
-        count = queue_act(queue, action, &filter);
+        count = queue_do(queue, deed, &filter);
     }
     json_writer_integer(writer, "count", count);
     return TRUE;
@@ -252,25 +267,87 @@ queue_act_on_request(Control *self, QueueAction action, const ControlRequest *re
 gboolean
 verb_queue_retry(Control *self, const ControlRequest *request, JsonWriter *writer, GError **error)
 {
-    return queue_act_on_request(self, QUEUE_RETRY, request, writer, error);
+    return queue_act_on_request(self, &(QueueDeed){.action = QUEUE_RETRY}, request, writer, error);
 }
 
 gboolean
 verb_queue_hold(Control *self, const ControlRequest *request, JsonWriter *writer, GError **error)
 {
-    return queue_act_on_request(self, QUEUE_HOLD, request, writer, error);
+    return queue_act_on_request(self, &(QueueDeed){.action = QUEUE_HOLD}, request, writer, error);
 }
 
 gboolean
 verb_queue_release(Control *self, const ControlRequest *request, JsonWriter *writer,
                    GError **error)
 {
-    return queue_act_on_request(self, QUEUE_RELEASE, request, writer, error);
+    return queue_act_on_request(self, &(QueueDeed){.action = QUEUE_RELEASE}, request, writer,
+                                error);
 }
 
 gboolean
 verb_queue_cancel(Control *self, const ControlRequest *request, JsonWriter *writer,
                   GError **error)
 {
-    return queue_act_on_request(self, QUEUE_CANCEL, request, writer, error);
+    return queue_act_on_request(self, &(QueueDeed){.action = QUEUE_CANCEL}, request, writer, error);
+}
+
+gboolean
+verb_queue_reroute(Control *self, const ControlRequest *request, JsonWriter *writer,
+                   GError **error)
+{
+    const ControlServices *services = control_get_services(self);
+    QueueDeed deed = {.route = NULL};
+
+    if (!request_get_text(request, "to", &deed.route, error))
+        return FALSE;
+    if (deed.route == NULL || services->outbound == NULL ||
+        !outbound_is_route(services->outbound, deed.route)) {
+        g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID,
+                    "--to names mx, a [host NAME] or a transport; usage: %s",
+                    request->verb->usage);
+        return FALSE;
+    }
+    return queue_act_on_request(self, &deed, request, writer, error);
+}
+
+/* --- destinations --- */
+
+gboolean
+verb_queue_destinations(Control *self, const ControlRequest *request, JsonWriter *writer,
+                        GError **error)
+{
+    Queue *queue = verb_get_queue(self, error);
+
+    if (queue == NULL || !request_check_n_args(request, 0, 0, error))
+        return FALSE;
+    queue_write_destinations(queue, writer);
+    return TRUE;
+}
+
+static gboolean
+destination_change(Control *self, const ControlRequest *request,
+                   gboolean (*change)(Queue *queue, const gchar *destination),
+                   JsonWriter *writer, GError **error)
+{
+    Queue *queue = verb_get_queue(self, error);
+    g_autofree gchar *key = NULL;
+
+    if (queue == NULL || !request_check_n_args(request, 1, 1, error))
+        return FALSE;
+    key = g_ascii_strdown(request->args[0], -1);
+    json_writer_text(writer, "destination", key);
+    json_writer_bool(writer, "changed", change(queue, key));
+    return TRUE;
+}
+
+gboolean
+verb_suspend(Control *self, const ControlRequest *request, JsonWriter *writer, GError **error)
+{
+    return destination_change(self, request, queue_suspend_destination, writer, error);
+}
+
+gboolean
+verb_resume(Control *self, const ControlRequest *request, JsonWriter *writer, GError **error)
+{
+    return destination_change(self, request, queue_resume_destination, writer, error);
 }

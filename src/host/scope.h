@@ -111,6 +111,8 @@ struct BaridAttempt {
     gint64 priority;
     guint n_retries;
     BaridSlice saved; /* areas in their stored form */
+    const gchar *mx;       /* the host that is tried; NULL before */
+    Address remote, local; /* zero before they are known */
     gpointer impl; /* the delivery at work (outbound) */
 };
 

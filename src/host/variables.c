@@ -36,8 +36,33 @@ variable_text(RuleValue *out, const gchar *text)
             out->as.member = (expression);                                                    \
     }
 
-VARIABLE_OF_SESSION(remote_ip, RULE_ADDRESS, address, session->remote)
-VARIABLE_OF_SESSION(local_ip, RULE_ADDRESS, address, session->local)
+/* Of the client, or of the peer that an attempt connects to. */
+VARIABLE(remote_ip)
+{
+    BaridSession *session = scope_get_session(scope);
+    BaridAttempt *attempt = scope_get_attempt(scope);
+
+    memset(out, 0, sizeof *out);
+    out->type = RULE_ADDRESS;
+    if (session != NULL)
+        out->as.address = session->remote;
+    else if (attempt != NULL)
+        out->as.address = attempt->remote;
+}
+
+VARIABLE(local_ip)
+{
+    BaridSession *session = scope_get_session(scope);
+    BaridAttempt *attempt = scope_get_attempt(scope);
+
+    memset(out, 0, sizeof *out);
+    out->type = RULE_ADDRESS;
+    if (session != NULL)
+        out->as.address = session->local;
+    else if (attempt != NULL)
+        out->as.address = attempt->local;
+}
+
 VARIABLE_OF_SESSION(remote_port, RULE_INTEGER, integer, session->remote.port)
 VARIABLE_OF_SESSION(local_port, RULE_INTEGER, integer, session->local.port)
 VARIABLE_OF_SESSION(listener, RULE_TEXT, text, barid_slice_from_text(session->listener))
@@ -107,6 +132,13 @@ VARIABLE(retry_count)
     out->as.integer = attempt == NULL ? 0 : attempt->n_retries;
 }
 
+VARIABLE(mx)
+{
+    BaridAttempt *attempt = scope_get_attempt(scope);
+
+    variable_text(out, attempt == NULL ? NULL : attempt->mx);
+}
+
 static void
 variable_finding(BaridScope *scope, BaridSlice argument, Arena *scratch, RuleValue *out)
 {
@@ -143,6 +175,7 @@ static const struct {
     {"queue-id", RULE_TEXT, BARID_KNOWN_MESSAGE, variable_queue_id},
     {"size", RULE_INTEGER, BARID_KNOWN_MESSAGE, variable_size},
     {"retry-count", RULE_INTEGER, BARID_KNOWN_ATTEMPT, variable_retry_count},
+    {"mx", RULE_TEXT, BARID_KNOWN_ATTEMPT, variable_mx},
     {"finding.", RULE_TEXT, BARID_KNOWN_CONNECT, variable_finding},
 };
 

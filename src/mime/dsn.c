@@ -378,6 +378,26 @@ put_labelled(Builder *self, const gchar *label, BaridSlice text)
 }
 
 static void
+put_transcript(Builder *self, BaridSlice lines)
+{
+    if (lines.len == 0)
+        return;
+    put_text(self, indent);
+    put_text(self, translate(N_("What was said:")));
+    put_text(self, "\r\n");
+    while (lines.len > 0) {
+        gssize end = text_find(lines, '\n');
+        gsize len = end < 0 ? lines.len : (gsize)end;
+
+        put_text(self, "  ");
+        put_labelled(self, "", barid_slice(lines.data, len));
+        lines = barid_slice(lines.data + len, lines.len - len);
+        if (lines.len > 0)
+            lines = barid_slice(lines.data + 1, lines.len - 1);
+    }
+}
+
+static void
 put_recipient_text(Builder *self, const DsnRecipient *recipient)
 {
     gchar date[MAIL_DATE_TEXT_MAX];
@@ -391,6 +411,7 @@ put_recipient_text(Builder *self, const DsnRecipient *recipient)
     put_labelled(self, "", recipient->explanation);
     put_labelled(self, translate(N_("Server:")), recipient->remote_mta);
     put_labelled(self, translate(N_("Answer:")), recipient->diagnostic_text);
+    put_transcript(self, recipient->transcript);
     if (recipient->action == DSN_DELAYED && recipient->will_retry_until_ms != 0) {
         mail_date_format(recipient->will_retry_until_ms, date);
         put_labelled(self, translate(N_("Tried until:")), barid_slice_from_text(date));

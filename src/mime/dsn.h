@@ -32,6 +32,7 @@ typedef struct {
     gint64 last_attempt_ms;       /* 0: none */
     gint64 will_retry_until_ms;   /* for DSN_DELAYED; 0: not said */
     BaridSlice explanation;       /* for people; empty: made from host and diagnostic */
+    BaridSlice transcript;        /* lines of what was said, for people; empty without */
 } DsnRecipient;
 
 typedef enum { DSN_RETURN_HEADERS, DSN_RETURN_FULL } DsnReturn;

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += src/mime/libmime.la
 LIBBARID_PARTS += src/mime/libmime.la
 src_mime_libmime_la_SOURCES = \
+	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
 	src/mime/header.c src/mime/header.h \
 	src/mime/header-splitter.c src/mime/header-splitter.h \
@@ -29,4 +30,8 @@ src_mime_tests_test_mail_date_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_trace_SOURCES = src/mime/tests/test-trace.c
 src_mime_tests_test_trace_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_trace_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/mime/tests/test-downgrade
+src_mime_tests_test_downgrade_SOURCES = src/mime/tests/test-downgrade.c
+src_mime_tests_test_downgrade_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_downgrade_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 endif

@@ -81,6 +81,18 @@ stream_get_input(const Stream *self)
     return barid_slice(self->in + self->in_start, self->in_end - self->in_start);
 }
 
+gboolean
+stream_is_quiet(const Stream *self)
+{
+    guint8 byte;
+
+    if (self->in_end > self->in_start ||
+        (self->tls != NULL && gnutls_record_check_pending(self->tls) > 0))
+        return FALSE;
+    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 guint64
 stream_get_n_received(const Stream *self)
 {

@@ -33,6 +33,9 @@ BaridSlice stream_get_input(const Stream *self);
 void stream_consume(Stream *self, gsize count);
 /* Waits until there is more input than now. BARID_ERROR_TOO_LARGE when the block is full. */
 BARID_SUSPENDS gboolean stream_fill(Stream *self, GError **error);
+/* Whether nothing has arrived and the peer has not closed. Looks at the socket, does not
+ * wait. */
+gboolean stream_is_quiet(const Stream *self);
 /* Bytes received since the start. */
 guint64 stream_get_n_received(const Stream *self);
 

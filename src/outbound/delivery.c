@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/units.h"
+#include "outbound/relay.h"
 
-enum { DELIVERY_TRANSCRIPT_MAX = 8 * 1024, DELIVERY_TEXT_MAX = 500 };
+enum { DELIVERY_TEXT_MAX = 500 };
 
 /* --- the attempt as modules see it: <barid/transport.h> --- */
 
@@ -100,20 +102,15 @@ void
 barid_attempt_note(BaridAttempt *attempt, const gchar *format, ...)
 {
     DeliveryAttempt *self = attempt_get(attempt);
-    GString *transcript = self->job->transcript;
+    Transcript transcript = {.text = self->job->transcript, .started_us = self->started_us};
     va_list args;
 
-    if (transcript->len > DELIVERY_TRANSCRIPT_MAX)
-        return;
-    g_string_append_printf(transcript, "%s+%" G_GINT64_FORMAT "ms ",
-                           transcript->len > 0 ? "\n" : "",
-                           (clock_monotonic_us() - self->started_us) / 1000);
     va_start(args, format);
-    g_string_append_vprintf(transcript, format, args);
+    transcript_note_va(&transcript, format, args);
     va_end(args);
 }
 
-/* --- routing --- */
+/* --- who lives where --- */
 
 static void
 delivery_settle(QueueJob *job, guint index, RecipientStatus status, const gchar *code,
@@ -164,35 +161,130 @@ delivery_lookup(Outbound *outbound, QueueJob *job, guint index, DirectoryResult 
     return TRUE;
 }
 
+static void
+facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
+{
+    gssize at = text_find_last(envelope->sender, '@');
+
+    *facts = (BaridAttempt){
+        .sender = envelope->sender,
+        .domain = envelope->domains[domain],
+        .priority = envelope->priority,
+        .saved = envelope->saved,
+    };
+    scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
+    if (at >= 0)
+        facts->sender_domain =
+            arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
+                                               envelope->sender.len - (gsize)at - 1));
+}
+
+/* --- limits, for the queue --- */
+
+/* "host NAME" or NULL: who goes there, whatever the domain, shares its limits. */
+static const OutboundHost *
+describe_find_host(const OutboundServices *services, BaridAttempt *facts, BaridSlice route)
+{
+    g_autofree gchar *hop = NULL;
+    const gchar *transport = directories_get_transport(services->directories, facts->domain);
+
+    if (route.len > 0)
+        hop = barid_slice_dup_text(route, NULL);
+    else if (transport != NULL || facts->domain.len == 0)
+        hop = g_strdup(transport);
+    else if (!rule_reads_store(services->settings->next_hop))
+        hop = barid_rule_dup_text(services->settings->next_hop, facts);
+    return hop == NULL ? NULL : outbound_settings_find_host(services->settings, hop);
+}
+
+void
+outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Arena *arena,
+                  DestinationLimits *out_limits, gpointer outbound)
+{
+    const OutboundServices *services = outbound_get_services(outbound);
+    g_autofree gchar *rate = NULL;
+    const OutboundHost *host;
+    BaridAttempt facts;
+
+    facts_fill(&facts, envelope, domain, arena);
+    host = describe_find_host(services, &facts, route);
+    if (host != NULL) {
+        out_limits->key = host->name;
+        out_limits->concurrency = (guint)host->concurrency;
+        return;
+    }
+    /* Own mailboxes are limited by what their transports can bear. */
+    if (facts.domain.len == 0 || directories_is_local(services->directories, facts.domain))
+        return;
+    out_limits->concurrency = (guint)CLAMP(
+        barid_rule_get_integer(services->settings->concurrency, &facts), 0, 100000);
+    rate = barid_rule_dup_text(services->settings->rate, &facts);
+    if (units_parse_rate(barid_slice_from_text(rate), &out_limits->rate) != UNITS_OK)
+        out_limits->rate = (BaridRate){0, 0};
+}
+
+/* --- routing --- */
+
+/* A name that leads somewhere: a [host NAME], or a module's transport. */
 static gboolean
-delivery_route(Outbound *outbound, QueueJob *job, guint index, DeliveryRecipient *out)
+delivery_find_by_name(Outbound *outbound, QueueJob *job, guint index, const gchar *name,
+                      DeliveryRecipient *out)
+{
+    const OutboundHost *host =
+        outbound_settings_find_host(outbound_get_services(outbound)->settings, name);
+    const OutboundTransport *transport = outbound_find_transport(outbound, name);
+
+    if (transport != NULL) {
+        out->route = (Route){.kind = ROUTE_TRANSPORT, .transport = transport};
+        return TRUE;
+    }
+    if (host != NULL) {
+        out->route = (Route){.kind = ROUTE_HOST, .host = host};
+        return TRUE;
+    }
+    delivery_settle(job, index, RECIPIENT_PENDING, "4.3.5",
+                    arena_printf(job->arena, "the transport \"%s\" is not available", name));
+    return FALSE;
+}
+
+static gboolean
+delivery_route_outside(Outbound *outbound, QueueJob *job, guint index, BaridAttempt *facts,
+                       DeliveryRecipient *out)
+{
+    const OutboundSettings *settings = outbound_get_services(outbound)->settings;
+    g_autofree gchar *hop =
+        job->route != NULL ? g_strdup(job->route) : barid_rule_dup_text(settings->next_hop, facts);
+
+    if (strcmp(hop, "mx") == 0) {
+        out->route = (Route){.kind = ROUTE_MX};
+        return TRUE;
+    }
+    if (strcmp(hop, "local") != 0)
+        return delivery_find_by_name(outbound, job, index, hop, out);
+    delivery_settle(job, index, RECIPIENT_FAILED, "5.4.4",
+                    "mail for other domains does not leave this server");
+    return FALSE;
+}
+
+static gboolean
+delivery_route(Outbound *outbound, QueueJob *job, guint index, BaridAttempt *facts,
+               DeliveryRecipient *out)
 {
     DirectoryResult result;
 
     if (!delivery_lookup(outbound, job, index, &result))
         return FALSE;
+    *out = (DeliveryRecipient){.index = index};
+    if (result.answer == DIRECTORY_NOT_LOCAL)
+        return delivery_route_outside(outbound, job, index, facts, out);
     if (result.answer == DIRECTORY_UNKNOWN) {
         delivery_settle(job, index, RECIPIENT_FAILED, "5.1.1", "no such user here");
         return FALSE;
     }
-    if (result.answer == DIRECTORY_NOT_LOCAL) {
-        delivery_settle(job, index, RECIPIENT_PENDING, "4.4.0",
-                        "no transport leads to other domains");
-        return FALSE;
-    }
-    *out = (DeliveryRecipient){
-        .index = index,
-        .mailbox = result.user,
-        .detail = result.detail,
-        .transport = outbound_find_transport(outbound, result.transport),
-    };
-    if (out->transport == NULL) {
-        delivery_settle(job, index, RECIPIENT_PENDING, "4.3.5",
-                        arena_printf(job->arena, "the transport \"%s\" is not available",
-                                     result.transport));
-        return FALSE;
-    }
-    return TRUE;
+    out->mailbox = result.user;
+    out->detail = result.detail;
+    return delivery_find_by_name(outbound, job, index,
+                                 job->route != NULL ? job->route : result.transport, out);
 }
 
 /* --- one call of a transport --- */
@@ -208,15 +300,10 @@ delivery_run_result_hooks(Outbound *outbound, DeliveryAttempt *attempt)
 }
 
 static void
-delivery_call(Outbound *outbound, QueueJob *job, const OutboundTransport *transport,
+delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Route *route,
               const DeliveryRecipient **recipients, guint n_recipients)
 {
     DeliveryAttempt attempt = {
-        .facts = {.sender = job->envelope.sender,
-                  .domain = job->envelope.domains[job->domain],
-                  .priority = job->envelope.priority,
-                  .n_retries = job->n_attempts,
-                  .saved = job->envelope.saved},
         .job = job,
         .recipients = recipients,
         .n_recipients = n_recipients,
@@ -224,47 +311,52 @@ delivery_call(Outbound *outbound, QueueJob *job, const OutboundTransport *transp
     };
     gint64 deadline =
         fiber_deadline_push(outbound_get_services(outbound)->attempt_timeout_ms);
-    gssize at = text_find_last(job->envelope.sender, '@');
 
-    scope_init(&attempt.facts.scope, SCOPE_ATTEMPT, job->arena, NULL, NULL);
-    if (at >= 0)
-        attempt.facts.sender_domain =
-            arena_dup_lower(job->arena, barid_slice(job->envelope.sender.data + at + 1,
-                                                    job->envelope.sender.len - (gsize)at - 1));
+    facts_fill(&attempt.facts, &job->envelope, job->domain, job->arena);
+    attempt.facts.n_retries = job->n_attempts;
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
-    barid_attempt_note(&attempt.facts, "transport %s, %u recipient(s)", transport->name,
-                       n_recipients);
-    transport->driver->deliver(transport->self, &attempt.facts);
+    if (route->kind == ROUTE_TRANSPORT) {
+        const OutboundTransport *transport = route->transport;
+
+        barid_attempt_note(&attempt.facts, "transport %s, %u recipient(s)", transport->name,
+                           n_recipients);
+        transport->driver->deliver(transport->self, &attempt.facts);
+    } else {
+        relay_deliver(outbound, pool, &attempt, route);
+    }
     fiber_deadline_restore(deadline);
     delivery_run_result_hooks(outbound, &attempt);
 }
 
-/* Recipients of the same transport go together. */
+/* Recipients with the same route go together. */
 void
-delivery_run(Outbound *outbound, QueueJob *job)
+delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
 {
     DeliveryRecipient *routed =
         arena_alloc(job->arena, sizeof(DeliveryRecipient) * job->n_recipients);
     const DeliveryRecipient **together =
         arena_alloc(job->arena, sizeof(DeliveryRecipient *) * job->n_recipients);
+    gboolean *is_gone = arena_alloc(job->arena, sizeof(gboolean) * job->n_recipients);
+    BaridAttempt facts;
     guint n_routed = 0;
 
+    facts_fill(&facts, &job->envelope, job->domain, job->arena);
+    facts.n_retries = job->n_attempts;
     for (guint i = 0; i < job->n_recipients; i++) {
-        if (delivery_route(outbound, job, i, &routed[n_routed]))
+        if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))
             n_routed++;
     }
     for (guint i = 0; i < n_routed; i++) {
-        const OutboundTransport *transport = routed[i].transport;
         guint n_together = 0;
 
-        if (transport == NULL)
+        if (is_gone[i])
             continue; /* went with an earlier one */
         for (guint n = i; n < n_routed; n++) {
-            if (routed[n].transport != transport)
+            if (is_gone[n] || !route_equal(&routed[n].route, &routed[i].route))
                 continue;
             together[n_together++] = &routed[n];
-            routed[n].transport = NULL;
+            is_gone[n] = TRUE;
         }
-        delivery_call(outbound, job, transport, together, n_together);
+        delivery_call(outbound, pool, job, &routed[i].route, together, n_together);
     }
 }

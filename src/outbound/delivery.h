@@ -3,7 +3,9 @@
 #ifndef DELIVERY_H
 #define DELIVERY_H
 
+#include "outbound/connection-pool.h"
 #include "outbound/outbound.h"
+#include "outbound/route.h"
 
 /* A transport that is open. */
 typedef struct {
@@ -20,7 +22,7 @@ typedef struct {
     guint index; /* in the job */
     const gchar *mailbox;
     const gchar *detail;
-    const OutboundTransport *transport;
+    Route route;
 } DeliveryRecipient;
 
 /* What a transport sees: the recipients of one call. */
@@ -33,7 +35,7 @@ typedef struct {
     gchar id[QUEUE_ID_TEXT_LEN + 1];
 } DeliveryAttempt;
 
-/* Fills in the job's results. */
-BARID_SUSPENDS void delivery_run(Outbound *outbound, QueueJob *job);
+/* Fills in the job's results. (pool) is the calling thread's. */
+BARID_SUSPENDS void delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outbound/outbound.h"
 
+#include <ifaddrs.h>
 #include <stdatomic.h>
 
 #include "base/error-domain.h"
@@ -12,12 +13,15 @@ typedef struct {
     Outbound *outbound;
     Scheduler *scheduler;
     FiberGroup group;
+    ConnectionPool *pool;
 } OutboundThread;
 
 struct Outbound {
     OutboundServices services;
     GArray *transports; /* of OutboundTransport */
     GPtrArray *threads; /* of OutboundThread * */
+    GPtrArray *own_names;     /* of gchar * */
+    GArray *own_addresses;    /* of Address */
     _Atomic guint n_active;
     _Atomic gboolean draining;
 };
@@ -56,6 +60,15 @@ outbound_open_transport(const BaridProvider *provider, const HostModule *module,
     return TRUE;
 }
 
+static void
+outbound_thread_free(gpointer data)
+{
+    OutboundThread *thread = data;
+
+    connection_pool_free(thread->pool);
+    g_free(thread);
+}
+
 Outbound *
 outbound_new(const OutboundServices *services, GError **error)
 {
@@ -63,7 +76,9 @@ outbound_new(const OutboundServices *services, GError **error)
 
     self->services = *services;
     self->transports = g_array_new(FALSE, FALSE, sizeof(OutboundTransport));
-    self->threads = g_ptr_array_new_with_free_func(g_free);
+    self->threads = g_ptr_array_new_with_free_func(outbound_thread_free);
+    self->own_names = g_ptr_array_new_with_free_func(g_free);
+    self->own_addresses = g_array_new(FALSE, FALSE, sizeof(Address));
     if (!host_foreach_provider(services->host, BARID_PROVIDER_TRANSPORT, outbound_open_transport,
                                self, error))
         return NULL;
@@ -82,8 +97,78 @@ outbound_free(Outbound *self)
     }
     g_array_free(self->transports, TRUE);
     g_ptr_array_free(self->threads, TRUE);
+    g_ptr_array_free(self->own_names, TRUE);
+    g_array_free(self->own_addresses, TRUE);
     g_free(self);
 }
+
+/* --- who this server is --- */
+
+void
+outbound_add_own_name(Outbound *self, const gchar *name)
+{
+    g_ptr_array_add(self->own_names, g_strdup(name));
+}
+
+gboolean
+outbound_is_own_name(const Outbound *self, const gchar *name)
+{
+    for (guint i = 0; i < self->own_names->len; i++) {
+        if (g_ascii_strcasecmp(g_ptr_array_index(self->own_names, i), name) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+outbound_add_all_addresses(Outbound *self)
+{
+    struct ifaddrs *all = NULL;
+
+    if (getifaddrs(&all) != 0)
+        return;
+    for (struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
+        struct sockaddr_storage storage = {0};
+        Address address;
+        gboolean is_v6;
+
+        if (at->ifa_addr == NULL || (at->ifa_addr->sa_family != AF_INET &&
+                                     at->ifa_addr->sa_family != AF_INET6))
+            continue;
+        is_v6 = at->ifa_addr->sa_family == AF_INET6;
+        memcpy(&storage, at->ifa_addr,
+               is_v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+        address_from_sockaddr(&storage, &address);
+        g_array_append_val(self->own_addresses, address);
+    }
+    freeifaddrs(all);
+}
+
+void
+outbound_add_own_address(Outbound *self, const Address *address)
+{
+    static const guint8 zeros[16] = {0};
+
+    if (memcmp(address->bytes, zeros, address->is_v6 ? 16 : 4) == 0)
+        outbound_add_all_addresses(self);
+    else
+        g_array_append_val(self->own_addresses, *address);
+}
+
+gboolean
+outbound_is_own_address(const Outbound *self, const Address *address)
+{
+    for (guint i = 0; i < self->own_addresses->len; i++) {
+        const Address *own = &g_array_index(self->own_addresses, Address, i);
+
+        if (own->is_v6 == address->is_v6 &&
+            memcmp(own->bytes, address->bytes, own->is_v6 ? 16 : 4) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* --- threads --- */
 
 void
 outbound_add_thread(Outbound *self, Scheduler *scheduler)
@@ -93,6 +178,8 @@ outbound_add_thread(Outbound *self, Scheduler *scheduler)
     thread->outbound = self;
     thread->scheduler = scheduler;
     fiber_group_init(&thread->group, scheduler);
+    thread->pool = connection_pool_new(&thread->group, self->services.settings->reuse_idle_ms,
+                                       (guint)self->services.settings->reuse_messages);
     g_ptr_array_add(self->threads, thread);
 }
 
@@ -126,7 +213,7 @@ outbound_run(gpointer data)
     OutboundRun *run = data;
     Outbound *self = run->thread->outbound;
 
-    delivery_run(self, run->job);
+    delivery_run(self, run->thread->pool, run->job);
     outbound_finish(self, run->job);
 }
 
@@ -160,6 +247,13 @@ outbound_dispatch(QueueJob *job, gpointer outbound)
     scheduler_post(run->thread->scheduler, &job->post);
 }
 
+gboolean
+outbound_is_route(const Outbound *self, const gchar *name)
+{
+    return strcmp(name, "mx") == 0 || outbound_find_transport(self, name) != NULL ||
+           outbound_settings_find_host(self->services.settings, name) != NULL;
+}
+
 void
 outbound_drain(Outbound *self)
 {
@@ -170,6 +264,12 @@ guint
 outbound_get_n_active(const Outbound *self)
 {
     return atomic_load(&self->n_active);
+}
+
+void
+outbound_drain_thread(Outbound *self, Scheduler *scheduler)
+{
+    connection_pool_drain(outbound_find_thread(self, scheduler)->pool);
 }
 
 void

@@ -7,7 +7,15 @@
 
 /* Version 2 has the modules' saved areas besides. It is written only where there are any, so
  * that a release that knows 1 alone can read all other messages. */
-enum { ENVELOPE_VERSION = 1, ENVELOPE_VERSION_SAVED = 2, STATE_VERSION = 1 };
+enum { ENVELOPE_VERSION = 1, ENVELOPE_VERSION_SAVED = 2, STATE_VERSION_1 = 1, STATE_VERSION = 2 };
+
+/* The byte of a recipient's status. */
+enum {
+    STATUS_MASK = 0x0f,
+    STATUS_MANNER_SHIFT = 4, /* two bits */
+    STATUS_IN_DOUBT = 0x40,
+    STATUS_DSN_SENT = 0x80,
+};
 
 gboolean
 envelope_write(const Envelope *self, Buffer *out)
@@ -154,12 +162,16 @@ delivery_state_write(const DeliveryState *self, const Envelope *envelope, Buffer
         ok = wire_put_u64(out, (guint64)domain->next_ms) &&
              wire_put_u64(out, (guint64)domain->expires_ms) &&
              wire_put_u64(out, (guint64)domain->notify_ms) &&
-             wire_put_u16(out, domain->n_attempts) && wire_put_u16(out, domain->n_notices);
+             wire_put_u16(out, domain->n_attempts) && wire_put_u16(out, domain->n_notices) &&
+             wire_put_counted(out, domain->route) && wire_put_counted(out, domain->peer);
     }
     for (guint i = 0; ok && i < envelope->n_recipients; i++) {
         const RecipientState *rcpt = &self->recipients[i];
+        guint bits = rcpt->status | (guint)rcpt->manner << STATUS_MANNER_SHIFT |
+                     (rcpt->in_doubt ? STATUS_IN_DOUBT : 0u) |
+                     (rcpt->dsn_sent ? STATUS_DSN_SENT : 0u);
 
-        ok = wire_put_u8(out, (guint8)(rcpt->status | (rcpt->dsn_sent ? 0x80 : 0))) &&
+        ok = wire_put_u8(out, (guint8)bits) &&
              wire_put_u64(out, (guint64)rcpt->last_ms) && wire_put_counted(out, rcpt->code) &&
              wire_put_counted(out, rcpt->text) && wire_put_counted(out, rcpt->remote);
     }
@@ -167,13 +179,16 @@ delivery_state_write(const DeliveryState *self, const Envelope *envelope, Buffer
 }
 
 static gboolean
-delivery_state_parse_domain(Cursor *cursor, DomainState *out)
+delivery_state_parse_domain(Cursor *cursor, guint8 version, DomainState *out)
 {
     guint64 next, expires, notify;
 
     if (!cursor_take_u64(cursor, &next) || !cursor_take_u64(cursor, &expires) ||
         !cursor_take_u64(cursor, &notify) || !cursor_take_u16(cursor, &out->n_attempts) ||
         !cursor_take_u16(cursor, &out->n_notices))
+        return FALSE;
+    if (version >= STATE_VERSION && (!cursor_take_counted(cursor, &out->route) ||
+                                     !cursor_take_counted(cursor, &out->peer)))
         return FALSE;
     out->next_ms = (gint64)next;
     out->expires_ms = (gint64)expires;
@@ -187,12 +202,14 @@ delivery_state_parse_recipient(Cursor *cursor, RecipientState *out)
     guint8 status;
     guint64 last;
 
-    if (!cursor_take_u8(cursor, &status) || (status & 0x7f) > RECIPIENT_FAILED ||
+    if (!cursor_take_u8(cursor, &status) || (status & STATUS_MASK) > RECIPIENT_FAILED ||
         !cursor_take_u64(cursor, &last) || !cursor_take_counted(cursor, &out->code) ||
         !cursor_take_counted(cursor, &out->text) || !cursor_take_counted(cursor, &out->remote))
         return FALSE;
-    out->status = status & 0x7f;
-    out->dsn_sent = (status & 0x80) != 0;
+    out->status = status & STATUS_MASK;
+    out->manner = MIN(status >> STATUS_MANNER_SHIFT & 3, RECIPIENT_MANNER_HANDED_ON);
+    out->in_doubt = (status & STATUS_IN_DOUBT) != 0;
+    out->dsn_sent = (status & STATUS_DSN_SENT) != 0;
     out->last_ms = (gint64)last;
     return TRUE;
 }
@@ -205,14 +222,15 @@ delivery_state_parse(BaridSlice bytes, const Envelope *envelope, Arena *arena,
     DeliveryState state = {0};
     guint8 version, held;
 
-    if (!cursor_take_u8(&cursor, &version) || version != STATE_VERSION ||
-        !cursor_take_u8(&cursor, &held) || !cursor_take_counted(&cursor, &state.attempts))
+    if (!cursor_take_u8(&cursor, &version) || version < STATE_VERSION_1 ||
+        version > STATE_VERSION || !cursor_take_u8(&cursor, &held) ||
+        !cursor_take_counted(&cursor, &state.attempts))
         return FALSE;
     state.held = held != 0;
     state.domains = arena_alloc(arena, sizeof(DomainState) * MAX(envelope->n_domains, 1));
     state.recipients = arena_alloc(arena, sizeof(RecipientState) * MAX(envelope->n_recipients, 1));
     for (guint i = 0; i < envelope->n_domains; i++) {
-        if (!delivery_state_parse_domain(&cursor, &state.domains[i]))
+        if (!delivery_state_parse_domain(&cursor, version, &state.domains[i]))
             return FALSE;
     }
     for (guint i = 0; i < envelope->n_recipients; i++) {

@@ -57,8 +57,17 @@ typedef struct {
 
 typedef enum { RECIPIENT_PENDING, RECIPIENT_DELIVERED, RECIPIENT_FAILED } RecipientStatus;
 
+/* What a delivery was (RFC 3461 section 5.2). */
+typedef enum {
+    RECIPIENT_MANNER_FINAL,     /* to a mailbox */
+    RECIPIENT_MANNER_RELAYED,   /* to a host that does not know DSN: nobody tells further */
+    RECIPIENT_MANNER_HANDED_ON, /* to a host that tells of success itself */
+} RecipientManner;
+
 typedef struct {
     guint8 status;      /* RecipientStatus */
+    guint8 manner;      /* RecipientManner */
+    gboolean in_doubt;  /* the last attempt ended after the content, before its answer */
     gboolean dsn_sent;  /* of the final state */
     gint64 last_ms;     /* of the last attempt; 0 without one */
     BaridSlice code;    /* "4.4.1"; empty before the first attempt */
@@ -72,6 +81,8 @@ typedef struct {
     gint64 notify_ms;   /* next delay notice; 0 for none */
     guint16 n_attempts;
     guint16 n_notices;
+    BaridSlice route;   /* set by "queue reroute"; empty: by the configuration */
+    BaridSlice peer;    /* endpoint that was left in doubt; empty without */
 } DomainState;
 
 typedef struct {

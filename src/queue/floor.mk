@@ -48,8 +48,10 @@ noinst_LTLIBRARIES += src/queue/libqueue.la
 LIBBARID_PARTS += src/queue/libqueue.la
 src_queue_libqueue_la_SOURCES = \
 	src/queue/arrival.c src/queue/arrival.h \
+	src/queue/destination.c src/queue/destination.h \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
+	src/queue/queue-destinations.h \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c src/queue/queue-scan.h \
@@ -66,4 +68,8 @@ src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
 src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
 src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/queue/tests/test-destination
+src_queue_tests_test_destination_SOURCES = src/queue/tests/test-destination.c
+src_queue_tests_test_destination_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_destination_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
 endif

@@ -28,6 +28,15 @@ message_write_recipient(const Envelope *envelope, const DeliveryState *state, gu
     json_writer_slice(writer, "address", rcpt->address);
     message_write_optional(writer, "original", rcpt->orcpt_address);
     json_writer_text(writer, "status", statuses[said->status]);
+    if (said->status == RECIPIENT_DELIVERED && said->manner != RECIPIENT_MANNER_FINAL)
+        json_writer_text(writer, "manner", said->manner == RECIPIENT_MANNER_RELAYED
+                                               ? "relayed"
+                                               : "handed-on");
+    if (said->in_doubt) {
+        json_writer_bool(writer, "in_doubt", TRUE);
+        message_write_optional(writer, "peer", domain->peer);
+    }
+    message_write_optional(writer, "route", domain->route);
     message_write_optional(writer, "code", said->code);
     message_write_optional(writer, "text", said->text);
     message_write_optional(writer, "remote", said->remote);

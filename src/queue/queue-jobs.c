@@ -5,7 +5,16 @@
 #include "base/text.h"
 #include "queue/queue-private.h"
 
-enum { JOB_UNREADABLE_RETRY_MS = 60000, JOB_PUT_BACK_MS = 1000 };
+enum {
+    JOB_UNREADABLE_RETRY_MS = 60000,
+    JOB_PUT_BACK_MS = 1000,
+    JOB_DISPATCH_STEP = 256,
+    JOB_IN_DOUBT_WAIT = 3, /* times the usual wait */
+};
+
+typedef enum { JOB_FRESH, JOB_CALLED } JobTurn;
+typedef void (*JobLook)(Queue *self, QueueEntry *entry, SpoolContent *content,
+                        const Envelope *envelope, DeliveryState *state, guint domain);
 
 void
 queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
@@ -54,9 +63,45 @@ job_pick_recipients(QueueJob *job, const DeliveryState *state)
     return count;
 }
 
+/* NULL when empty. */
+static const gchar *
+job_dup_text(QueueJob *job, BaridSlice text)
+{
+    return text.len == 0 ? NULL
+                         : arena_printf(job->arena, "%.*s", (int)text.len,
+                                        (const gchar *)text.data);
+}
+
+/* Where the domain's mail goes, and whether it may now; NULL when it has to stand in line. */
+static Destination *
+job_enter(Queue *self, QueueEntry *entry, const Envelope *envelope, const DeliveryState *state,
+          guint domain, JobTurn turn)
+{
+    BaridSlice name = envelope->domains[domain];
+    gchar *text = arena_printf(self->turn, "%.*s", (int)name.len,
+                               name.len > 0 ? (const gchar *)name.data : "");
+    DestinationLimits limits = {.key = text};
+    DestinationJob waits = {entry->ref.id, domain, entry->priority};
+    Destination *destination;
+
+    /* A suspended domain keeps its mail back whatever the next hop, but for what an
+     * administrator sends another way. */
+    if (self->describe != NULL && (state->domains[domain].route.len > 0 ||
+                                   !destinations_is_suspended(self->destinations, text)))
+        self->describe(envelope, domain, state->domains[domain].route, self->turn, &limits,
+                       self->describe_data);
+    destination = turn == JOB_FRESH ? destinations_enter(self->destinations, &limits, &waits,
+                                                         clock_wall_ms())
+                                    : destinations_enter_called(self->destinations, &limits,
+                                                                &waits, clock_wall_ms());
+    if (destination == NULL)
+        entry->n_waiting++;
+    return destination;
+}
+
 static void
 job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryState *state,
-          guint domain)
+          guint domain, Destination *destination)
 {
     QueueJob *job = g_new0(QueueJob, 1);
 
@@ -65,13 +110,17 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->content = spool_content_ref(content);
     job->domain = domain;
     job->n_attempts = state->domains[domain].n_attempts;
+    job->route = job_dup_text(job, state->domains[domain].route);
+    job->prefer = job_dup_text(job, state->domains[domain].peer);
     job->transcript = g_string_new(NULL);
     job->started_ms = clock_wall_ms();
     if (!envelope_parse(spool_content_get_envelope(content), job->arena, &job->envelope) ||
         job_pick_recipients(job, state) == 0) {
+        destinations_leave(self->destinations, destination, clock_wall_ms());
         job_free(job);
         return;
     }
+    job->destination = destination;
     entry->n_jobs++;
     self->n_active++;
     self->dispatch(job, self->dispatch_data);
@@ -157,10 +206,31 @@ job_note_late(const Queue *self, DomainState *domain, gint64 now_ms)
                             : 0;
 }
 
+static void
+job_start_if_let(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
+                 const DeliveryState *state, guint domain, JobTurn turn)
+{
+    Destination *destination = job_enter(self, entry, envelope, state, domain, turn);
+
+    if (destination != NULL)
+        job_start(self, entry, content, state, domain, destination);
+}
+
+/* One domain of a message was called out of its line. Much may have happened meanwhile. */
+static void
+job_resume(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
+           DeliveryState *state, guint domain)
+{
+    if (domain < envelope->n_domains && state->domains[domain].next_ms <= clock_wall_ms() &&
+        job_domain_has_pending(envelope, state, domain))
+        job_start_if_let(self, entry, content, envelope, state, domain, JOB_CALLED);
+    queue_entry_schedule(self, entry, envelope, state);
+}
+
 /* Looks at each domain of a message that is due. */
 static void
 job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *envelope,
-         DeliveryState *state)
+         DeliveryState *state, guint unused G_GNUC_UNUSED)
 {
     gint64 now_ms = clock_wall_ms();
     guint what = 0;
@@ -188,15 +258,18 @@ job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *
         job_settle(self, entry, envelope, state, content, 0);
     }
     for (guint i = 0; i < envelope->n_domains; i++) {
-        if (state->domains[i].next_ms <= now_ms && job_domain_has_pending(envelope, state, i))
-            job_start(self, entry, content, state, i);
+        if (state->domains[i].next_ms <= now_ms && job_domain_has_pending(envelope, state, i) &&
+            !(entry->n_waiting > 0 &&
+              destinations_is_waiting(self->destinations, entry->ref.id, i)))
+            job_start_if_let(self, entry, content, envelope, state, i, JOB_FRESH);
     }
     if (!job_all_final(envelope, state))
         queue_entry_schedule(self, entry, envelope, state);
 }
 
+/* Calls (func) with the message read back; what cannot be read is put off. */
 static void
-job_dispatch(Queue *self, QueueEntry *entry)
+job_dispatch(Queue *self, QueueEntry *entry, JobLook func, guint domain)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(SpoolContent) content = queue_entry_read(self, entry, &error);
@@ -209,7 +282,7 @@ job_dispatch(Queue *self, QueueEntry *entry)
         if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
                                   self->turn, &state))
             queue_state_init(self, &envelope, self->turn, entry->held, &state);
-        job_look(self, entry, content, &envelope, &state);
+        func(self, entry, content, &envelope, &state, domain);
         return;
     }
     barid_log(BARID_LOG_ERROR, "queue.unreadable", "queue-id", queue_id_format(entry->ref.id, id),
@@ -222,17 +295,51 @@ job_dispatch(Queue *self, QueueEntry *entry)
     schedule_put(&self->schedule, &entry->item, clock_wall_ms() + JOB_UNREADABLE_RETRY_MS, 0);
 }
 
+static gboolean
+job_dispatch_called(Queue *self)
+{
+    DestinationJob job;
+    QueueEntry *entry;
+
+    if (!destinations_next(self->destinations, clock_wall_ms(), &job))
+        return FALSE;
+    entry = queue_find(self, job.id);
+    if (entry == NULL)
+        return TRUE;
+    entry->n_waiting--;
+    /* Once released it is due again. */
+    if (!entry->held)
+        job_dispatch(self, entry, job_resume, job.domain);
+    return TRUE;
+}
+
+static gboolean
+job_dispatch_scheduled(Queue *self)
+{
+    ScheduleItem *item = schedule_pop(&self->schedule);
+
+    if (item == NULL)
+        return FALSE;
+    job_dispatch(self, (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)),
+                 job_look, 0);
+    return TRUE;
+}
+
+/* By turns from the lines of destinations and from what has become due, so that neither
+ * starves the other. What only moves into a line does not count as active: the number is
+ * bounded, for submissions wait meanwhile. */
 void
 queue_dispatch_due(Queue *self)
 {
-    schedule_advance(&self->schedule, clock_wall_ms());
-    while (self->n_active < self->options.concurrency) {
-        ScheduleItem *item = schedule_pop(&self->schedule);
+    gboolean goes_on = TRUE;
 
-        if (item == NULL)
-            break;
-        job_dispatch(self,
-                     (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)));
+    schedule_advance(&self->schedule, clock_wall_ms());
+    for (guint i = 0; goes_on && i < JOB_DISPATCH_STEP; i++) {
+        goes_on = FALSE;
+        if (self->n_active < self->options.concurrency)
+            goes_on = job_dispatch_called(self);
+        if (self->n_active < self->options.concurrency)
+            goes_on = job_dispatch_scheduled(self) || goes_on;
     }
 }
 
@@ -250,6 +357,7 @@ static void
 job_apply_result(RecipientState *rcpt, const QueueResult *result)
 {
     rcpt->last_ms = clock_wall_ms();
+    rcpt->in_doubt = FALSE;
     if (!result->done) {
         rcpt->code = BARID_SLICE_LITERAL("4.3.0");
         rcpt->text = BARID_SLICE_LITERAL("the attempt ended without a result");
@@ -257,6 +365,8 @@ job_apply_result(RecipientState *rcpt, const QueueResult *result)
         return;
     }
     rcpt->status = (guint8)result->status;
+    rcpt->manner = (guint8)result->manner;
+    rcpt->in_doubt = result->in_doubt;
     rcpt->code = barid_slice_from_text(result->code);
     rcpt->text = barid_slice_from_text(result->text);
     rcpt->remote = barid_slice_from_text(result->remote);
@@ -309,6 +419,10 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
                           job->envelope.recipients[job->recipients[i]].address);
         json_writer_text(&writer, "status", result->code);
         json_writer_text(&writer, "text", result->text);
+        if (result->remote != NULL)
+            json_writer_text(&writer, "remote", result->remote);
+        if (result->in_doubt)
+            json_writer_bool(&writer, "in_doubt", TRUE);
         json_writer_end_object(&writer);
     }
     json_writer_end_array(&writer);
@@ -323,15 +437,23 @@ static void
 job_apply(Queue *self, QueueJob *job, DeliveryState *state)
 {
     DomainState *domain = &state->domains[job->domain];
+    guint wait = 1;
 
+    domain->peer = BARID_SLICE_EMPTY;
     for (guint i = 0; i < job->n_recipients; i++) {
+        /* Time for the peer to finish what it may be doing; then it is asked first. */
+        if (job->results[i].in_doubt) {
+            wait = JOB_IN_DOUBT_WAIT;
+            domain->peer = barid_slice_from_text(job->results[i].peer);
+            counter_add(self->n_in_doubt, 1);
+        }
         job_apply_result(&state->recipients[job->recipients[i]], &job->results[i]);
         job_log(job, i);
         counter_add(self->n_results[state->recipients[job->recipients[i]].status], 1);
     }
     if (domain->n_attempts < G_MAXUINT16)
         domain->n_attempts++;
-    domain->next_ms = clock_wall_ms() + job_get_retry_ms(self, domain->n_attempts);
+    domain->next_ms = clock_wall_ms() + wait * job_get_retry_ms(self, domain->n_attempts);
     state->attempts = job_append_attempt(job, state);
 }
 
@@ -359,6 +481,7 @@ queue_take_result(Queue *self, QueueJob *job)
 
     self->n_active--;
     entry->n_jobs--;
+    destinations_leave(self->destinations, job->destination, clock_wall_ms());
     if (job->untouched) {
         job_put_back(self, job);
         return;
@@ -372,7 +495,9 @@ queue_take_result(Queue *self, QueueJob *job)
         if (entry->n_jobs == 0)
             g_ptr_array_add(self->gone, entry);
     } else {
+        self->settling = job;
         job_settle(self, entry, &job->envelope, &state, job->content, NOTIFY_FINAL);
+        self->settling = NULL;
     }
     job_free(job);
 }

@@ -2,6 +2,7 @@
 /* Looking into the queue and acting on it: calls from fibers, done on the queue's thread. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "queue/queue-destinations.h"
 #include "queue/queue-private.h"
 #include "queue/queue-scan.h"
 
@@ -165,6 +166,7 @@ look_select(Queue *self, const QueueFilter *filter)
 typedef struct {
     QueueAction action;
     const QueueFilter *filter;
+    const gchar *route; /* NULL leaves it as it is */
     guint count;
 } ActCall;
 
@@ -179,7 +181,7 @@ act_is_written(SpoolChange *change)
 }
 
 static gboolean
-act_update(Queue *self, QueueEntry *entry, QueueAction action)
+act_update(Queue *self, QueueEntry *entry, QueueAction action, const gchar *route)
 {
     LookMessage message;
     g_auto(Buffer) bytes;
@@ -196,6 +198,12 @@ act_update(Queue *self, QueueEntry *entry, QueueAction action)
     /* A retry never shortens the time until expiry. */
     for (guint i = 0; action != QUEUE_HOLD && i < message.envelope.n_domains; i++)
         message.state.domains[i].next_ms = clock_wall_ms();
+    for (guint i = 0; route != NULL && i < message.envelope.n_domains; i++) {
+        message.state.domains[i].route = barid_slice_from_text(route);
+        /* It must not go on waiting for the place it is sent away from. */
+        if (entry->n_waiting > 0 && destinations_forget(self->destinations, entry->ref.id, i))
+            entry->n_waiting--;
+    }
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
     if (delivery_state_write(&message.state, &message.envelope, &bytes)) {
         change.state = buffer_get_slice(&bytes);
@@ -242,8 +250,9 @@ act_run(Queue *self, gpointer data)
 
     for (guint i = 0; i < found->len; i++) {
         QueueEntry *entry = g_ptr_array_index(found, i);
-        gboolean is_done = call->action == QUEUE_CANCEL ? act_cancel(self, entry)
-                                                        : act_update(self, entry, call->action);
+        gboolean is_done = call->action == QUEUE_CANCEL
+                               ? act_cancel(self, entry)
+                               : act_update(self, entry, call->action, call->route);
 
         call->count += is_done ? 1 : 0;
     }
@@ -256,6 +265,90 @@ queue_act(Queue *self, QueueAction action, const QueueFilter *filter)
 
     queue_call(self, act_run, &call);
     return call.count;
+}
+
+guint
+queue_reroute(Queue *self, const QueueFilter *filter, const gchar *route)
+{
+    ActCall call = {
+        .action = QUEUE_RETRY, .filter = filter, .route = route == NULL ? "" : route};
+
+    queue_call(self, act_run, &call);
+    return call.count;
+}
+
+/* --- destinations --- */
+
+typedef struct {
+    const gchar *key;
+    gboolean changed;
+    JsonWriter *writer;
+} DestinationCall;
+
+static void
+look_suspend(Queue *self, gpointer data)
+{
+    DestinationCall *call = data;
+
+    call->changed = destinations_suspend(self->destinations, call->key);
+}
+
+static void
+look_resume(Queue *self, gpointer data)
+{
+    DestinationCall *call = data;
+
+    call->changed = destinations_resume(self->destinations, call->key, clock_wall_ms());
+}
+
+gboolean
+queue_suspend_destination(Queue *self, const gchar *destination)
+{
+    DestinationCall call = {.key = destination};
+
+    queue_call(self, look_suspend, &call);
+    return call.changed;
+}
+
+gboolean
+queue_resume_destination(Queue *self, const gchar *destination)
+{
+    DestinationCall call = {.key = destination};
+
+    queue_call(self, look_resume, &call);
+    return call.changed;
+}
+
+static void
+look_write_destination(const gchar *key, guint n_active, guint n_waiting, gboolean is_suspended,
+                       gpointer data)
+{
+    JsonWriter *writer = data;
+
+    json_writer_begin_object(writer, NULL);
+    json_writer_text(writer, "destination", key);
+    json_writer_integer(writer, "active", n_active);
+    json_writer_integer(writer, "waiting", n_waiting);
+    json_writer_bool(writer, "suspended", is_suspended);
+    json_writer_end_object(writer);
+}
+
+static void
+look_write_destinations(Queue *self, gpointer data)
+{
+    DestinationCall *call = data;
+
+    json_writer_begin_array(call->writer, "destinations");
+    destinations_visit(self->destinations, look_write_destination, call->writer);
+    json_writer_end_array(call->writer);
+}
+
+void
+queue_write_destinations(Queue *self, JsonWriter *writer)
+{
+    DestinationCall call = {.writer = writer};
+
+    queue_call(self, look_write_destinations, &call);
 }
 
 /* --- looking --- */
@@ -481,6 +574,7 @@ look_stats(Queue *self, gpointer data)
     stats->n_messages = g_hash_table_size(self->index);
     stats->n_held = self->n_held;
     stats->n_active = self->n_active;
+    stats->n_waiting = destinations_get_n_waiting(self->destinations);
     stats->bytes = self->bytes_kib * 1024;
     stats->replaying = !self->replayed;
     stats->has_main = self->home_is_main;

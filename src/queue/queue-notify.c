@@ -10,6 +10,8 @@
 #include "queue/queue-private.h"
 #include "smtp/command.h"
 
+enum { NOTIFY_TRANSCRIPT_LINES = 8 };
+
 /* FEATURES QU18: without NOTIFY, failures and delays are told. */
 static guint
 notify_get_wishes(const EnvelopeRecipient *rcpt)
@@ -34,7 +36,13 @@ notify_choose(const Envelope *envelope, const DeliveryState *state, guint index,
     }
     if ((what & NOTIFY_FINAL) == 0 || rcpt->dsn_sent)
         return FALSE;
-    *out_action = rcpt->status == RECIPIENT_FAILED ? DSN_FAILED : DSN_DELIVERED;
+    /* RFC 3461 section 5.2.1: a host that knows DSN tells of success in our place; of one
+     * that does not, only the relaying can be told (5.2.2). */
+    if (rcpt->status == RECIPIENT_DELIVERED && rcpt->manner == RECIPIENT_MANNER_HANDED_ON)
+        return FALSE;
+    *out_action = rcpt->status == RECIPIENT_FAILED               ? DSN_FAILED
+                  : rcpt->manner == RECIPIENT_MANNER_RELAYED ? DSN_RELAYED
+                                                                 : DSN_DELIVERED;
     return (wishes & (*out_action == DSN_FAILED ? SMTP_NOTIFY_FAILURE : SMTP_NOTIFY_SUCCESS)) != 0;
 }
 
@@ -47,7 +55,7 @@ notify_set_status(BaridSlice code, DsnAction action, DsnRecipient *row)
     if (code.len < sizeof text)
         memcpy(text, code.data, code.len);
     if (sscanf(text, "%1u.%3u.%3u", &class, &subject, &detail) != 3) {
-        class = action == DSN_DELIVERED ? 2 : action == DSN_FAILED ? 5 : 4;
+        class = action == DSN_DELIVERED || action == DSN_RELAYED ? 2 : action == DSN_FAILED ? 5 : 4;
         subject = 0;
         detail = 0;
     }
@@ -76,12 +84,30 @@ notify_fill_row(const Envelope *envelope, const DeliveryState *state, guint inde
     if (said->remote.len > 0) {
         row->diagnostic_type = "smtp";
         row->diagnostic_text = said->text;
-    } else if (said->text.len > 0 && action != DSN_DELIVERED) {
+    } else if (said->text.len > 0 && action != DSN_DELIVERED && action != DSN_RELAYED) {
         row->diagnostic_type = "x-barid";
         row->diagnostic_text = said->text;
     }
     if (action == DSN_DELAYED)
         row->will_retry_until_ms = state->domains[rcpt->domain].expires_ms;
+}
+
+/* The last lines of what was said in the attempt that ended now; the sender learns there
+ * what the host objected to. */
+static BaridSlice
+notify_get_transcript(const Queue *self)
+{
+    const GString *text = self->settling->transcript;
+    gsize start = text->len;
+    guint n_lines = 0;
+
+    while (start > 0 && n_lines < NOTIFY_TRANSCRIPT_LINES) {
+        start--;
+        while (start > 0 && text->str[start - 1] != '\n')
+            start--;
+        n_lines++;
+    }
+    return barid_slice(text->str + start, text->len - start);
 }
 
 /* A message over the limit goes back as its header only. */
@@ -183,14 +209,25 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
                       dsn_is_global(&dsn));
 }
 
-/* RFC 5321 section 6.1: about a notification nobody is told. */
+/* RFC 5321 section 6.1: about a notification nobody is told, whatever was wished. */
 static void
-notify_double_bounce(const Envelope *envelope, guint n_rows)
+notify_double_bounce(const Envelope *envelope, DeliveryState *state)
 {
     gchar id[QUEUE_ID_TEXT_LEN + 1];
     gchar count[12];
+    guint n_failed = 0;
 
-    g_snprintf(count, sizeof count, "%u", n_rows);
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        RecipientState *rcpt = &state->recipients[i];
+
+        if (rcpt->status == RECIPIENT_FAILED && !rcpt->dsn_sent) {
+            rcpt->dsn_sent = TRUE;
+            n_failed++;
+        }
+    }
+    if (n_failed == 0)
+        return;
+    g_snprintf(count, sizeof count, "%u", n_failed);
     barid_log(BARID_LOG_INFO, "queue.double-bounce", "queue-id",
               queue_id_format(envelope->id, id), "recipients", count, NULL);
 }
@@ -205,6 +242,10 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
 
     if (what == 0)
         return;
+    if (envelope->sender.len == 0) {
+        notify_double_bounce(envelope, state);
+        return;
+    }
     rows = arena_alloc(self->turn, sizeof(DsnRecipient) * MAX(envelope->n_recipients, 1));
     for (guint i = 0; i < envelope->n_recipients; i++) {
         DsnAction action;
@@ -212,14 +253,14 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
         if (!notify_choose(envelope, state, i, what, &action))
             continue;
         notify_fill_row(envelope, state, i, action, &rows[n_rows++]);
+        /* Once is enough for all that shared the attempt. */
+        if (action == DSN_FAILED && n_failed == 0 && self->settling != NULL &&
+            self->settling->domain == envelope->recipients[i].domain)
+            rows[n_rows - 1].transcript = notify_get_transcript(self);
         n_failed += action == DSN_FAILED ? 1 : 0;
         if (action != DSN_DELAYED)
             state->recipients[i].dsn_sent = TRUE;
     }
-    if (n_rows == 0)
-        return;
-    if (envelope->sender.len > 0)
+    if (n_rows > 0)
         notify_build(self, envelope, content, rows, n_rows);
-    else if (n_failed > 0)
-        notify_double_bounce(envelope, n_failed);
 }

@@ -49,6 +49,7 @@ struct QueueEntry {
     guint32 state_len;
     guint32 size_kib;
     guint16 n_jobs;
+    guint16 n_waiting; /* domains in a destination's line */
     guint8 held;
     gint8 priority;
     guint8 place; /* index of the folder it is in */
@@ -82,14 +83,18 @@ struct Queue {
     gboolean is_suspended;
     GHashTable *index; /* QueueId -> QueueEntry, keyed by a pointer into the entry */
     Schedule schedule;
+    Destinations *destinations;
+    QueueDescribe describe;
+    gpointer describe_data;
     guint n_active, n_held;
     _Atomic guint n_messages;   /* of the index; other threads ask for the quota */
     _Atomic guint64 bytes_kib;
     gboolean replayed;
-    CounterId n_results[3], n_dsns; /* results by RecipientStatus */
+    CounterId n_results[3], n_dsns, n_in_doubt; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */
     QueueDispatch dispatch;
     gpointer dispatch_data;
+    const QueueJob *settling; /* the job whose results are taken in, for its transcript */
     /* Of the turn at hand. */
     Arena *turn;
     GPtrArray *changes; /* of SpoolChange * */

@@ -44,7 +44,7 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_SIZE("max-size", QueueArea, max_bytes, "0",
                        N_("With so many bytes queued clients are told to come back; 0 means "
                           "no limit.")),
-    BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "10min",
+    BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "1h",
                            N_("How long one delivery may take.")),
     BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
                        N_("Name of the sender of status notifications.")),

@@ -91,7 +91,11 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
 
         if (envelope->n_domains > 1 && !queue_domain_is_pending(envelope, state, i))
             continue;
-        due_ms = MIN(due_ms, MIN(domain->next_ms, domain->expires_ms));
+        due_ms = MIN(due_ms, domain->expires_ms);
+        /* Who stands in a destination's line is called from there. */
+        if (entry->n_waiting == 0 ||
+            !destinations_is_waiting(self->destinations, entry->ref.id, i))
+            due_ms = MIN(due_ms, domain->next_ms);
         if (domain->notify_ms != 0)
             due_ms = MIN(due_ms, domain->notify_ms);
     }
@@ -441,9 +445,12 @@ queue_get_next_ms(Queue *self)
         return 0;
     if (atomic_load(&self->suspended))
         return SCHEDULE_NEVER;
-    if (self->schedule.n_in_line > 0 && self->n_active < self->options.concurrency)
+    if (self->n_active >= self->options.concurrency)
+        return schedule_get_next_ms(&self->schedule);
+    if (self->schedule.n_in_line > 0)
         return 0;
-    return schedule_get_next_ms(&self->schedule);
+    return MIN(schedule_get_next_ms(&self->schedule),
+               destinations_get_next_ms(self->destinations));
 }
 
 /* Tells the one who waits that no dispatch is under way. */
@@ -547,7 +554,9 @@ queue_new(const QueueOptions *options, GError **error)
     self->n_results[RECIPIENT_DELIVERED] = counter_register("delivery.delivered");
     self->n_results[RECIPIENT_FAILED] = counter_register("delivery.failed");
     self->n_dsns = counter_register("dsn.queued");
+    self->n_in_doubt = counter_register("delivery.in-doubt");
     schedule_init(&self->schedule);
+    self->destinations = destinations_new();
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();
     self->signals = g_ptr_array_new();
@@ -582,6 +591,13 @@ queue_make_file(Queue *self, GError **error)
             return -1;
         }
     }
+}
+
+void
+queue_set_describe(Queue *self, QueueDescribe describe, gpointer data)
+{
+    self->describe = describe;
+    self->describe_data = data;
 }
 
 void
@@ -664,6 +680,7 @@ queue_free(Queue *self)
         queue_entry_free(entry);
     g_hash_table_destroy(self->index);
     schedule_clear(&self->schedule);
+    destinations_free(self->destinations);
     arena_free(self->turn);
     g_ptr_array_free(self->changes, TRUE);
     g_ptr_array_free(self->signals, TRUE);

@@ -14,6 +14,7 @@
 #include "base/json-writer.h"
 #include "fiber/fiber.h"
 #include "queue/arrival.h"
+#include "queue/destination.h"
 #include "queue/envelope.h"
 #include "queue/history.h"
 #include "queue/spool/spool.h"
@@ -51,7 +52,10 @@ typedef struct {
     RecipientStatus status; /* PENDING means deferred */
     const gchar *code;      /* "2.0.0" */
     const gchar *text;
-    const gchar *remote;    /* or NULL */
+    const gchar *remote;    /* host that said (text), or NULL for local reasons */
+    RecipientManner manner; /* when DELIVERED */
+    gboolean in_doubt;      /* when PENDING: the peer may have it, and did not say so */
+    const gchar *peer;      /* which one, when in doubt */
 } QueueResult;
 
 /* One message to one domain. Belongs to the dispatcher until queue_job_finish(). */
@@ -64,19 +68,28 @@ typedef struct QueueJob {
     SpoolContent *content;
     guint domain;
     guint n_attempts;      /* before this one */
+    const gchar *route;    /* where an administrator sends it, or NULL */
+    const gchar *prefer;   /* the peer that an earlier attempt left in doubt, or NULL */
     guint n_recipients;
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
     GString *transcript;     /* timed lines, without content */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
+    Destination *destination; /* the queue's own use */
 } QueueJob;
 
 /* Called on the queue's thread; must not block. */
 typedef void (*QueueDispatch)(QueueJob *job, gpointer data);
+/* Says where a domain of a message goes and what is allowed there. (route) is the
+ * administrator's, or empty. Texts may be in (arena). On the queue's thread; must not block. */
+typedef void (*QueueDescribe)(const Envelope *envelope, guint domain, BaridSlice route,
+                              Arena *arena, DestinationLimits *out_limits, gpointer data);
 
 /* Opens the spool and history; nothing runs yet. */
 Queue *queue_new(const QueueOptions *options, GError **error);
+/* Before the start; without it each domain is a destination without limits. */
+void queue_set_describe(Queue *self, QueueDescribe describe, gpointer data);
 /* Starts the thread; replay goes on in the background. */
 void queue_start(Queue *self, QueueDispatch dispatch, gpointer data);
 /* Dispatches nothing more when it returns; jobs under way may still finish. From a plain
@@ -146,7 +159,7 @@ BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
 /* Numbers for "status". */
 typedef struct {
-    guint n_messages, n_held, n_active;
+    guint n_messages, n_held, n_active, n_waiting;
     guint64 bytes, free_bytes; /* of the queue, on the disk */
     gboolean has_main;         /* the main folder is held by this process */
     gboolean replaying;

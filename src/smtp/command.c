@@ -251,6 +251,30 @@ smtp_orcpt_decode(BaridSlice type, BaridSlice text, Arena *arena, BaridSlice *ou
     return TRUE;
 }
 
+/* RFC 6533 section 3 utf-8-addr-xtext: what is not plain ASCII is written as \x{HEX}. */
+BaridSlice
+smtp_orcpt_encode(BaridSlice type, BaridSlice address, Arena *arena)
+{
+    g_autoptr(GString) out = NULL;
+    g_autofree gchar *text = NULL;
+
+    if (!equals(type, "utf-8"))
+        return smtp_xtext_encode(address, arena);
+    text = barid_slice_dup_text(address, NULL);
+    if (text == NULL)
+        return smtp_xtext_encode(address, arena);
+    out = g_string_new(NULL);
+    for (const gchar *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
+        gunichar c = g_utf8_get_char(at);
+
+        if (c > 0x20 && c < 0x7f && c != '+' && c != '=' && c != '\\')
+            g_string_append_c(out, (gchar)c);
+        else
+            g_string_append_printf(out, "\\x{%X}", c);
+    }
+    return arena_dup_slice(arena, barid_slice(out->str, out->len));
+}
+
 /* --- Parameters of MAIL and RCPT --- */
 
 typedef gboolean (*ParameterParser)(BaridSlice value, SmtpCommand *command);

@@ -82,6 +82,8 @@ const gchar *smtp_verb_usage(SmtpVerb verb);
 /* RFC 3461 section 4 xtext. FALSE when malformed. The result lives in (arena). */
 gboolean smtp_xtext_decode(BaridSlice text, Arena *arena, BaridSlice *out_decoded);
 BaridSlice smtp_xtext_encode(BaridSlice text, Arena *arena);
+/* ORCPT's address as it goes into a command, by its type; ASCII in any case. */
+BaridSlice smtp_orcpt_encode(BaridSlice type, BaridSlice address, Arena *arena);
 /* ORCPT's address decoded by its type (rfc822: xtext; utf-8: RFC 6533 section 3). */
 gboolean smtp_orcpt_decode(BaridSlice type, BaridSlice text, Arena *arena, BaridSlice *out);
 

@@ -187,9 +187,10 @@ domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *s
         return;
     if (domain->directory == NULL)
         report(context, section, "directory", "there is no working [directory] of that name");
-    if (host != NULL &&
+    if (host != NULL && config_tree_find(context->tree, "host", domain->transport) == NULL &&
         host_find_provider(host, BARID_PROVIDER_TRANSPORT, domain->transport, &module) == NULL)
-        report(context, section, "transport", "no enabled module offers that transport");
+        report(context, section, "transport",
+               "no enabled module offers that transport, nor is there a [host] of that name");
 }
 
 static void
@@ -404,6 +405,16 @@ directories_is_local(Directories *self, BaridSlice domain)
     g_autoptr(Arena) arena = arena_new(512);
 
     return domain.len > 0 && directories_find_domain(self, domain, arena) != NULL;
+}
+
+const gchar *
+directories_get_transport(Directories *self, BaridSlice domain)
+{
+    g_autoptr(Arena) arena = arena_new(512);
+    const DirectoryDomain *found = domain.len > 0 ? directories_find_domain(self, domain, arena)
+                                                  : NULL;
+
+    return found != NULL ? found->transport : NULL;
 }
 
 gboolean

@@ -62,6 +62,8 @@ gboolean directories_set_failing(Directories *self, const gchar *name, gboolean 
 BaridSlice directories_dup_key(Directories *self, const MailAddress *address, Arena *arena);
 /* Whether (domain) is ours; any spelling of case, U-labels or A-labels. */
 gboolean directories_is_local(Directories *self, BaridSlice domain);
+/* The transport of one of our domains; NULL when it is not ours. */
+const gchar *directories_get_transport(Directories *self, BaridSlice domain);
 
 /* Checks a user's password (crypt(3) hashes, offloaded since they are slow). (name) is
  * "user" or "user@domain". An unknown user costs as much time as a wrong password.

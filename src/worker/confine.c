@@ -173,7 +173,7 @@ confine_add_setting(Landlock *landlock, const EffectiveSetting *setting, const g
         landlock_allow_reading(landlock, folder);
 }
 
-/* The ports in "NAME:PORT, [ADDRESS]:PORT". */
+/* The ports in "NAME:PORT, [ADDRESS]:PORT", or a port alone. */
 static void
 confine_add_addresses(Landlock *landlock, const EffectiveSetting *setting)
 {
@@ -185,7 +185,9 @@ confine_add_addresses(Landlock *landlock, const EffectiveSetting *setting)
     for (gchar **item = items; *item != NULL; item++) {
         const gchar *colon = strrchr(g_strstrip(*item), ':');
 
-        if (colon != NULL && strchr(colon, ']') == NULL)
+        if (colon == NULL && g_ascii_isdigit(**item))
+            landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(*item, NULL, 10));
+        else if (colon != NULL && strchr(colon, ']') == NULL)
             landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(colon + 1, NULL, 10));
     }
 }

@@ -26,6 +26,7 @@ drain_on_unlisten(gpointer data)
     WorkerThread *thread = data;
 
     inbound_thread_unlisten(thread->inbound);
+    outbound_drain_thread(thread->worker->outbound, thread->scheduler);
     if (thread->index == 0)
         control_drain(thread->worker->control);
     thread->confirm = (SchedulerPost){.func = drain_on_confirm, .data = thread};

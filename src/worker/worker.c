@@ -255,13 +255,7 @@ worker_open_queue(Worker *self, GError **error)
 static gboolean
 worker_assemble(Worker *self, GError **error)
 {
-    OutboundServices outbound = {
-        .resolver = self->generation->resolver,
-        .host = self->generation->host,
-        .directories = self->generation->directories,
-        .attempt_timeout_ms =
-            queue_settings_get_attempt_timeout_ms(self->generation->queue_settings),
-    };
+    OutboundServices outbound = {.queue = NULL};
     ControlServices control = {
         .generation = self->generation,
         .generation_number = self->number,
@@ -282,10 +276,12 @@ worker_assemble(Worker *self, GError **error)
     if (!generation_start(self->generation, error) || !worker_open_queue(self, error))
         return FALSE;
     inbound_set_queue(self->generation->inbound, self->queue);
+    generation_fill_outbound(self->generation, &outbound);
     outbound.queue = self->queue;
     self->outbound = outbound_new(&outbound, error);
     if (self->outbound == NULL)
         return FALSE;
+    generation_tell_own(self->generation, self->outbound);
     control.queue = self->queue;
     control.outbound = self->outbound;
     self->control = control_new(&control);
@@ -318,6 +314,7 @@ worker_serve(Worker *self)
     g_unix_signal_add(SIGTERM, worker_on_term, self);
     watchdog_start(self->generation->server.watchdog_ms);
     worker_start_threads(self);
+    queue_set_describe(self->queue, outbound_describe, self->outbound);
     queue_start(self->queue, outbound_dispatch, self->outbound);
     ipc_send(self->ipc_end, IPC_READY, BARID_SLICE_EMPTY, -1, NULL);
     barid_log(BARID_LOG_NOTICE, "worker.ready", "version", PACKAGE_VERSION, NULL);

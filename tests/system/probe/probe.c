@@ -106,21 +106,17 @@ probe_try(const gchar *what, const gchar *argument)
 }
 
 static gchar *
-probe_command(gpointer state G_GNUC_UNUSED, const gchar *const *args, GError **error)
+probe_command(BaridCommandCall *call, gpointer state G_GNUC_UNUSED,
+              GError **error G_GNUC_UNUSED)
 {
-    int result;
+    int result = probe_try(barid_command_get_arg(call, 0), barid_command_get_arg(call, 1));
 
-    if (args[0] == NULL || args[1] == NULL) {
-        g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID, "two words are needed");
-        return NULL;
-    }
-    result = probe_try(args[0], args[1]);
     return g_strdup_printf("{\"errno\":%d,\"message\":\"%s\"}", result, g_strerror(result));
 }
 
 static const BaridCommand probe_commands[] = {
-    {"probe", "probe WHAT ARGUMENT", N_("Try what must not work."), probe_command},
-    {NULL, NULL, NULL, NULL},
+    {"probe", "probe WHAT ARGUMENT", N_("Try what must not work."), probe_command, NULL, 2, 2},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0},
 };
 
 /* --- misbehaviour --- */

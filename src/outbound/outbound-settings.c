@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outbound/outbound-settings.h"
+
+#include "base/text.h"
+#include "base/units.h"
+#include "mime/mail-address.h"
+#include "outbound/mx.h"
+
+enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS = 465 };
+
+static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
+static const gchar *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
+
+/* What the worker connects to: a confined one needs to know beforehand. */
+#define BARID_SETTING_TARGETS(key, T, m, d, s)  \
+    BARID_SETTING_(BARID_TYPE_LIST, key, T, m, d, s, .flags = BARID_SETTING_CONNECTS)
+#define BARID_SETTING_PORT(key, T, m, d, s)                                           \
+    BARID_SETTING_(BARID_TYPE_INTEGER, key, T, m, d, s, .minimum = 1, .maximum = 65535, \
+                   .flags = BARID_SETTING_CONNECTS)
+
+static const BaridSetting outbound_settings[] = {
+    BARID_SETTING_RULE_TEXT("next-hop", OutboundSettings, next_hop, "mx",
+                            N_("Where mail for other domains goes: mx, local (nowhere), or the "
+                               "name of a [host NAME]."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("helo-name", OutboundSettings, helo_name, "",
+                            N_("Name given with EHLO; empty means the server's."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_INTEGER("mx-limit", OutboundSettings, mx_limit, "5",
+                               N_("Hosts of a domain that one attempt tries."),
+                               BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_INTEGER("address-limit", OutboundSettings, address_limit, "4",
+                               N_("Addresses of a host that one attempt tries."),
+                               BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("address-family", OutboundSettings, address_family, "ipv4-then-ipv6",
+                            N_("Which addresses are tried, and which first: ipv4-only, ipv6-only, "
+                               "ipv4-then-ipv6 or ipv6-then-ipv4."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("source-ipv4", OutboundSettings, source_ipv4, "",
+                            N_("Own IPv4 addresses to send from, one by chance; empty leaves it "
+                               "to the system."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("source-ipv6", OutboundSettings, source_ipv6, "",
+                            N_("Own IPv6 addresses to send from, one by chance; empty leaves it "
+                               "to the system."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("connect-timeout", OutboundSettings,
+                                timeouts[OUTBOUND_TIMEOUT_CONNECT], "1min",
+                                N_("How long connecting to one address may take."),
+                                BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("greeting-timeout", OutboundSettings,
+                                timeouts[OUTBOUND_TIMEOUT_GREETING], "5min",
+                                N_("How long the greeting may take."), BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("tls-timeout", OutboundSettings, timeouts[OUTBOUND_TIMEOUT_TLS],
+                                "3min", N_("How long the TLS handshake may take."),
+                                BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("ehlo-timeout", OutboundSettings, timeouts[OUTBOUND_TIMEOUT_EHLO],
+                                "5min", N_("How long the answer to EHLO, STARTTLS and AUTH may "
+                                           "take."),
+                                BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("mail-timeout", OutboundSettings, timeouts[OUTBOUND_TIMEOUT_MAIL],
+                                "5min", N_("How long the answer to MAIL may take."),
+                                BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("rcpt-timeout", OutboundSettings, timeouts[OUTBOUND_TIMEOUT_RCPT],
+                                "5min", N_("How long the answer to one RCPT may take."),
+                                BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("data-timeout", OutboundSettings, timeouts[OUTBOUND_TIMEOUT_DATA],
+                                "10min", N_("How long each step of sending the content and its "
+                                            "answer may take."),
+                                BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("tls", OutboundSettings, tls, "opportunistic",
+                            N_("Whether STARTTLS is used: none, opportunistic (where offered) or "
+                               "required."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_BOOL("tls-fallback", OutboundSettings, tls_fallback, "yes",
+                            N_("Whether a failed opportunistic handshake is followed by another "
+                               "connection in the clear."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_BOOL("pipelining", OutboundSettings, pipelining, "yes",
+                            N_("Whether PIPELINING is used where offered."), BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_BOOL("chunking", OutboundSettings, chunking, "yes",
+                            N_("Whether CHUNKING is used where offered."), BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_INTEGER("concurrency", OutboundSettings, concurrency, "20",
+                               N_("Deliveries to one destination at once; 0 means no limit. The "
+                                  "rule must not read a store."),
+                               BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("rate", OutboundSettings, rate, "none",
+                            N_("Deliveries to one destination in a period, such as 100/1h. The "
+                               "rule must not read a store."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_INTEGER("recipients-per-transaction", OutboundSettings, recipients, "100",
+                               N_("Recipients of one transaction."), BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_INTEGER("connection-reuse", OutboundSettings, reuse_messages, "100",
+                          N_("Messages sent over one connection; 1 closes it after each."), 1,
+                          1000000),
+    BARID_SETTING_DURATION("connection-idle", OutboundSettings, reuse_idle_ms, "5s",
+                           N_("How long a connection waits for another message.")),
+    BARID_SETTING_PORT("port", OutboundSettings, port, "25", N_("Port of mail exchangers.")),
+    BARID_SETTING_BOOL("allow-loopback", OutboundSettings, allow_loopback, "no",
+                       N_("Whether a mail exchanger may have a loopback address.")),
+    BARID_SETTING_END,
+};
+
+static const BaridSetting host_settings[] = {
+    BARID_SETTING_TARGETS("address", OutboundHost, addresses, NULL,
+                          N_("Where it listens: NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH; "
+                             "several with commas, tried in order. Without a port: 25, 24 for "
+                             "LMTP, 465 with implicit TLS.")),
+    BARID_SETTING_ENUM("protocol", OutboundHost, protocol, "smtp", N_("What is spoken there."),
+                       protocol_words),
+    BARID_SETTING_ENUM("tls", OutboundHost, tls, "opportunistic",
+                       N_("When TLS begins: never, where offered, always by STARTTLS, at once."),
+                       tls_words),
+    BARID_SETTING_TEXT("user", OutboundHost, user, "",
+                       N_("Name to authenticate with; empty means not to.")),
+    BARID_SETTING_SECRET("password", OutboundHost, password, "", N_("Its password.")),
+    BARID_SETTING_BOOL("lookup-mx", OutboundHost, lookup_mx, "no",
+                       N_("Whether names are domains whose mail exchangers are meant.")),
+    BARID_SETTING_TEXT("local-ip", OutboundHost, local_ip, "",
+                       N_("Own address to connect from; empty leaves it to the system.")),
+    BARID_SETTING_INTEGER("concurrency", OutboundHost, concurrency, "20",
+                          N_("Deliveries to it at once; 0 means no limit."), 0, 100000),
+    BARID_SETTING_END,
+};
+
+static void
+outbound_host_free(gpointer data)
+{
+    OutboundHost *self = data;
+
+    if (self->targets != NULL)
+        g_array_free(self->targets, TRUE);
+    settings_clear(host_settings, sizeof(BaridSetting), self);
+    g_free(self->name);
+    g_free(self);
+}
+
+static guint16
+host_get_default_port(const OutboundHost *self)
+{
+    if (self->protocol == HOST_LMTP)
+        return DEFAULT_PORT_LMTP;
+    return self->tls == 3 /* implicit */ ? DEFAULT_PORT_IMPLICIT_TLS : DEFAULT_PORT_SMTP;
+}
+
+/* "NAME", "NAME:PORT": FALSE when the name or the port is none. The name is cut out of
+ * (text), which is the settings' own. */
+static gboolean
+host_parse_name(gchar *text, guint16 fallback_port, HostTarget *out)
+{
+    gchar *colon = strrchr(text, ':');
+    gint64 port = fallback_port;
+
+    if (colon != NULL &&
+        (units_parse_integer(barid_slice_from_text(colon + 1), &port) != UNITS_OK || port < 1 ||
+         port > 65535))
+        return FALSE;
+    if (!mail_domain_is_valid(barid_slice(text, colon != NULL ? (gsize)(colon - text)
+                                                              : strlen(text))))
+        return FALSE;
+    if (colon != NULL)
+        *colon = '\0';
+    out->name = text;
+    out->endpoint.address.port = (guint16)port;
+    return TRUE;
+}
+
+static gboolean
+host_parse_target(gchar *text, guint16 fallback_port, HostTarget *out)
+{
+    BaridSlice slice = barid_slice_from_text(text);
+
+    *out = (HostTarget){0};
+    if (g_str_has_prefix(text, "unix:")) {
+        out->endpoint.unix_path = text + strlen("unix:");
+        return *out->endpoint.unix_path == '/';
+    }
+    if (address_parse(slice, &out->endpoint.address))
+        return TRUE;
+    if (address_parse_ip(slice, &out->endpoint.address) ||
+        (slice.len > 2 && text[0] == '[' && text[slice.len - 1] == ']' &&
+         address_parse_ip(barid_slice(text + 1, slice.len - 2), &out->endpoint.address))) {
+        out->endpoint.address.port = fallback_port;
+        return TRUE;
+    }
+    return host_parse_name(text, fallback_port, out);
+}
+
+static void
+host_report(SettingsContext *context, ConfigSection *section, const gchar *key,
+            const gchar *text)
+{
+    config_problems_add(context->problems, config_section_get_position(section),
+                        config_section_get_label(section), key, NULL, 0, "%s", text);
+}
+
+static void
+host_check(OutboundHost *self, SettingsContext *context, ConfigSection *section)
+{
+    gboolean has_user = self->user != NULL && *self->user != '\0';
+    gboolean has_password = self->password != NULL && *self->password != '\0';
+
+    self->targets = g_array_new(FALSE, TRUE, sizeof(HostTarget));
+    for (gchar **text = self->addresses; text != NULL && *text != NULL; text++) {
+        HostTarget target;
+
+        if (host_parse_target(*text, host_get_default_port(self), &target))
+            g_array_append_val(self->targets, target);
+        else
+            host_report(context, section, "address",
+                        "write NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH");
+    }
+    if (self->targets->len == 0)
+        host_report(context, section, "address", "an address is required");
+    if (has_user != has_password)
+        host_report(context, section, "password", "user and password belong together");
+    if (self->local_ip != NULL && *self->local_ip != '\0') {
+        self->has_source =
+            address_parse_ip(barid_slice_from_text(self->local_ip), &self->source);
+        if (!self->has_source)
+            host_report(context, section, "local-ip", "write an IP address");
+    }
+}
+
+static void
+outbound_settings_add_host(OutboundSettings *self, SettingsContext *context,
+                           ConfigSection *section)
+{
+    OutboundHost *host = g_new0(OutboundHost, 1);
+
+    host->name = g_strdup(config_section_get_name(section));
+    if (!settings_bind(context, section, config_section_get_label(section), host_settings,
+                       sizeof(BaridSetting), host)) {
+        outbound_host_free(host);
+        return;
+    }
+    if (host->name == NULL || strcmp(host->name, "mx") == 0 || strcmp(host->name, "local") == 0) {
+        host_report(context, section, NULL, "write [host NAME]; \"mx\" and \"local\" are taken");
+        outbound_host_free(host);
+        return;
+    }
+    host_check(host, context, section);
+    g_ptr_array_add(self->hosts, host);
+}
+
+/* --- words that rules give --- */
+
+static gboolean
+word_is_next_hop(const OutboundSettings *self, const gchar *word)
+{
+    return strcmp(word, "mx") == 0 || strcmp(word, "local") == 0 ||
+           outbound_settings_find_host(self, word) != NULL;
+}
+
+static gboolean
+word_is_family(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
+{
+    MxFamily family;
+
+    return mx_family_parse(word, &family);
+}
+
+static gboolean
+word_is_rate(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
+{
+    BaridRate rate;
+
+    return units_parse_rate(barid_slice_from_text(word), &rate) == UNITS_OK;
+}
+
+static gboolean
+word_is_tls(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
+{
+    return g_strv_contains(tls_words, word) && strcmp(word, "implicit") != 0;
+}
+
+/* A constant word is checked at load; what a rule makes is checked when it is made. */
+static void
+outbound_settings_check_words(const OutboundSettings *self, SettingsContext *context)
+{
+    const struct {
+        const gchar *key;
+        const BaridRule *rule;
+        gboolean (*is_good)(const OutboundSettings *settings, const gchar *word);
+        const gchar *expected;
+    } rows[] = {
+        {"next-hop", self->next_hop, word_is_next_hop, "mx, local or the name of a [host NAME]"},
+        {"address-family", self->address_family, word_is_family,
+         "ipv4-only, ipv6-only, ipv4-then-ipv6 or ipv6-then-ipv4"},
+        {"rate", self->rate, word_is_rate, "none or N/PERIOD"},
+        {"tls", self->tls, word_is_tls, "none, opportunistic or required"},
+    };
+
+    /* The queue asks for limits where nothing may wait. */
+    if (rule_reads_store(self->concurrency) || rule_reads_store(self->rate))
+        config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
+                            rule_reads_store(self->rate) ? "rate" : "concurrency", NULL, 0,
+                            "this rule must not read a store");
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree gchar *word = NULL;
+
+        if (rows[i].rule == NULL || !rule_is_constant(rows[i].rule))
+            continue;
+        word = barid_rule_eval_text(rows[i].rule, NULL);
+        if (!rows[i].is_good(self, word))
+            config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
+                                rows[i].key, NULL, 0, "\"%s\" is not %s", word, rows[i].expected);
+    }
+}
+
+OutboundSettings *
+outbound_settings_new(SettingsContext *context)
+{
+    OutboundSettings *self = g_new0(OutboundSettings, 1);
+    ConfigSection *section;
+
+    self->hosts = g_ptr_array_new_with_free_func(outbound_host_free);
+    settings_bind(context, config_tree_find(context->tree, "outbound", NULL), "outbound",
+                  outbound_settings, sizeof(BaridSetting), self);
+    for (guint i = 0; (section = config_tree_get_nth(context->tree, "host", i)) != NULL; i++)
+        outbound_settings_add_host(self, context, section);
+    outbound_settings_check_words(self, context);
+    return self;
+}
+
+void
+outbound_settings_free(OutboundSettings *self)
+{
+    if (self == NULL)
+        return;
+    settings_clear(outbound_settings, sizeof(BaridSetting), self);
+    g_ptr_array_free(self->hosts, TRUE);
+    g_free(self);
+}
+
+const OutboundHost *
+outbound_settings_find_host(const OutboundSettings *self, const gchar *name)
+{
+    for (guint i = 0; name != NULL && i < self->hosts->len; i++) {
+        const OutboundHost *host = g_ptr_array_index(self->hosts, i);
+
+        if (strcmp(host->name, name) == 0)
+            return host;
+    }
+    return NULL;
+}

@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Delivery to real servers, unpacked and never installed: smtp-sink, Exim, and Dovecot's
+LMTP server."""
+import getpass
+import glob
+import os
+import shutil
+import signal
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(__file__))
+from outbound import wait_tried
+from peers import find_peer
+from server import Server, free_port
+
+EIGHT = ("Subject: k\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+         "Content-Transfer-Encoding: 8bit\r\n\r\nk\u00e4se\r\n.dot\r\n").encode()
+RELAY = "[rcpt]\nrelay = yes\n[queue]\nretry = 1h\n"
+
+
+def wait_for(what, seconds=30):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def send(server, recipients, content=EIGHT, sender="bob@example.com"):
+    client = smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com")
+    client.ehlo()
+    assert client.mail(sender, ["BODY=8BITMIME"])[0] == 250
+    for recipient in recipients:
+        assert client.rcpt(recipient)[0] == 250
+    code, text = client.data(content)
+    assert code == 250, text
+    client.quit()
+    return text.decode().split()[-1]
+
+
+class Program:
+    """A server in the foreground, with a folder of its own."""
+
+    def __init__(self, prefix):
+        self.folder = tempfile.mkdtemp(prefix=prefix)
+        self.process = None
+
+    def run(self, command, environment=None):
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder,
+                                            env=dict(os.environ, **(environment or {})),
+                                            start_new_session=True)
+
+    def wait_port(self, port):
+        import socket
+        def is_open():
+            assert self.process.poll() is None, self.read_log()
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_for(is_open)
+
+    def read_log(self):
+        text = ""
+        for path in glob.glob(os.path.join(self.folder, "*log*")):
+            if os.path.isfile(path):
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    text += file.read()
+        return text
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            print("# " + self.read_log()[-3000:].replace("\n", "\n# "))
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# --- smtp-sink ---
+
+class Sink(Program):
+    def __init__(self, *options):
+        super().__init__("barid-sink-")
+        path = find_peer("postfix", "usr/sbin/smtp-sink")
+        library = os.path.join(os.path.dirname(path), "..", "lib", "postfix")
+        self.port = free_port()
+        user = ["-u", getpass.getuser()] if os.getuid() == 0 else []
+        self.run([path, *user, "-d", "m.%M.", *options, f"127.0.0.1:{self.port}", "100"],
+                 {"LD_LIBRARY_PATH": library})
+        self.wait_port(self.port)
+
+    def mails(self):
+        texts = []
+        for path in glob.glob(os.path.join(self.folder, "m.*")):
+            with open(path, "rb") as file:
+                texts.append(file.read())
+        return texts
+
+
+def relay_to(port, more=""):
+    return RELAY + f"[outbound]\nnext-hop = peer\n{more}\n[host peer]\naddress = 127.0.0.1:{port}\n"
+
+
+def test_sink():
+    with Sink() as sink, Server(extra=relay_to(sink.port)) as server:
+        for number in range(20):
+            send(server, [f"a{number}@one.example", f"b{number}@two.example"])
+        wait_for(lambda: len(sink.mails()) == 40)
+        server.wait_queue_empty()
+        assert all("k\u00e4se\n.dot\n".encode() in mail for mail in sink.mails())
+
+
+def test_sink_that_refuses():
+    with Sink("-f", "rcpt") as sink, Server(extra=relay_to(sink.port)) as server:
+        rcpt = wait_tried(server, send(server, ["a@one.example"]))["recipients"][0]
+        assert rcpt["status"] == "failed" and rcpt["code"].startswith("5."), rcpt
+
+
+def test_sink_that_fails_softly():
+    with Sink("-r", "data") as sink, Server(extra=relay_to(sink.port)) as server:
+        rcpt = wait_tried(server, send(server, ["a@one.example"]))["recipients"][0]
+        assert rcpt["status"] == "pending" and rcpt["code"].startswith("4."), rcpt
+        assert "in_doubt" not in rcpt, rcpt
+
+
+def test_sink_that_hangs_up():
+    """It closes after the content: in doubt."""
+    with Sink("-q", ".") as sink, Server(extra=relay_to(sink.port)) as server:
+        rcpt = wait_tried(server, send(server, ["a@one.example"]))["recipients"][0]
+        assert rcpt["status"] == "pending" and rcpt.get("in_doubt") is True, rcpt
+
+
+def test_sink_without_esmtp():
+    with Sink("-e") as sink, Server(extra=relay_to(sink.port)) as server:
+        send(server, ["a@one.example"])
+        wait_for(lambda: len(sink.mails()) == 1)
+        assert b"Content-Transfer-Encoding: quoted-printable" in sink.mails()[0]
+        assert b"k=C3=A4se\n" in sink.mails()[0], sink.mails()[0]
+
+
+# --- Dovecot ---
+
+UNSHARE = ["unshare", "-m", "sh", "-c"] if os.getuid() == 0 else ["unshare", "-Urm", "sh", "-c"]
+
+DOVECOT = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+libexec_dir = {folder}/libexec
+mail_plugin_dir = {folder}/none
+login_plugin_dir = {folder}/none
+log_path = {folder}/dovecot.log
+import_environment = TZ LD_LIBRARY_PATH={core}
+protocols = lmtp
+ssl = no
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+default_vsz_limit = 0
+mail_location = maildir:{folder}/mail/%n
+first_valid_uid = 0
+first_valid_gid = 0
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/home/%n allow_all_users=yes
+}}
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+service lmtp {{
+  chroot =
+  unix_listener {folder}/lmtp {{
+    mode = 0600
+  }}
+}}
+"""
+
+
+class Dovecot(Program):
+    def __init__(self):
+        super().__init__("barid-dovecot-")
+        core = os.path.dirname(find_peer("dovecot-core", "usr/lib/dovecot/anvil"))
+        lmtp = find_peer("dovecot-lmtpd", "usr/lib/dovecot/lmtp")
+        dovecot = find_peer("dovecot-core", "usr/sbin/dovecot")
+        libexec = os.path.join(self.folder, "libexec")
+        for name in ("run", "state", "none", "mail", "home", "libexec"):
+            os.mkdir(os.path.join(self.folder, name))
+        for path in [*glob.glob(core + "/*"), lmtp]:
+            if os.path.isfile(path):
+                os.symlink(path, os.path.join(libexec, os.path.basename(path)))
+        config = os.path.join(self.folder, "dovecot.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            # It delivers for nobody with the id of root.
+            file.write(DOVECOT.format(folder=self.folder, core=core, uid=os.getuid() or 65534,
+                                      gid=os.getgid() or 65534,
+                                      user="nobody" if os.getuid() == 0 else getpass.getuser(),
+                                      group="nogroup" if os.getuid() == 0 else
+                                      subprocess.run(["id", "-gn"], capture_output=True, check=True,
+                                                     text=True).stdout.strip()))
+        self.socket = os.path.join(self.folder, "lmtp")
+        for name in ("", "mail", "home"):
+            os.chmod(os.path.join(self.folder, name), 0o777)
+        # It insists on some of its files being where packages are installed: it sees them
+        # there, and nobody else does.
+        usr = os.path.realpath(find_peer("dovecot-core", "usr"))
+        self.run([*UNSHARE, f"mount -t overlay overlay -o lowerdir={usr}:/usr /usr && "
+                  f"exec {dovecot} -F -c {config}"], {"LD_LIBRARY_PATH": core})
+        def is_there():
+            assert self.process.poll() is None, self.read_log()
+            return os.path.exists(self.socket)
+        wait_for(is_there)
+
+    def mails(self, user):
+        texts = []
+        for path in glob.glob(os.path.join(self.folder, "mail", user, "new", "*")):
+            with open(path, "rb") as file:
+                texts.append(file.read())
+        return texts
+
+
+def test_dovecot():
+    with Dovecot() as dovecot, Server(extra=RELAY + "[outbound]\nnext-hop = mailboxes\n"
+                                      f"[host mailboxes]\naddress = unix:{dovecot.socket}\n"
+                                      "protocol = lmtp\n") as server:
+        send(server, ["carol@far.example", "dave@far.example"])
+        wait_for(lambda: dovecot.mails("carol") and dovecot.mails("dave"))
+        server.wait_queue_empty()
+        assert "k\u00e4se\n.dot\n".encode() in dovecot.mails("carol")[0].replace(b"\r\n", b"\n")
+
+
+def test_dovecot_as_transport():
+    """A domain of ours whose mailboxes are there."""
+    with Dovecot() as dovecot, Server(extra="[domain boxes.example]\ntransport = mailboxes\n"
+                                      "catch-all = alice@boxes.example\n"
+                                      f"[host mailboxes]\naddress = unix:{dovecot.socket}\n"
+                                      "protocol = lmtp\n[user boxes]\n"
+                                      "addresses = alice@boxes.example\n") as server:
+        send(server, ["alice@boxes.example"])
+        wait_for(lambda: dovecot.mails("alice"))
+        server.wait_queue_empty()
+
+
+# --- Exim ---
+
+EXIM = """
+spool_directory = {folder}/spool
+log_file_path = {folder}/%slog
+pid_file_path = {folder}/spool/pid
+primary_hostname = exim.example
+keep_environment =
+daemon_smtp_ports = {port}
+local_interfaces = 127.0.0.1
+tls_advertise_hosts = *
+tls_certificate = {folder}/chain.pem
+tls_privatekey = {folder}/key.pem
+queue_only = true
+recipients_max = 3
+message_size_limit = 1M
+chunking_advertise_hosts = *
+dsn_advertise_hosts = *
+acl_smtp_mail = take
+acl_smtp_rcpt = take
+acl_smtp_data = take
+begin acl
+take:
+  accept
+"""
+EXIM_UID = 65533
+
+
+class Exim(Program):
+    """It takes and keeps; the user it insists on exists for it alone."""
+
+    def __init__(self):
+        super().__init__("barid-exim-")
+        self.port = free_port()
+        exim = find_peer("exim4-daemon-light", "usr/sbin/exim4")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=exim.example", "-keyout",
+                        self.folder + "/key.pem", "-out", self.folder + "/chain.pem"], check=True,
+                       capture_output=True)
+        self.write("exim.conf", EXIM.format(folder=self.folder, port=self.port))
+        for name in ("passwd", "group"):
+            with open("/etc/" + name, encoding="utf-8") as file:
+                text = file.read()
+            self.write(name, text + (f"Debian-exim:x:{EXIM_UID}:{EXIM_UID}::/:/bin/false\n"
+                                     if name == "passwd" else f"Debian-exim:x:{EXIM_UID}:\n"))
+        os.mkdir(self.folder + "/spool")
+        os.chmod(self.folder + "/spool", 0o777)
+        os.chmod(self.folder, 0o777)
+        for name in ("key.pem", "exim.conf"):
+            os.chmod(os.path.join(self.folder, name), 0o644)
+        self.run(["unshare", "-m", "sh", "-c",
+                  f"mount --bind {self.folder}/passwd /etc/passwd && "
+                  f"mount --bind {self.folder}/group /etc/group && "
+                  f"exec {exim} -C {self.folder}/exim.conf -bdf"])
+        self.wait_port(self.port)
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def n_taken(self):
+        return len(glob.glob(os.path.join(self.folder, "spool", "input", "*-D")))
+
+
+def test_exim():
+    if os.getuid() != 0:
+        print("ok - test_exim # SKIP needs root")
+        return
+    with Exim() as exim, Server(extra=relay_to(exim.port)) as server:
+        queue_id = send(server, [f"x{n}@far.example" for n in range(7)])
+        wait_for(lambda: exim.n_taken() == 3)
+        server.wait_queue_empty()
+        told = wait_tried(server, queue_id)
+        transcript = told["attempts"][-1]["transcript"]
+        assert "STARTTLS" in transcript and "TLSv1.3" in transcript, transcript
+        assert "BDAT" in transcript, transcript
+        assert all(rcpt["status"] == "delivered" for rcpt in told["recipients"]), told
+        # Larger than it takes: it is not even asked.
+        rcpt = wait_tried(server, send(server, ["x@far.example"], EIGHT + b"x" * 70 * 20000
+                                       ))["recipients"][0]
+        assert (rcpt["status"], rcpt["code"]) == ("failed", "5.3.4"), rcpt
+
+
+def main():
+    failed = 0
+    tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
+    if sys.argv[1:]:
+        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
+    for test in tests:
+        try:
+            test()
+            print(f"ok - {test.__name__}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"not ok - {test.__name__}")
+            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
