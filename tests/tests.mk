@@ -5,7 +5,9 @@ fuzz_programs = \
 	tests/fuzz/fuzz-address \
 	tests/fuzz/fuzz-command \
 	tests/fuzz/fuzz-config \
+	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-data \
+	tests/fuzz/fuzz-directory \
 	tests/fuzz/fuzz-downgrade \
 	tests/fuzz/fuzz-dns \
 	tests/fuzz/fuzz-header \
@@ -33,9 +35,15 @@ tests_fuzz_fuzz_command_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c $(fuzz_main)
 tests_fuzz_fuzz_config_LDADD = $(CONF_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz-control.c $(fuzz_main)
+tests_fuzz_fuzz_control_LDADD = $(CONTROL_LIBS)
+tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_data_SOURCES = tests/fuzz/fuzz-data.c $(fuzz_main)
 tests_fuzz_fuzz_data_LDADD = $(SMTP_LIBS)
 tests_fuzz_fuzz_data_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz-directory.c $(fuzz_main)
+tests_fuzz_fuzz_directory_LDADD = $(STORE_LIBS)
+tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)
@@ -70,6 +78,12 @@ tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
 tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
 EXTRA_DIST += tests/bench/bench-server.py tests/bench/peer-root tests/bench/servers.py
 
+# A module of the system tests, which put it beside the others in a build of their own.
+check_LTLIBRARIES += tests/system/probe/probe.la
+tests_system_probe_probe_la_SOURCES = tests/system/probe/probe.c
+tests_system_probe_probe_la_LDFLAGS = $(module_ldflags) -rpath $(pkglibdir)
+tests_system_probe_probe_la_LIBADD = libbarid.la $(GLIB_LIBS)
+
 check_PROGRAMS += tests/dialogue/run-dialogue
 tests_dialogue_run_dialogue_SOURCES = tests/dialogue/run-dialogue.c
 tests_dialogue_run_dialogue_LDADD = libbarid.la $(GLIB_LIBS)
@@ -77,7 +91,7 @@ tests_dialogue_run_dialogue_LDADD = libbarid.la $(GLIB_LIBS)
 .PHONY: bench check-programs fuzzers list-check-programs
 bench: $(bench_programs)
 fuzzers: $(fuzz_programs)
-check-programs: $(check_PROGRAMS)
+check-programs: $(check_PROGRAMS) $(check_LTLIBRARIES)
 list-check-programs:
 	@echo $(check_PROGRAMS)
 

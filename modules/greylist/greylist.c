@@ -40,13 +40,13 @@ key_append_lower(GString *key, BaridSlice address)
 
 /* The large senders try again from another machine of the same network. */
 static GString *
-greylist_make_key(BaridTransaction *txn, const BaridRecipient *rcpt, const gchar *network)
+greylist_make_key(const gchar *network, BaridSlice sender, BaridSlice recipient)
 {
     GString *key = g_string_new("greylist\n");
 
     g_string_append(key, network);
-    key_append_lower(key, barid_transaction_get_sender(txn));
-    key_append_lower(key, barid_recipient_get_address(rcpt));
+    key_append_lower(key, sender);
+    key_append_lower(key, recipient);
     return key;
 }
 
@@ -54,7 +54,8 @@ static BARID_SUSPENDS BaridVerdict
 greylist_check(const GreylistSettings *self, BaridTransaction *txn, const BaridRecipient *rcpt,
                const gchar *network)
 {
-    g_autoptr(GString) key = greylist_make_key(txn, rcpt, network);
+    g_autoptr(GString) key = greylist_make_key(network, barid_transaction_get_sender(txn),
+                                               barid_recipient_get_address(rcpt));
     g_autoptr(GError) error = NULL;
     gchar age[32];
     gint64 age_ms;
@@ -90,6 +91,64 @@ greylist_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt, gpointer state)
     return network == NULL ? BARID_CONTINUE : greylist_check(self, txn, rcpt, network);
 }
 
+/* --- the command --- */
+
+static gchar *
+greylist_forget(BaridCommandCall *call, gpointer state, GError **error)
+{
+    const GreylistSettings *self = state;
+    const gchar *ip = barid_command_get_text(call, "ip");
+    const gchar *sender = barid_command_get_text(call, "sender");
+    const gchar *recipient = barid_command_get_text(call, "recipient");
+    const gchar *named = barid_command_get_text(call, "store");
+    BaridStore *store = named == NULL ? self->store : barid_command_get_store(call, named, error);
+    g_autofree gchar *network = NULL;
+    g_autoptr(GString) key = NULL;
+    GBytes *value = NULL;
+    gboolean was_known;
+    BaridSlice slice;
+
+    if (store == NULL)
+        return NULL;
+    if (ip != NULL)
+        network = barid_network_of(ip, (guint)self->ipv4_prefix, (guint)self->ipv6_prefix);
+    if (network == NULL || sender == NULL || recipient == NULL) {
+        g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID,
+                            "--ip, --sender and --recipient are needed");
+        return NULL;
+    }
+    key = greylist_make_key(network, barid_slice_from_text(sender),
+                            barid_slice_from_text(recipient));
+    slice = barid_slice(key->str, key->len);
+    if (!barid_store_get(store, slice, &value, error) || !barid_store_remove(store, slice, error))
+        return NULL;
+    was_known = value != NULL;
+    g_clear_pointer(&value, g_bytes_unref);
+    barid_command_set_text(call, was_known ? "It is forgotten: the next mail waits again."
+                                           : "It was not known.");
+    return g_strdup_printf("{\"network\":\"%s\",\"known\":%s}", network,
+                           was_known ? "true" : "false");
+}
+
+static const BaridCommandOption forget_options[] = {
+    {"ip", BARID_TYPE_TEXT, N_("the client's address")},
+    {"sender", BARID_TYPE_TEXT, N_("the sender's address; empty is the null sender")},
+    {"recipient", BARID_TYPE_TEXT, N_("the recipient's address")},
+    {"store", BARID_TYPE_TEXT, N_("another store than the module's own")},
+    {NULL, BARID_TYPE_END, NULL},
+};
+
+static const BaridCommand commands[] = {
+    {
+        .name = "greylist forget",
+        .usage = "greylist forget --ip IP --sender A --recipient A [--store NAME]",
+        .summary = N_("Lets the next mail of a triplet wait again."),
+        .run = greylist_forget,
+        .options = forget_options,
+    },
+    {.name = NULL},
+};
+
 static gboolean
 greylist_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *out_state,
                GError **error)
@@ -122,5 +181,6 @@ BARID_MODULE_DEFINE(greylist) = {
     .settings_size = sizeof(GreylistSettings),
     .hooks = hooks,
     .findings = findings,
+    .commands = commands,
     .start = greylist_start,
 };

@@ -296,11 +296,17 @@ limit_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt, gpointer state)
 }
 
 static gchar *
-limit_show(gpointer state, const gchar *const *args G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+limit_show(BaridCommandCall *call, gpointer state, GError **error)
 {
     Limits *self = state;
+    gint64 most = barid_command_get_integer(call, "limit", LIMITS_SHOWN_MAX);
 
-    return limit_buckets_to_json(self->buckets, barid_monotonic_ms(), LIMITS_SHOWN_MAX);
+    if (most < 1 || most > LIMITS_SHOWN_MAX) {
+        g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, "--limit is from 1 to %d",
+                    LIMITS_SHOWN_MAX);
+        return NULL;
+    }
+    return limit_buckets_to_json(self->buckets, barid_monotonic_ms(), (guint)most);
 }
 
 /* --- starting --- */
@@ -418,9 +424,20 @@ static const BaridHook hooks[] = {
     BARID_HOOK_END,
 };
 
+static const BaridCommandOption limits_options[] = {
+    {"limit", BARID_TYPE_INTEGER, N_("show at most so many")},
+    {NULL, BARID_TYPE_END, NULL},
+};
+
 static const BaridCommand commands[] = {
-    {"limits", "limits", N_("Shows what was used of each limit."), limit_show},
-    {NULL, NULL, NULL, NULL},
+    {
+        .name = "limits",
+        .usage = "limits [--limit N]",
+        .summary = N_("Shows what was used of each limit."),
+        .run = limit_show,
+        .options = limits_options,
+    },
+    {.name = NULL},
 };
 
 BARID_MODULE_DEFINE(limit) = {

@@ -10,9 +10,12 @@
 #ifndef BARID_MODULE_H
 #define BARID_MODULE_H
 
+#include <barid/command.h>
+#include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
 #include <barid/store.h>
+#include <barid/stream.h>
 #include <barid/transport.h>
 
 typedef enum {
@@ -82,6 +85,7 @@ typedef struct {
     const gchar *after;  /* module names, separated by blanks */
     const gchar *before;
     gboolean observes;   /* only records findings; may run beside others */
+    const BaridStreamHook *stream; /* of a MESSAGE hook: what sees the content arrive */
 } BaridHook;
 
 #define BARID_HOOK_(stage_, kind_, function_, phase_, ...) \
@@ -122,15 +126,6 @@ typedef struct {
     const void *driver;
 } BaridProvider;
 
-/* A verb "baridctl NAME", also in the REST interface. (args) are checked words;
- * output is JSON text that the caller of the handler owns. */
-typedef struct {
-    const gchar *name; /* NULL ends the table */
-    const gchar *usage;
-    const gchar *summary;
-    gchar *(*run)(gpointer state, const gchar *const *args, GError **error);
-} BaridCommand;
-
 /* What "start" may ask: the sections of a kind it declared. */
 typedef struct BaridStart BaridStart;
 guint barid_start_get_n_sections(BaridStart *start, const gchar *kind);
@@ -159,13 +154,16 @@ typedef struct {
     gboolean (*start)(BaridStart *start, const void *settings, gpointer *out_state,
                       GError **error);
     void (*stop)(gpointer state);
+    const BaridSavedArea *saved; /* what it keeps with queued messages */
+    guint32 saved_size, option_size;
 } BaridModule;
 
 #define BARID_MODULE_HEADER                                                                   \
     .magic = BARID_MODULE_MAGIC, .api_major = BARID_API_MAJOR, .api_minor = BARID_API_MINOR,  \
     .struct_size = sizeof(BaridModule), .hook_size = sizeof(BaridHook),                       \
     .setting_size = sizeof(BaridSetting), .section_size = sizeof(BaridSection),               \
-    .provider_size = sizeof(BaridProvider), .command_size = sizeof(BaridCommand)
+    .provider_size = sizeof(BaridProvider), .command_size = sizeof(BaridCommand), \
+    .saved_size = sizeof(BaridSavedArea), .option_size = sizeof(BaridCommandOption)
 
 /* Defines the one exported symbol, spelled so that libltdl finds it whether the module
  * is loaded or preloaded. */

@@ -57,7 +57,7 @@ typedef struct {
     gsize offset;             /* of the member in the settings struct */
     const gchar *fallback;    /* default as text; NULL = mandatory */
     const gchar *summary;     /* one line for manual and "config show" */
-    gint64 minimum, maximum;  /* for numbers; both 0 = no bound but >= 0 */
+    gint64 minimum, maximum;  /* for numbers, in each branch of a rule; both 0: >= 0 */
     const gchar *const *words;/* for ENUM; NULL-terminated */
     BaridKnown known;         /* for rules: variables up to this stage may be used */
 } BaridSetting;
@@ -101,6 +101,20 @@ typedef struct {
     BARID_SETTING_(BARID_TYPE_RULE_DURATION, key, T, m, d, s, .known = (k))
 #define BARID_SETTING_RULE_TEXT(key, T, m, d, s, k) \
     BARID_SETTING_(BARID_TYPE_RULE_TEXT, key, T, m, d, s, .known = (k))
+/* The same with a least and a greatest value: bytes, milliseconds, or the number itself. */
+#define BARID_SETTING_SIZE_IN(key, T, m, d, s, min, max) \
+    BARID_SETTING_(BARID_TYPE_SIZE, key, T, m, d, s, .minimum = (min), .maximum = (max))
+#define BARID_SETTING_DURATION_IN(key, T, m, d, s, min, max) \
+    BARID_SETTING_(BARID_TYPE_DURATION, key, T, m, d, s, .minimum = (min), .maximum = (max))
+#define BARID_SETTING_RULE_INTEGER_IN(key, T, m, d, s, k, min, max)                     \
+    BARID_SETTING_(BARID_TYPE_RULE_INTEGER, key, T, m, d, s, .known = (k), .minimum = (min), \
+                   .maximum = (max))
+#define BARID_SETTING_RULE_SIZE_IN(key, T, m, d, s, k, min, max)                     \
+    BARID_SETTING_(BARID_TYPE_RULE_SIZE, key, T, m, d, s, .known = (k), .minimum = (min), \
+                   .maximum = (max))
+#define BARID_SETTING_RULE_DURATION_IN(key, T, m, d, s, k, min, max)                     \
+    BARID_SETTING_(BARID_TYPE_RULE_DURATION, key, T, m, d, s, .known = (k), .minimum = (min), \
+                   .maximum = (max))
 #define BARID_SETTING_END {.type = BARID_TYPE_END}
 
 #endif

@@ -29,6 +29,7 @@ client_dup_request(const Options *options)
 {
     const gchar *const *words = options_get_words(options);
     g_autoptr(GString) out = g_string_new(NULL);
+    const OptionKind *kind;
     JsonWriter writer;
 
     json_writer_init(&writer, out);
@@ -39,8 +40,8 @@ client_dup_request(const Options *options)
         json_writer_text(&writer, NULL, *words);
     json_writer_end_array(&writer);
     json_writer_begin_object(&writer, "options");
-    for (const OptionKind *kind = options_get_kinds(); kind->name != NULL; kind++) {
-        if (kind->is_local || !options_has(options, kind->name))
+    for (guint i = 0; (kind = options_get_given(options, i)) != NULL; i++) {
+        if (kind->is_local)
             continue;
         if (kind->value == NULL)
             json_writer_bool(&writer, kind->name, TRUE);
@@ -48,6 +49,8 @@ client_dup_request(const Options *options)
             json_writer_text(&writer, kind->name, options_get(options, kind->name));
     }
     json_writer_end_object(&writer);
+    if (!options_has(options, "json"))
+        json_writer_bool(&writer, "human", TRUE);
     json_writer_end_object(&writer);
     return g_string_free(g_steal_pointer(&out), FALSE);
 }

@@ -154,7 +154,8 @@ ctl_run(const Options *options)
 int
 main(int argc G_GNUC_UNUSED, char **argv)
 {
-    g_auto(Options) options = {0};
+    g_auto(OnlineCommands) commands = {.argv = (const gchar *const *)argv + 1};
+    g_auto(Options) options = {.find_more = online_find_option, .find_more_data = &commands};
     g_autoptr(GError) error = NULL;
 
     setlocale(LC_ALL, "");

@@ -8,7 +8,6 @@
 #include "base/paths.h"
 #include "control/verbs.h"
 #include "queue/spool/reader.h"
-#include "sim/folder.h"
 
 void
 ctl_answer(const Options *options, const gchar *verb, const gchar *document)
@@ -47,35 +46,25 @@ config_read(const Options *options, ConfigProblems *problems)
     return files;
 }
 
-/* What a check makes (a certificate, a database) must not appear in the state folder of a
- * server, where it would belong to the wrong user: it goes to a folder that is removed. */
+/* A check writes nothing: the state folder need not even be there. */
 typedef struct {
     ConfigProblems *problems;
-    gchar *scratch; /* NULL when a state folder was named */
     Generation *generation;
 } ConfigCheck;
 
 static void
 config_check_init(ConfigCheck *self, const Options *options)
 {
-    const gchar *state = options_get(options, "state");
+    g_autofree gchar *state = options_has(options, "state")
+                                  ? g_canonicalize_filename(options_get(options, "state"), NULL)
+                                  : paths_dup_state_dir();
     g_autoptr(ConfigFiles) files = NULL;
-    g_autoptr(GError) error = NULL;
     GenerationOptions generation = {.state_dir = state};
 
     *self = (ConfigCheck){.problems = config_problems_new()};
     files = config_read(options, self->problems);
     if (files == NULL)
         return;
-    if (state == NULL)
-        generation.state_dir = self->scratch = g_dir_make_tmp("baridctl-XXXXXX", &error);
-    if (generation.state_dir == NULL) {
-        config_problems_add(self->problems,
-                            (ConfigPosition){.file = g_intern_string(g_get_tmp_dir())},
-                            NULL, NULL, NULL, 0,
-                            "no folder can be made for the check: %s", error->message);
-        return;
-    }
     generation.files = files;
     self->generation = generation_new(&generation, self->problems);
 }
@@ -84,8 +73,6 @@ static void
 config_check_clear(ConfigCheck *self)
 {
     generation_free(self->generation);
-    sim_remove_folder(self->scratch);
-    g_free(self->scratch);
     config_problems_free(self->problems);
 }
 

@@ -50,6 +50,10 @@ online_print(const Options *options, const gchar *verb, const gchar *line, JsonO
     if (strcmp(verb, "queue cat") == 0)
         return online_print_message(answer);
     show_init(&show, stdout);
+    if (json_object_get_size(answer) == 1 && show_get_text(answer, "text") != NULL) {
+        show_text(&show, show_get_text(answer, "text"));
+        return CTL_DONE;
+    }
     show_answer(&show, verb, answer);
     return CTL_DONE;
 }
@@ -143,4 +147,112 @@ online_run(const Options *options)
                         error != NULL ? error->message
                                       : _("the server closed the connection without an answer"));
     return online_take_answer(options, verb, line);
+}
+
+/* --- options of modules' commands --- */
+
+static void
+option_kind_free(gpointer data)
+{
+    OptionKind *kind = data;
+
+    g_free((gchar *)(guintptr)kind->name);
+    g_free((gchar *)(guintptr)kind->value);
+    g_free((gchar *)(guintptr)kind->summary);
+    g_free(kind);
+}
+
+void
+online_commands_clear(OnlineCommands *self)
+{
+    g_clear_pointer(&self->kinds, g_ptr_array_unref);
+}
+
+/* The value of "--NAME VALUE" or "--NAME=VALUE" in the whole command line, or NULL. */
+static const gchar *
+online_scan(const gchar *const *argv, const gchar *option)
+{
+    gsize len = strlen(option);
+
+    for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
+        if (strncmp(*argv, option, len) != 0)
+            continue;
+        if ((*argv)[len] == '=')
+            return *argv + len + 1;
+        if ((*argv)[len] == '\0')
+            return argv[1];
+    }
+    return NULL;
+}
+
+static void
+online_take_command(OnlineCommands *self, JsonObject *command)
+{
+    for (guint i = 0; i < show_get_n(command, "options"); i++) {
+        JsonObject *option = show_get_nth(command, "options", i);
+        OptionKind *kind;
+
+        if (option == NULL || show_get_text(option, "name") == NULL)
+            continue;
+        kind = g_new0(OptionKind, 1);
+        kind->name = g_strdup(show_get_text(option, "name"));
+        kind->value = g_strdup(show_get_text(option, "value"));
+        kind->summary = g_strdup(show_get_text(option, "summary"));
+        g_ptr_array_add(self->kinds, kind);
+    }
+}
+
+/* What cannot be asked stays unknown: the option is then refused as any other. */
+static void
+online_ask(OnlineCommands *self)
+{
+    static const gchar *const argv[] = {"commands", "--json", NULL};
+    static const gchar *const named[] = {"socket", "state"};
+    g_auto(Options) options = {0};
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autofree gchar *line = NULL;
+    FILE *stream;
+
+    self->was_asked = TRUE;
+    self->kinds = g_ptr_array_new_with_free_func(option_kind_free);
+    options_parse(&options, argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(named); i++) {
+        g_autofree gchar *option = g_strconcat("--", named[i], NULL);
+        const gchar *value = online_scan(self->argv, option);
+
+        if (value != NULL)
+            g_hash_table_replace(options.values, g_strdup(named[i]), g_strdup(value));
+    }
+    stream = client_open(&options, NULL);
+    if (stream == NULL)
+        return;
+    line = client_read_line(stream, NULL);
+    fclose(stream);
+    if (line == NULL || !json_parser_load_from_data(parser, line, -1, NULL) ||
+        !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser)))
+        return;
+    for (guint i = 0; i < show_get_n(json_node_get_object(json_parser_get_root(parser)),
+                                     "commands"); i++) {
+        JsonObject *command =
+            show_get_nth(json_node_get_object(json_parser_get_root(parser)), "commands", i);
+
+        if (command != NULL)
+            online_take_command(self, command);
+    }
+}
+
+const OptionKind *
+online_find_option(const Options *options G_GNUC_UNUSED, const gchar *name, gpointer commands)
+{
+    OnlineCommands *self = commands;
+
+    if (!self->was_asked)
+        online_ask(self);
+    for (guint i = 0; i < self->kinds->len; i++) {
+        const OptionKind *kind = g_ptr_array_index(self->kinds, i);
+
+        if (strcmp(kind->name, name) == 0)
+            return kind;
+    }
+    return NULL;
 }

@@ -11,4 +11,17 @@ CtlStatus online_run(const Options *options);
  * word: it may be a module's command. */
 gchar *online_dup_verb(const Options *options);
 
+/* For options_parse(): asks the server, once, which options its modules' commands take.
+ * (commands) is an OnlineCommands. */
+typedef struct {
+    const gchar *const *argv; /* for --socket and --state, wherever they stand */
+    gboolean was_asked;
+    GPtrArray *kinds; /* of OptionKind *, owned with their texts */
+} OnlineCommands;
+const OptionKind *online_find_option(const Options *options, const gchar *name,
+                                     gpointer commands);
+void online_commands_clear(OnlineCommands *self);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OnlineCommands, online_commands_clear)
+
 #endif

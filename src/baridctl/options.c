@@ -20,6 +20,7 @@ static const OptionKind kinds[] = {
     {"after", "TIME", N_("arrived after"), FALSE},
     {"status", "WORD", N_("queued, held or active"), FALSE},
     {"limit", "N", N_("show at most so many"), FALSE},
+    {"scan", "N", N_("look at so many records of the history"), FALSE},
     {"all", NULL, N_("act on every message"), FALSE},
     {"to", "NAME", N_("a host, a transport, or mx"), FALSE},
     {"since", "TIME", N_("not older than"), FALSE},
@@ -27,8 +28,8 @@ static const OptionKind kinds[] = {
     {"remote-ip", "IP", N_("the client's address"), FALSE},
     {"session", "ID", N_("a session"), FALSE},
     {"id", "ID", N_("a queue id"), FALSE},
-    {"ip", "ADDRESS", N_("the client's address"), TRUE},
-    {"dns", "HOST:PORT", N_("the only name server to ask"), TRUE},
+    {"ip", "ADDRESS", N_("the client's address"), FALSE},
+    {"dns", "HOST:PORT", N_("the only name server to ask"), FALSE},
     {"defaults", NULL, N_("settings that have their default"), FALSE},
     {"changed", NULL, N_("settings that differ from their default"), FALSE},
     {NULL, NULL, NULL, FALSE},
@@ -65,6 +66,19 @@ options_fail_unknown(const gchar *name, GError **error)
     return FALSE;
 }
 
+static const OptionKind *
+options_find_any(Options *self, const gchar *name)
+{
+    const OptionKind *kind = options_find_kind(name);
+
+    if (kind != NULL || self->find_more == NULL)
+        return kind;
+    kind = self->find_more(self, name, self->find_more_data);
+    if (kind != NULL)
+        g_ptr_array_add(self->more, (gpointer)(guintptr)kind);
+    return kind;
+}
+
 /* Takes the option at (*argv), and its value behind it. */
 static gboolean
 options_take(Options *self, const gchar *const **argv, GError **error)
@@ -73,7 +87,7 @@ options_take(Options *self, const gchar *const **argv, GError **error)
     const gchar *equals = strchr(text, '=');
     g_autofree gchar *name =
         equals == NULL ? g_strdup(text) : g_strndup(text, (gsize)(equals - text));
-    const OptionKind *kind = options_find_kind(name);
+    const OptionKind *kind = options_find_any(self, name);
     const gchar *value = equals == NULL ? NULL : equals + 1;
 
     if (kind == NULL)
@@ -114,6 +128,7 @@ options_parse(Options *self, const gchar *const *argv, GError **error)
     gboolean are_over = FALSE;
 
     self->words = g_ptr_array_new_with_free_func(g_free);
+    self->more = g_ptr_array_new();
     self->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (; *argv != NULL; argv++) {
         if (are_over || (*argv)[0] != '-' || (*argv)[1] == '\0')
@@ -133,7 +148,19 @@ void
 options_clear(Options *self)
 {
     g_clear_pointer(&self->words, g_ptr_array_unref);
+    g_clear_pointer(&self->more, g_ptr_array_unref);
     g_clear_pointer(&self->values, g_hash_table_unref);
+}
+
+const OptionKind *
+options_get_given(const Options *self, guint index)
+{
+    for (const OptionKind *kind = kinds; kind->name != NULL; kind++) {
+        if (options_has(self, kind->name) && index-- == 0)
+            return kind;
+    }
+    return self->more != NULL && index < self->more->len ? g_ptr_array_index(self->more, index)
+                                                         : NULL;
 }
 
 const gchar *

@@ -18,10 +18,19 @@ typedef struct {
     gboolean is_local;  /* baridctl's own, never sent to the server */
 } OptionKind;
 
-typedef struct {
+typedef struct Options Options;
+/* Where options that are not in the table may be known: of commands that modules add. The
+ * kind lives as long as the options; NULL when there is none of that name. */
+typedef const OptionKind *(*OptionsFindMore)(const Options *self, const gchar *name,
+                                             gpointer data);
+
+struct Options {
     GPtrArray *words;   /* of gchar *, NULL at the end */
     GHashTable *values; /* name -> text; "" for options without value */
-} Options;
+    OptionsFindMore find_more; /* or NULL */
+    gpointer find_more_data;
+    GPtrArray *more;    /* of const OptionKind *: those that were found there */
+};
 
 /* All options; ended by a NULL name. */
 const OptionKind *options_get_kinds(void);
@@ -30,6 +39,9 @@ const OptionKind *options_find_kind(const gchar *name);
 gboolean options_parse(Options *self, const gchar *const *argv, GError **error);
 void options_clear(Options *self);
 
+/* The kinds that were given, those of modules' commands included; (index) from 0; NULL at
+ * the end. */
+const OptionKind *options_get_given(const Options *self, guint index);
 /* The value, "" for an option without one, or NULL. */
 const gchar *options_get(const Options *self, const gchar *name);
 gboolean options_has(const Options *self, const gchar *name);

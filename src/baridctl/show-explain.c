@@ -196,16 +196,20 @@ explain_has_status(JsonObject *message, const gchar *status)
     return FALSE;
 }
 
-/* The last rule of the configuration that decided something; NULL when none did. */
+/* The last rule of the configuration that stood in the way; NULL when none did. */
 static JsonObject *
 explain_find_rule(JsonObject *record)
 {
+    static const gchar *const in_the_way[] = {"hold",  "quarantine", "discard", "defer",
+                                              "reject", "drop",       "fail",    NULL};
     JsonObject *found = NULL;
 
     for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
         JsonObject *decision = show_get_nth(record, "decisions", i);
 
         if (decision != NULL && show_get_text(decision, "file") != NULL &&
+            show_get_text(decision, "verdict") != NULL &&
+            g_strv_contains(in_the_way, show_get_text(decision, "verdict")) &&
             !show_get_bool(decision, "shadow") && !show_get_bool(decision, "overruled"))
             found = decision;
     }
@@ -224,12 +228,33 @@ explain_put_rule(const Show *self, JsonObject *record)
             show_get_integer(rule, "line"));
 }
 
+/* Nobody asks that of a message that was taken, and is gone or on its way at once. */
+static gboolean
+explain_is_unfulfilled(JsonObject *message)
+{
+    const gchar *status = show_get_text(message, "status");
+
+    if (g_strcmp0(status, "held") == 0 || g_strcmp0(status, "cancelled") == 0 ||
+        explain_has_status(message, "failed"))
+        return TRUE;
+    for (guint i = 0; i < show_get_n(message, "recipients"); i++) {
+        JsonObject *recipient = show_get_nth(message, "recipients", i);
+
+        if (recipient != NULL && g_strcmp0(show_get_text(recipient, "status"), "pending") == 0 &&
+            show_get_integer(recipient, "attempts") > 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
 explain_put_remedies(const Show *self, JsonObject *message)
 {
     const gchar *id = show_get_text(message, "id");
     const gchar *status = show_get_text(message, "status");
 
+    if (!explain_is_unfulfilled(message))
+        return;
     fprintf(self->out, "  %s%s%s\n", self->bold, _("What would change it"), self->plain);
     if (g_strcmp0(status, "held") == 0)
         fprintf(self->out, _("    it is held back: \"baridctl queue release %s\" lets it go\n"),
@@ -241,11 +266,9 @@ explain_put_remedies(const Show *self, JsonObject *message)
                 _("    \"baridctl queue retry %s\" tries it now, not at the time above\n"), id);
     else if (g_strcmp0(status, "cancelled") == 0)
         fputs(_("    nothing: an administrator removed it\n"), self->out);
-    else if (explain_has_status(message, "failed"))
+    else
         fputs(_("    nothing: it has left the queue; its sender was told unless it asked "
                 "not to be\n"), self->out);
-    else
-        fputs(_("    nothing: it has left the queue\n"), self->out);
     explain_put_rule(self, message);
 }
 
@@ -313,6 +336,10 @@ show_explanation(const Show *self, JsonObject *answer)
     explain_put_each(self, answer, "messages", show_message);
     explain_put_each(self, answer, "history", show_message);
     explain_put_each(self, answer, "sessions", explain_put_session);
+    if (show_get_bool(answer, "truncated"))
+        fprintf(self->out,
+                _("Only the newest %" G_GINT64_FORMAT " records of the history were looked at; "
+                  "--scan N looks at more.\n"), show_get_integer(answer, "scanned"));
 }
 
 void

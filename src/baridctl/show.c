@@ -116,12 +116,35 @@ show_put(const Show *self, const gchar *text)
     fputs(clean, self->out);
 }
 
+void
+show_text(const Show *self, const gchar *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (lines[i][0] == '\0' && lines[i + 1] == NULL)
+            break;
+        show_put(self, lines[i]);
+        fputc('\n', self->out);
+    }
+}
+
 static void
 show_table(const Show *self, const Table *table)
 {
     g_autofree gchar *text = table_format(table, self->bold, self->plain);
 
     fputs(text, self->out);
+}
+
+/* Titles above nothing look like an answer that was cut off. */
+static void
+show_table_or(const Show *self, const Table *table, const gchar *when_empty)
+{
+    if (table->cells->len > 0)
+        show_table(self, table);
+    else
+        fprintf(self->out, "%s\n", when_empty);
 }
 
 /* --- anything --- */
@@ -212,11 +235,30 @@ show_status(const Show *self, JsonObject *answer)
 
 /* --- modules --- */
 
+/* Over a module's hooks: calls, and the deepest stack in KiB. */
+static void
+show_module_use(JsonObject *module, Table *table)
+{
+    g_autofree gchar *text = NULL;
+    gint64 calls = 0, stack = 0;
+
+    for (guint i = 0; i < show_get_n(module, "hooks"); i++) {
+        JsonObject *hook = show_get_nth(module, "hooks", i);
+
+        calls += show_get_integer(hook, "calls");
+        stack = MAX(stack, show_get_integer(hook, "stack_own_bytes"));
+    }
+    table_add_integer(table, calls);
+    text = g_strdup_printf("%" G_GINT64_FORMAT " KiB", stack / 1024);
+    table_add(table, calls > 0 ? text : "-");
+}
+
 static void
 show_modules(const Show *self, JsonObject *answer)
 {
     static const TableColumn columns[] = {{N_("MODULE"), TABLE_LEFT}, {N_("STATE"), TABLE_LEFT},
                                           {N_("MODE"), TABLE_LEFT},   {N_("ON-ERROR"), TABLE_LEFT},
+                                          {N_("CALLS"), TABLE_RIGHT}, {N_("STACK"), TABLE_RIGHT},
                                           {N_("SUMMARY"), TABLE_LEFT}, {NULL, TABLE_LEFT}};
     g_auto(Table) table = {0};
 
@@ -228,9 +270,10 @@ show_modules(const Show *self, JsonObject *answer)
         table_add(&table, show_get_text(module, "state"));
         table_add(&table, show_get_text(module, "mode"));
         table_add(&table, show_get_text(module, "on_error"));
+        show_module_use(module, &table);
         table_add(&table, show_get_text(module, "summary"));
     }
-    show_table(self, &table);
+    show_table_or(self, &table, _("No module is loaded."));
 }
 
 static void
@@ -250,7 +293,35 @@ show_order(const Show *self, JsonObject *answer)
         table_add(&table, show_get_text(hook, "module"));
         table_add(&table, show_get_text(hook, "why"));
     }
-    show_table(self, &table);
+    show_table_or(self, &table, _("No module that is loaded has a hook: nothing but the server "
+                                  "itself decides."));
+}
+
+static void
+show_commands(const Show *self, JsonObject *answer)
+{
+    static const TableColumn columns[] = {{N_("COMMAND"), TABLE_LEFT}, {N_("SUMMARY"), TABLE_LEFT},
+                                          {NULL, TABLE_LEFT}};
+    g_auto(Table) table = {0};
+
+    table_init(&table, columns);
+    for (guint i = 0; i < show_get_n(answer, "commands"); i++) {
+        JsonObject *command = show_get_nth(answer, "commands", i);
+
+        table_add(&table, show_get_text(command, "usage"));
+        table_add(&table, show_get_text(command, "summary"));
+        for (guint n = 0; n < show_get_n(command, "options"); n++) {
+            JsonObject *option = show_get_nth(command, "options", n);
+            const gchar *value = show_get_text(option, "value");
+            g_autofree gchar *text = g_strdup_printf("  --%s%s%s", show_get_text(option, "name"),
+                                                     value == NULL ? "" : " ",
+                                                     value == NULL ? "" : value);
+
+            table_add(&table, text);
+            table_add(&table, show_get_text(option, "summary"));
+        }
+    }
+    show_table_or(self, &table, _("No module that is loaded adds a command."));
 }
 
 /* --- queue --- */
@@ -408,6 +479,7 @@ static const struct {
     {"modules", show_modules},
     {"modules list", show_modules},
     {"modules order", show_order},
+    {"commands", show_commands},
     {"queue", show_queue_list},
     {"queue list", show_queue_list},
     {"queue show", show_queue_show},

@@ -34,5 +34,7 @@ JsonObject *show_get_nth(JsonObject *object, const gchar *key, guint index);
 gchar *show_dup_list(JsonObject *object, const gchar *key);
 /* Prints (text), which came from elsewhere, without control characters. */
 void show_put(const Show *self, const gchar *text);
+/* The same for a text of several lines. */
+void show_text(const Show *self, const gchar *text);
 
 #endif

@@ -4,6 +4,7 @@ LIBBARID_PARTS += src/base/libbase.la
 src_base_libbase_la_SOURCES = \
 	src/base/address.c src/base/address.h \
 	src/base/arena.c src/base/arena.h \
+	src/base/blame.c src/base/blame.h \
 	src/base/buffer.c src/base/buffer.h \
 	src/base/chance.c src/base/chance.h \
 	src/base/clock.c src/base/clock.h \

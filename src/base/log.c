@@ -84,6 +84,12 @@ log_set_tap(LogTap tap, gpointer data)
     atomic_store(&log_state.tap, tap);
 }
 
+gboolean
+log_has_tap(void)
+{
+    return atomic_load_explicit(&log_state.tap, memory_order_relaxed) != NULL;
+}
+
 static void
 log_write_all(int fd, const gchar *lines, gsize len)
 {
@@ -380,7 +386,7 @@ barid_log(BaridLogLevel level, const gchar *event, ...)
     va_list args;
     const gchar *key;
 
-    if (!log_is_enabled(level) && tap == NULL)
+    if (level > log_get_level() && tap == NULL)
         return;
     line.len = 0;
     line.cut = FALSE;
@@ -402,6 +408,6 @@ barid_log(BaridLogLevel level, const gchar *event, ...)
     log_line_finish(&line);
     if (tap != NULL)
         tap(level, line.text, log_state.tap_data);
-    if (log_is_enabled(level))
+    if (level <= log_get_level())
         log_emit(&line);
 }

@@ -32,11 +32,13 @@ gboolean log_level_parse(const gchar *name, BaridLogLevel *out_level);
  * NULL removes it. Called on the logging thread. */
 typedef void (*LogTap)(BaridLogLevel level, const gchar *line, gpointer data);
 void log_set_tap(LogTap tap, gpointer data);
+gboolean log_has_tap(void);
 
+/* Whether anybody sees records of (level), so that they are worth making. */
 static inline gboolean
 log_is_enabled(BaridLogLevel level)
 {
-    return level <= log_get_level();
+    return level <= log_get_level() || log_has_tap();
 }
 
 #endif

@@ -11,6 +11,7 @@ src_conf_libconftext_la_SOURCES = \
 	src/conf/default-files.h
 nodist_src_conf_libconftext_la_SOURCES = src/conf/default-files.c
 src_conf_libconf_la_SOURCES = \
+	src/conf/rule-bounds.c \
 	src/conf/rule-compile.c src/conf/rule-program.h \
 	src/conf/rule-eval.c \
 	src/conf/rule-function.c \

@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     RuleParser parser;
     BaridSettingType type;
+    const RuleBounds *bounds; /* or NULL */
     GArray *branches; /* of RuleBranch */
     GArray *program;
     GArray *constants;
@@ -340,6 +341,7 @@ rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *bra
 static void
 rule_value_take_number(RuleCompiler *self, const RuleToken *token, RuleBranch *branch)
 {
+    g_autofree gchar *reason = NULL;
     UnitsResult result;
     const gchar *example;
 
@@ -360,6 +362,10 @@ rule_value_take_number(RuleCompiler *self, const RuleToken *token, RuleBranch *b
     if (result != UNITS_OK)
         rule_parser_report(&self->parser, token->offset, token->width, "%s: write %s",
                            units_result_describe(result), example);
+    else if (self->bounds != NULL)
+        reason = rule_bounds_check(self->bounds, self->type, branch->result.number);
+    if (reason != NULL)
+        rule_parser_report(&self->parser, token->offset, token->width, "%s", reason);
 }
 
 /* VALUE behind the current token; the current token is then what follows. */
@@ -593,10 +599,18 @@ BaridRule *
 rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, const RuleLists *lists,
              ConfigProblems *problems)
 {
+    return rule_compile_bounded(value, type, known, NULL, lists, problems);
+}
+
+BaridRule *
+rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known,
+                     const RuleBounds *bounds, const RuleLists *lists, ConfigProblems *problems)
+{
     g_autoptr(Arena) scratch = arena_new(1024);
     RuleCompiler compiler = {
         .parser = {.value = value, .problems = problems, .lists = lists, .known = known},
         .type = type,
+        .bounds = bounds,
         .branches = g_array_new(FALSE, FALSE, sizeof(RuleBranch)),
         .program = g_array_new(FALSE, FALSE, sizeof(RuleInstruction)),
         .constants = g_array_new(FALSE, FALSE, sizeof(RuleValue)),

@@ -74,11 +74,23 @@ typedef struct RuleLists RuleLists;
 RuleLists *rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_dir);
 void rule_lists_free(RuleLists *self);
 
+/* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. */
+typedef struct {
+    gint64 minimum, maximum;
+} RuleBounds;
+/* NULL when (number), of a setting of (type), is within (bounds), else the reason; caller
+ * owns it. */
+gchar *rule_bounds_check(const RuleBounds *bounds, BaridSettingType type, gint64 number);
+
 /* Compiles a setting's value of the given BARID_TYPE_RULE_* or BARID_TYPE_CONDITION.
  * NULL after reporting every problem found in it. The rule holds references to what it
  * needs but the lists, which must outlive it. */
 BaridRule *rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known,
                         const RuleLists *lists, ConfigProblems *problems);
+/* The same; the number of every branch is checked against (bounds), which may be NULL. */
+BaridRule *rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known,
+                                const RuleBounds *bounds, const RuleLists *lists,
+                                ConfigProblems *problems);
 /* The same from plain text (defaults, tests); positions are in "default". */
 BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
                              const RuleLists *lists, ConfigProblems *problems);

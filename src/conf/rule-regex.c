@@ -116,6 +116,16 @@ rule_regex_take_captures(BaridSlice text, pcre2_match_data *match, guint count,
     }
 }
 
+static void
+rule_regex_log_failure(const RuleRegex *self, int reason)
+{
+    PCRE2_UCHAR text[160];
+
+    pcre2_get_error_message(reason, text, sizeof text);
+    barid_log(BARID_LOG_WARNING, "rule.match-limit", "pattern", self->pattern, "error",
+              (const gchar *)text, NULL);
+}
+
 gboolean
 rule_regex_match(const RuleRegex *self, BaridSlice text, RuleCaptures *out_captures)
 {
@@ -125,7 +135,7 @@ rule_regex_match(const RuleRegex *self, BaridSlice text, RuleCaptures *out_captu
 
     if (count < 0) {
         if (count != PCRE2_ERROR_NOMATCH)
-            barid_log(BARID_LOG_WARNING, "rule.match-limit", "pattern", self->pattern, NULL);
+            rule_regex_log_failure(self, count);
         return FALSE;
     }
     /* 0 means more groups than there are slots. */

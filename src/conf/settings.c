@@ -90,33 +90,13 @@ settings_text(SettingsBinding *binding)
     return config_value_get_text(binding->value, binding->context->problems);
 }
 
-static gchar *
-settings_format_number(const BaridSetting *setting, gint64 number)
-{
-    switch (setting->type) {
-    case BARID_TYPE_SIZE:
-        return units_format_size(number);
-    case BARID_TYPE_DURATION:
-    case BARID_TYPE_DURATIONS:
-        return units_format_duration(number);
-    default:
-        return g_strdup_printf("%" G_GINT64_FORMAT, number);
-    }
-}
-
 /* NULL when (number) is within the setting's bounds, else the reason; caller owns it. */
 static gchar *
 settings_check_bounds(const BaridSetting *setting, gint64 number)
 {
-    gboolean has_bounds = setting->minimum != 0 || setting->maximum != 0;
-    g_autofree gchar *minimum = settings_format_number(setting, setting->minimum);
-    g_autofree gchar *maximum = settings_format_number(setting, setting->maximum);
+    RuleBounds bounds = {setting->minimum, setting->maximum};
 
-    if (!has_bounds)
-        return number >= 0 ? NULL : g_strdup("the number must not be negative");
-    if (number >= setting->minimum && number <= setting->maximum)
-        return NULL;
-    return g_strdup_printf("the value must be from %s to %s", minimum, maximum);
+    return rule_bounds_check(&bounds, setting->type, number);
 }
 
 /* What an empty text means where "" is the default: nothing is set. */
@@ -357,6 +337,7 @@ settings_bind_rule(SettingsBinding *binding)
 {
     const BaridSetting *setting = binding->setting;
     SettingsContext *context = binding->context;
+    RuleBounds bounds = {setting->minimum, setting->maximum};
     gboolean is_empty = config_value_get_raw(binding->value).len == 0;
     BaridRule *rule;
 
@@ -369,8 +350,8 @@ settings_bind_rule(SettingsBinding *binding)
                                  setting->type, setting->known, context->lists,
                                  context->problems);
     else
-        rule = rule_compile(binding->value, setting->type, setting->known, context->lists,
-                            context->problems);
+        rule = rule_compile_bounded(binding->value, setting->type, setting->known, &bounds,
+                                    context->lists, context->problems);
     *(BaridRule **)binding->member = rule;
     return rule != NULL;
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "control/live-trace.h"
 #include "control/verbs.h"
+#include "host/command.h"
 #include "net/acceptor.h"
 
 enum {
@@ -131,25 +132,86 @@ control_normalise(const gchar *name, const gchar *output, GError **error)
     return g_strdup_printf("{\"result\":%s}", text);
 }
 
+static BaridStore *
+control_find_store(const gchar *name, gpointer data)
+{
+    const Generation *generation = data;
+
+    return generation->stores == NULL ? NULL : store_set_find(generation->stores, name);
+}
+
+/* The options as texts; a false one was not given. */
+static gboolean
+control_list_options(JsonObject *options, GArray *list, GError **error)
+{
+    g_autoptr(GList) names = json_object_get_members(options);
+
+    for (GList *name = names; name != NULL; name = name->next) {
+        JsonNode *node = json_object_get_member(options, name->data);
+        GType type = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_value_type(node) : G_TYPE_NONE;
+        HostCommandOption option = {.name = name->data};
+
+        if (type == G_TYPE_BOOLEAN && !json_node_get_boolean(node))
+            continue;
+        if (type == G_TYPE_STRING) {
+            option.text = json_node_get_string(node);
+        } else if (type != G_TYPE_BOOLEAN) {
+            g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID, "--%s needs a text",
+                        option.name);
+            return FALSE;
+        }
+        g_array_append_val(list, option);
+    }
+    return TRUE;
+}
+
+/* For people the text goes beside the answer, and is what they see. */
 static gchar *
-control_run_command(const BaridCommand *command, gpointer state, const RequestText *text,
+control_make_answer(const BaridCommand *command, const gchar *output, const gchar *text,
+                    gboolean is_for_people, GError **error)
+{
+    g_autoptr(GString) out = NULL;
+    JsonWriter writer;
+
+    if (!is_for_people || text == NULL)
+        return control_normalise(command->name, output, error);
+    out = g_string_new(NULL);
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    json_writer_text(&writer, "text", text);
+    json_writer_end_object(&writer);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static gchar *
+control_run_command(const HostModule *module, const BaridCommand *command,
+                    const RequestText *text, guint n_words, Generation *generation,
                     GError **error)
 {
-    const gchar *const *args = (const gchar *const *)text->words->pdata + 1;
+    g_autoptr(GArray) options = g_array_new(FALSE, FALSE, sizeof(HostCommandOption));
+    HostCommandRequest request = {
+        .args = (const gchar *const *)text->words->pdata + n_words,
+        .wants_json = !text->is_for_people,
+        .find_store = control_find_store,
+        .find_store_data = generation,
+    };
     g_autofree gchar *output = NULL;
-    GError *reason = NULL;
+    g_autofree gchar *shown = NULL;
+    g_autoptr(GError) reason = NULL;
+    gboolean is_usage = FALSE;
 
-    if (json_object_get_size(text->options) > 0) {
-        g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID,
-                    "\"%s\" takes no options; usage: %s", command->name, command->usage);
+    if (!control_list_options(text->options, options, error))
         return NULL;
-    }
-    output = command->run(state, args, &reason);
-    if (reason != NULL) {
-        g_propagate_error(error, reason);
-        return NULL;
-    }
-    return control_normalise(command->name, output, error);
+    request.options = (const HostCommandOption *)(gconstpointer)options->data;
+    request.n_options = options->len;
+    output = host_run_command(module, command, &request, &shown, &is_usage, &reason);
+    if (reason == NULL)
+        return control_make_answer(command, output, shown, text->is_for_people, error);
+    if (is_usage)
+        g_set_error_literal(error, REQUEST_ERROR, BARID_ERROR_INVALID, reason->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&reason));
+    return NULL;
 }
 
 /* (out_request) borrows from (text). FALSE when the words are no verb of the core. */
@@ -177,18 +239,19 @@ control_fail_unknown(const RequestText *text, GError **error)
 static gchar *
 control_run_text(Control *self, const RequestText *text, GError **error)
 {
-    const gchar *word = g_ptr_array_index(text->words, 0);
-    const Generation *generation = self->services.generation;
+    const gchar *const *words = (const gchar *const *)text->words->pdata;
+    Generation *generation = self->services.generation;
     const BaridCommand *command = NULL;
+    HostModule *module = NULL;
     ControlRequest request;
-    gpointer state;
+    guint n_words = 0;
 
     if (control_make_request(text, &request))
         return control_run_verb(self, &request, error);
     if (generation != NULL)
-        command = host_find_command(generation->host, word, &state);
+        command = host_find_command(generation->host, words, &n_words, &module);
     if (command != NULL)
-        return control_run_command(command, state, text, error);
+        return control_run_command(module, command, text, n_words, generation, error);
     control_fail_unknown(text, error);
     return NULL;
 }

@@ -24,6 +24,8 @@ static const BaridSetting server_settings[] = {
                            N_("How long sessions may go on after a reload.")),
     BARID_SETTING_DURATION("grace", ServerSettings, grace_ms, "30s",
                            N_("How long sessions may go on when the server stops.")),
+    BARID_SETTING_DURATION("watchdog", ServerSettings, watchdog_ms, "30s",
+                           N_("How long a module may compute without a pause.")),
     BARID_SETTING_ENUM("confine", ServerSettings, confine, "full",
                        N_("How much the worker gives up before it serves."), confine_words),
     BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
@@ -73,6 +75,8 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     self->own_resolver = dns_resolver_new_from_settings(&self->context);
     self->resolver = options->resolver != NULL ? options->resolver : self->own_resolver;
     self->host = host_new(folders);
+    for (guint i = 0; options->linked != NULL && options->linked[i] != NULL; i++)
+        host_offer_module(self->host, options->linked[i]);
     host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
@@ -105,6 +109,13 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     if (config_problems_get_count(problems) > 0)
         return NULL;
     return g_steal_pointer(&self);
+}
+
+gboolean
+generation_start(Generation *self, GError **error)
+{
+    return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
+           host_start(self->host, error);
 }
 
 void

@@ -20,6 +20,7 @@ typedef struct {
     const gchar *state_dir;
     InboundOpenSecret open_secret; /* NULL reads files directly */
     gpointer open_secret_data;
+    const BaridModule *const *linked; /* modules that need no file, NULL-ended, or NULL */
     DnsResolver *resolver; /* borrowed, used instead of [resolver] where not NULL */
 } GenerationOptions;
 
@@ -29,6 +30,7 @@ typedef struct {
     gint64 threads;
     gint64 grace_ms;
     gint64 drain_ms;
+    gint64 watchdog_ms;
     gint confine; /* ConfineLevel */
     gchar **connect_ports;
     gchar *user;
@@ -49,9 +51,13 @@ typedef struct {
     OutboundSettings *outbound_settings;
 } Generation;
 
-/* Builds and checks everything but starts nothing: no module's start is called, no spool
- * opened. NULL when there are problems, which are all in (problems). Main thread. */
+/* Builds and checks everything but starts nothing: no module's start is called, no store or
+ * spool is opened, no certificate made; no file is written. NULL when there are problems,
+ * which are all in (problems). Main thread. */
 Generation *generation_new(const GenerationOptions *options, ConfigProblems *problems);
+/* Opens the stores, makes the server's own certificate where one is needed, and starts the
+ * modules. */
+gboolean generation_start(Generation *self, GError **error);
 /* Fills in the queue's options; texts borrow from (self), folders are the caller's. */
 void generation_get_queue_options(const Generation *self, QueueOptions *out_options);
 /* Fills in all but the queue; borrowed from (self). */

@@ -91,8 +91,9 @@ request_take_members(RequestText *self, JsonObject *object, GError **error)
 
     for (GList *name = names; name != NULL; name = name->next) {
         if (!g_str_equal(name->data, "verb") && !g_str_equal(name->data, "args") &&
-            !g_str_equal(name->data, "options"))
-            return request_fail(error, "a request has the members verb, args and options only");
+            !g_str_equal(name->data, "options") && !g_str_equal(name->data, "human"))
+            return request_fail(error,
+                                "a request has the members verb, args, options and human only");
     }
     if (verb == NULL)
         return request_fail(error, "\"verb\" must be a text");
@@ -102,6 +103,7 @@ request_take_members(RequestText *self, JsonObject *object, GError **error)
     if (json_object_has_member(object, "args") &&
         !request_take_args(self, json_object_get_member(object, "args"), error))
         return FALSE;
+    self->is_for_people = json_object_has_member(object, "human");
     if (!json_object_has_member(object, "options"))
         return TRUE;
     if (!JSON_NODE_HOLDS_OBJECT(json_object_get_member(object, "options")))

@@ -22,6 +22,7 @@ typedef struct {
     JsonParser *parser;
     GPtrArray *words; /* the verb's words and the arguments, NULL at the end */
     JsonObject *options;
+    gboolean is_for_people; /* "human": a module's command may answer with a text */
 } RequestText;
 
 gboolean request_text_parse(RequestText *self, BaridSlice line, GError **error);

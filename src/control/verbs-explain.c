@@ -8,17 +8,21 @@
 
 #include "base/text.h"
 #include "mime/header.h"
+#include "queue/queue-scan.h"
 
 enum {
-    EXPLAIN_LIMIT = 20,       /* records shown without --limit */
-    EXPLAIN_LOOK_MAX = 1000,  /* records looked at on either side */
+    EXPLAIN_LIMIT = 20,     /* records shown without --limit */
+    EXPLAIN_SCAN = 1000000, /* records of the history looked at without --scan */
+    EXPLAIN_PIECE = 256,    /* of them at a time: the queue's thread has other work */
 };
 
 typedef struct {
     const gchar *id; /* queue id or session id; NULL any */
     const gchar *sender, *recipient, *message_id, *remote_ip;
     gint64 since_ms;
-    guint limit;
+    guint limit, scan;
+    guint64 n_scanned;
+    gboolean truncated; /* the history goes on, and neither it nor the limit ended the search */
     Queue *queue;
     GPtrArray *messages, *history, *sessions; /* of JsonNode * */
     GHashTable *session_ids;                  /* told about already */
@@ -163,24 +167,57 @@ explain_keep(Explain *self, JsonNode *record)
     g_ptr_array_add(is_session ? self->sessions : self->history, json_node_ref(record));
 }
 
+static gboolean
+explain_is_full(const Explain *self)
+{
+    return self->history->len + self->sessions->len >= self->limit;
+}
+
+/* The records of a queue id or session id: they belong here whatever they say. */
 static void
-explain_look_in_history(Explain *self, const gchar *id, const gchar *part)
+explain_look_up(Explain *self, const gchar *id)
 {
     g_autoptr(GString) text = g_string_new("{");
     g_autoptr(JsonArray) found = NULL;
     JsonWriter writer;
 
     json_writer_init(&writer, text);
-    queue_write_history(self->queue, id, part, EXPLAIN_LOOK_MAX, &writer, "records");
+    queue_write_history(self->queue, id, NULL, self->limit, &writer, "records");
     found = explain_parse(text, "records");
     for (guint i = 0; found != NULL && i < json_array_get_length(found); i++) {
         JsonNode *record = json_array_get_element(found, i);
 
-        /* A record that was asked for by its id belongs here whatever it says. */
-        if (self->history->len + self->sessions->len < self->limit &&
-            JSON_NODE_HOLDS_OBJECT(record) && (id != NULL || explain_wants(self, record)))
+        if (!explain_is_full(self) && JSON_NODE_HOLDS_OBJECT(record))
             explain_keep(self, record);
     }
+}
+
+static void
+explain_judge(Explain *self, const gchar *document)
+{
+    g_autoptr(JsonNode) record = json_from_string(document, NULL);
+
+    if (record != NULL && JSON_NODE_HOLDS_OBJECT(record) && explain_wants(self, record))
+        explain_keep(self, record);
+}
+
+/* Goes over the history until enough is found or enough was looked at. */
+static void
+explain_scan_history(Explain *self, const gchar *text)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+    QueueHistoryScan scan = {.text = text, .since_ms = self->since_ms};
+
+    while (!scan.finished && !explain_is_full(self) && scan.walk.n_visited < self->scan) {
+        guint64 left = self->scan - scan.walk.n_visited;
+
+        queue_scan_history(self->queue, &scan, (guint)MIN(left, EXPLAIN_PIECE), found);
+        for (guint i = 0; i < found->len && !explain_is_full(self); i++)
+            explain_judge(self, g_ptr_array_index(found, i));
+        g_ptr_array_set_size(found, 0);
+    }
+    self->n_scanned += scan.walk.n_visited;
+    self->truncated |= !scan.finished && !explain_is_full(self);
 }
 
 /* The sessions that brought the messages found so far. */
@@ -194,7 +231,7 @@ explain_add_sessions(Explain *self)
             const gchar *session = record_get_text(g_ptr_array_index(lists[n], i), "session");
 
             if (session != NULL && !g_hash_table_contains(self->session_ids, session))
-                explain_look_in_history(self, session, NULL);
+                explain_look_up(self, session);
         }
     }
 }
@@ -202,25 +239,34 @@ explain_add_sessions(Explain *self)
 static void
 explain_by_id(Explain *self)
 {
-    QueueFilter filter = {.limit = EXPLAIN_LOOK_MAX};
+    QueueFilter filter = {.limit = 0};
     gboolean is_queue_id =
         queue_id_parse(barid_slice_from_text(self->id), &filter.id) && filter.id != 0;
 
-    explain_look_in_history(self, self->id, NULL);
+    explain_look_up(self, self->id);
     if (is_queue_id || self->sessions->len > 0)
         explain_look_in_queue(self, &filter);
     if (!is_queue_id && self->sessions->len > 0)
-        explain_look_in_history(self, NULL, self->id);
+        explain_scan_history(self, self->id);
 }
 
 /* Text that records must contain, for the history to look for. It is compared with JSON,
- * so only what stands there unchanged will do. */
+ * so only what stands there unchanged will do; an empty one means something else. */
 static const gchar *
 explain_get_needle(const Explain *self)
 {
-    const gchar *needle = self->remote_ip != NULL ? self->remote_ip : self->message_id;
+    const gchar *const all[] = {self->message_id, self->remote_ip, self->sender,
+                                self->recipient};
 
-    return needle != NULL && strpbrk(needle, "\"\\") == NULL ? needle : NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+        gboolean is_plain = all[i] != NULL && all[i][0] != '\0';
+
+        for (const gchar *p = all[i]; is_plain && *p != '\0'; p++)
+            is_plain = g_ascii_isprint(*p) && *p != '"' && *p != '\\' && *p != '/';
+        if (is_plain)
+            return all[i];
+    }
+    return NULL;
 }
 
 static void
@@ -229,12 +275,14 @@ explain_by_filter(Explain *self)
     QueueFilter filter = {
         .sender = self->sender,
         .recipient = self->recipient,
+        .message_id = self->message_id,
+        .remote_ip = self->remote_ip,
         .after_ms = self->since_ms,
-        .limit = EXPLAIN_LOOK_MAX,
+        .limit = self->limit,
     };
 
     explain_look_in_queue(self, &filter);
-    explain_look_in_history(self, NULL, explain_get_needle(self));
+    explain_scan_history(self, explain_get_needle(self));
 }
 
 /* --- the verb --- */
@@ -260,7 +308,8 @@ explain_parse_request(Explain *self, const ControlRequest *request, GError **err
         !request_get_text(request, "message-id", &self->message_id, error) ||
         !request_get_text(request, "remote-ip", &self->remote_ip, error) ||
         !request_get_time(request, "since", &self->since_ms, error) ||
-        !request_get_count(request, "limit", EXPLAIN_LIMIT, &self->limit, error))
+        !request_get_count(request, "limit", EXPLAIN_LIMIT, &self->limit, error) ||
+        !request_get_count(request, "scan", EXPLAIN_SCAN, &self->scan, error))
         return FALSE;
     self->id = request->args[0];
     if (self->id != NULL || self->sender != NULL || self->recipient != NULL ||
@@ -279,7 +328,11 @@ explain_run(Explain *self, JsonWriter *writer, GError **error)
         explain_by_filter(self);
     explain_add_sessions(self);
     if (self->messages->len + self->history->len + self->sessions->len == 0) {
-        if (self->id == NULL)
+        if (self->id == NULL && self->truncated)
+            g_set_error(error, CONTROL_ERROR, BARID_ERROR_NOT_FOUND,
+                        "no message or session matches among the newest %" G_GUINT64_FORMAT
+                        " records of the history; --scan N looks at more", self->n_scanned);
+        else if (self->id == NULL)
             g_set_error_literal(error, CONTROL_ERROR, BARID_ERROR_NOT_FOUND,
                                 "no message or session matches");
         else
@@ -291,6 +344,8 @@ explain_run(Explain *self, JsonWriter *writer, GError **error)
     explain_write(self->messages, writer, "messages");
     explain_write(self->history, writer, "history");
     explain_write(self->sessions, writer, "sessions");
+    json_writer_integer(writer, "scanned", (gint64)self->n_scanned);
+    json_writer_bool(writer, "truncated", self->truncated);
     return TRUE;
 }
 

@@ -24,6 +24,8 @@ static const ControlVerb verbs[] = {
      verb_queue_list, MERGE_MEMBERS},
     {"queue show", "queue show ID ...", N_("Show all about queued messages."),
      verb_queue_show, MERGE_MEMBERS},
+    {"commands", "commands", N_("List the commands that modules add."), verb_commands,
+     MERGE_NOTHING},
     {"queue cat", "queue cat ID", N_("Print a queued message."), verb_queue_cat, MERGE_MEMBERS},
     {"queue retry", "queue retry [ID ...] [--all] " FILTERS, N_("Try messages now."),
      verb_queue_retry, MERGE_NOTHING},
@@ -46,7 +48,7 @@ static const ControlVerb verbs[] = {
     {"resume", "resume DESTINATION", N_("Let it go again."), verb_resume, MERGE_NOTHING},
     {"explain",
      "explain {ID | --sender A | --recipient A | --message-id ID | --remote-ip IP} "
-     "[--since TIME] [--limit N]",
+     "[--since TIME] [--limit N] [--scan N]",
      N_("Say what happened to a message or session, and why."), verb_explain, MERGE_MEMBERS},
     {"trace", "trace [--session ID] [--sender A] [--recipient A] [--id ID]",
      N_("Follow what happens, live."), verb_trace, MERGE_NOTHING},

@@ -16,6 +16,7 @@ VERB_HANDLER(verb_metrics);
 VERB_HANDLER(verb_spool);
 VERB_HANDLER(verb_modules_list);
 VERB_HANDLER(verb_modules_order);
+VERB_HANDLER(verb_commands);
 VERB_HANDLER(verb_queue_list);
 VERB_HANDLER(verb_queue_show);
 VERB_HANDLER(verb_queue_cat);

@@ -275,6 +275,14 @@ fiber_park(GError **error)
     return fiber_set_reason((FiberReason)self->reason, error);
 }
 
+/* Before pages are given back, and at the end of a measurement. */
+static void
+fiber_note_stack(Fiber *fiber)
+{
+    if (fiber->stack_base != 0)
+        fiber->stack_peak = MAX(fiber->stack_peak, fiber_stack_get_touched(fiber->stack));
+}
+
 void
 fiber_on_timer(Fiber *fiber, gint64 now_ms)
 {
@@ -287,6 +295,7 @@ fiber_on_timer(Fiber *fiber, gint64 now_ms)
         return;
     }
     if (fiber->idle_at_ms <= now_ms) {
+        fiber_note_stack(fiber);
         fiber_stack_trim(fiber->stack, fiber_context_get_pointer(&fiber->context));
         fiber->idle_at_ms = FIBER_NO_DEADLINE;
     }
@@ -489,6 +498,20 @@ fiber_get_local(void)
     return fiber == NULL ? NULL : fiber->local;
 }
 
+guint32
+fiber_set_label(guint32 label)
+{
+    Fiber *fiber = fiber_get_current();
+    guint32 before;
+
+    if (fiber == NULL)
+        return blame_enter(blame_get_slot(), label);
+    before = fiber->label;
+    fiber->label = label;
+    blame_enter(fiber->scheduler->blame, label);
+    return before;
+}
+
 void
 fiber_set_local(gpointer local)
 {
@@ -505,4 +528,40 @@ gsize
 fiber_get_stack_high_water(void)
 {
     return fiber_stack_get_touched(fiber_require_current()->stack);
+}
+
+/* What the system call itself puts on the stack must not be given back under its feet. */
+#ifdef BARID_SANITIZE
+enum { FIBER_MEASURE_MARGIN = 8192 };
+#else
+enum { FIBER_MEASURE_MARGIN = 1024 };
+#endif
+
+__attribute__((noinline)) gboolean
+fiber_stack_measure_begin(void)
+{
+    Fiber *fiber = fiber_require_current();
+    const guint8 *here = __builtin_frame_address(0);
+
+    if (fiber->stack_base != 0)
+        return FALSE;
+    fiber->stack_base = (gsize)(fiber->stack + FIBER_STACK_BYTES - here);
+    fiber->stack_peak = 0;
+    if (here - fiber->stack > 2 * FIBER_MEASURE_MARGIN)
+        fiber_stack_trim(fiber->stack, here - FIBER_MEASURE_MARGIN);
+    return TRUE;
+}
+
+FiberStackUse
+fiber_stack_measure_end(void)
+{
+    Fiber *fiber = fiber_require_current();
+    FiberStackUse use;
+
+    fiber_note_stack(fiber);
+    use.total_bytes = fiber->stack_peak;
+    use.own_bytes =
+        fiber->stack_peak > fiber->stack_base ? fiber->stack_peak - fiber->stack_base : 0;
+    fiber->stack_base = 0;
+    return use;
 }

@@ -119,11 +119,26 @@ BARID_SUSPENDS void fiber_completion_wait(FiberCompletion *self);
 gpointer fiber_get_local(void);
 void fiber_set_local(gpointer local);
 
+/* Whose code the running fiber executes: a label of base/blame.h; the result is the one
+ * before. Follows the fiber from turn to turn. */
+guint32 fiber_set_label(guint32 label);
+
 /* Microseconds that the running fiber has spent waiting while it had a local pointer. */
 gint64 fiber_get_waited_us(void);
 
 /* Stack bytes used at most so far by the running fiber, to the page. */
 gsize fiber_get_stack_high_water(void);
+
+/* How deep the stack of the running fiber goes between two points. The first call gives the
+ * pages below back to the system, the second counts those that are there again: two system
+ * calls and the faults of the pages used, so it is for samples. Waits in between are fine. */
+typedef struct {
+    gsize total_bytes; /* from the stack's beginning, whole pages */
+    gsize own_bytes;   /* of it below the first point; up to two pages too many */
+} FiberStackUse;
+/* FALSE when a measurement of this fiber is under way. */
+gboolean fiber_stack_measure_begin(void);
+FiberStackUse fiber_stack_measure_end(void);
 
 /* Debug builds: a thread that holds a lock across a suspension is stopped. */
 #ifdef BARID_DEBUG

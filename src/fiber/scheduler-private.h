@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/blame.h"
 #include "fiber/fiber.h"
 #include "fiber/stack.h"
 #include "fiber/switch.h"
@@ -25,12 +26,14 @@ struct Fiber {
     gpointer data;
     gpointer local;
     guint8 *stack;
+    gsize stack_base, stack_peak; /* of a measurement under way: (stack_base) is not 0 */
     gint64 deadline_ms;
     gint64 idle_at_ms; /* when a long wait trims the stack; FIBER_NO_DEADLINE otherwise */
     gint64 heap_key_ms;
     gint64 waited_us; /* while (local) was set */
     guint heap_index; /* 0: not in the heap */
     guint masked;
+    guint32 label; /* whose code it runs */
     guint8 state;
     guint8 reason;
     gboolean wake_pending;
@@ -47,6 +50,7 @@ struct Scheduler {
     _Atomic gboolean sleeping;
     _Atomic gboolean stopping;
     FiberStackPool *stacks;
+    BlameSlot *blame; /* the thread's, while it runs */
     FiberContext main_context;
     Fiber *current;
     Fiber *ready_head, *ready_tail;

@@ -249,11 +249,22 @@ scheduler_enqueue(Scheduler *self, Fiber *fiber)
     self->ready_tail = fiber;
 }
 
+/* The watchdog sees by the turn that the thread has gone on. */
+static void
+scheduler_show(Scheduler *self, guint32 label)
+{
+    guint32 turn = atomic_load_explicit(&self->blame->turn, memory_order_relaxed);
+
+    blame_enter(self->blame, label);
+    atomic_store_explicit(&self->blame->turn, turn + 1, memory_order_relaxed);
+}
+
 static void
 scheduler_enter(Scheduler *self, Fiber *fiber)
 {
     self->current = fiber;
     fiber->state = FIBER_RUNNING;
+    scheduler_show(self, fiber->label);
 #ifdef BARID_SANITIZE
     __sanitizer_start_switch_fiber(&self->fake_stack, fiber->stack, FIBER_STACK_BYTES);
 #endif
@@ -262,6 +273,7 @@ scheduler_enter(Scheduler *self, Fiber *fiber)
     __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
 #endif
     self->current = NULL;
+    scheduler_show(self, 0);
     if (fiber->state == FIBER_ENDED)
         fiber_stack_give(self->stacks, fiber->stack);
 }
@@ -396,6 +408,7 @@ scheduler_run(Scheduler *self)
 {
     g_assert(scheduler_current == NULL);
     scheduler_current = self;
+    self->blame = blame_get_slot();
     clock_turn();
     while (!scheduler_is_done(self)) {
         scheduler_run_posts(self);

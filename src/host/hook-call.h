@@ -21,6 +21,7 @@ typedef struct HookCall {
     guint n_dns_questions;
     const gchar *refused; /* what it tried without declaring it */
     HeaderEdit *edits, **edits_tail;
+    SavedValue *saved;
 } HookCall;
 
 enum { HOOK_INPUTS_MAX = 32, HOOK_INPUT_BYTES_MAX = 512, HOOK_EDITS_MAX = 100 };

@@ -26,13 +26,16 @@ typedef struct {
 } HostSection;
 
 struct HostModule {
-    const BaridModule *module;
+    BaridModule description;
+    const BaridModule *module; /* (description) */
     gpointer handle; /* lt_dlhandle; NULL when linked in */
     gchar *path;
     HostCommon common;
     gpointer settings;
     gpointer state;
     gboolean started;
+    gboolean contained; /* it has crashed the server: on-error applies at once */
+    guint32 label;      /* of base/blame.h */
     GArray *sections; /* of HostSection */
     ConfigPosition position;
     /* Circuit breaker: consecutive failures, and until when on-error applies at once. */
@@ -52,9 +55,19 @@ typedef enum {
     HOOK_N_COUNTS,
 } HookCount;
 
+/* The deepest stack of the calls that were measured; 0 before the first. Only the first call
+ * of a hook and then one in HOOK_STACK_SAMPLE of a thread's calls is: it costs microseconds. */
+typedef struct {
+    _Atomic gsize total_bytes; /* of the whole fiber while the hook ran */
+    _Atomic gsize own_bytes;   /* of the hook alone */
+} HookStack;
+
+enum { HOOK_STACK_SAMPLE = 61 }; /* a prime, so that no hook of a steady cycle is left out */
+
 typedef struct {
     HostModule *module;
     const BaridHook *hook;
+    HookStack *stack; /* owned */
     const gchar *why; /* why it stands where it stands; owned */
     CounterId counters[HOOK_N_COUNTS];
 } HostHook;
@@ -62,6 +75,7 @@ typedef struct {
 struct Host {
     gchar **folders;
     GPtrArray *modules; /* of HostModule * */
+    GPtrArray *offered; /* of const BaridModule *: linked in */
     GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
     gboolean ltdl;
     DnsResolver *resolver;
@@ -82,5 +96,6 @@ const BaridHook *host_module_get_hook(const BaridModule *module, guint index);
 const BaridProvider *host_module_get_provider(const BaridModule *module, guint index);
 const BaridSection *host_module_get_section(const BaridModule *module, guint index);
 const BaridCommand *host_module_get_command(const BaridModule *module, guint index);
+const BaridSavedArea *host_module_get_saved_area(const BaridModule *module, guint index);
 
 #endif

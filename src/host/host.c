@@ -3,6 +3,7 @@
 
 #include <ltdl.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "host/host-private.h"
@@ -44,6 +45,7 @@ host_new(const gchar *const *folders)
     scope_register_variables();
     self->folders = g_strdupv((gchar **)(guintptr)folders);
     self->modules = g_ptr_array_new();
+    self->offered = g_ptr_array_new();
     for (guint i = 0; i < BARID_N_STAGES; i++)
         self->stages[i] = g_array_new(FALSE, FALSE, sizeof(HostHook));
     self->ltdl = lt_dlinit() == 0;
@@ -79,6 +81,7 @@ host_free(Host *self)
     for (guint i = self->modules->len; i > 0; i--)
         host_module_free(g_ptr_array_index(self->modules, i - 1));
     g_ptr_array_free(self->modules, TRUE);
+    g_ptr_array_free(self->offered, TRUE);
     for (guint i = 0; i < BARID_N_STAGES; i++)
         g_array_free(self->stages[i], TRUE);
     g_strfreev(self->folders);
@@ -111,6 +114,18 @@ host_section_is_enabled(SettingsContext *context, ConfigSection *section)
     return read.enabled;
 }
 
+static HostModule *
+host_open_module(const Host *self, const gchar *name, GError **error)
+{
+    for (guint i = 0; i < self->offered->len; i++) {
+        const BaridModule *module = g_ptr_array_index(self->offered, i);
+
+        if (strcmp(module->name, name) == 0)
+            return host_module_new_linked(module, error);
+    }
+    return host_module_open(self, name, error);
+}
+
 static gboolean
 host_load_section(Host *self, SettingsContext *context, ConfigSection *section)
 {
@@ -122,7 +137,7 @@ host_load_section(Host *self, SettingsContext *context, ConfigSection *section)
         host_use_all_keys(section);
         return name != NULL;
     }
-    module = host_module_open(self, name, &error);
+    module = host_open_module(self, name, &error);
     if (module == NULL) {
         config_problems_add(context->problems, config_section_get_position(section),
                             config_section_get_label(section), NULL, NULL, 0, "%s",
@@ -250,15 +265,37 @@ static gboolean
 host_start_module(HostModule *self, GError **error)
 {
     BaridStart start = {self};
+    gboolean ok = TRUE;
+    guint32 outer;
 
+    self->label = blame_label(self->module->name);
     self->state = self->settings;
-    if (self->module->start != NULL &&
-        !self->module->start(&start, self->settings, &self->state, error)) {
+    if (self->contained)
+        return TRUE;
+    outer = fiber_set_label(self->label);
+    if (self->module->start != NULL)
+        ok = self->module->start(&start, self->settings, &self->state, error);
+    fiber_set_label(outer);
+    if (!ok) {
         g_prefix_error(error, "module %s: ", self->module->name);
         return FALSE;
     }
     self->started = TRUE;
     return TRUE;
+}
+
+gboolean
+host_contain(Host *self, const gchar *name)
+{
+    for (guint i = 0; i < self->modules->len; i++) {
+        HostModule *module = g_ptr_array_index(self->modules, i);
+
+        if (strcmp(module->module->name, name) == 0) {
+            module->contained = TRUE;
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 gboolean
@@ -269,6 +306,12 @@ host_start(Host *self, GError **error)
             return FALSE;
     }
     return TRUE;
+}
+
+void
+host_offer_module(Host *self, const BaridModule *module)
+{
+    g_ptr_array_add(self->offered, (gpointer)(guintptr)module);
 }
 
 gboolean
@@ -317,6 +360,8 @@ host_foreach_provider(const Host *self, BaridProviderKind kind, HostProviderVisi
         HostModule *module = g_ptr_array_index(self->modules, i);
         const BaridProvider *provider;
 
+        if (module->contained)
+            continue;
         for (guint n = 0; (provider = host_module_get_provider(module->module, n)) != NULL; n++) {
             if (provider->kind == kind && !visit(provider, module, data, error))
                 return FALSE;
@@ -337,21 +382,41 @@ host_module_get_setting_size(const HostModule *module)
     return module->module->setting_size;
 }
 
-const BaridCommand *
-host_find_command(const Host *self, const gchar *name, gpointer *out_state)
+static const BaridCommand *
+host_find_command_named(const Host *self, const gchar *name, HostModule **out_module)
 {
     for (guint i = 0; i < self->modules->len; i++) {
         HostModule *module = g_ptr_array_index(self->modules, i);
         const BaridCommand *command;
 
+        if (module->contained)
+            continue;
         for (guint n = 0; (command = host_module_get_command(module->module, n)) != NULL; n++) {
             if (strcmp(command->name, name) == 0) {
-                *out_state = module->state;
+                *out_module = module;
                 return command;
             }
         }
     }
     return NULL;
+}
+
+const BaridCommand *
+host_find_command(const Host *self, const gchar *const *words, guint *out_n_words,
+                  HostModule **out_module)
+{
+    const BaridCommand *command = NULL;
+
+    *out_n_words = 2;
+    if (words[0] != NULL && words[1] != NULL) {
+        g_autofree gchar *both = g_strconcat(words[0], " ", words[1], NULL);
+
+        command = host_find_command_named(self, both, out_module);
+    }
+    if (command != NULL || words[0] == NULL)
+        return command;
+    *out_n_words = 1;
+    return host_find_command_named(self, words[0], out_module);
 }
 
 static void
@@ -369,6 +434,17 @@ host_write_needs(const BaridModule *module, JsonWriter *writer)
             json_writer_text(writer, NULL, names[i]);
     }
     json_writer_end_array(writer);
+}
+
+/* What is neither waited for nor somebody else's turn; the two counters are read one after
+ * the other, so that a call that ends in between must not make it negative. */
+static gint64
+host_get_computing_us(const HostHook *hook)
+{
+    gint64 waiting = (gint64)counter_get(hook->counters[HOOK_COUNT_WAITING_US]);
+    gint64 wall = (gint64)counter_get(hook->counters[HOOK_COUNT_WALL_US]);
+
+    return MAX(wall - waiting, 0);
 }
 
 static void
@@ -390,6 +466,9 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
     json_writer_text(writer, "why", hook->why);
     for (guint i = 0; i < HOOK_N_COUNTS; i++)
         json_writer_integer(writer, counts[i], (gint64)counter_get(hook->counters[i]));
+    json_writer_integer(writer, "computing_us", host_get_computing_us(hook));
+    json_writer_integer(writer, "stack_bytes", (gint64)atomic_load(&hook->stack->total_bytes));
+    json_writer_integer(writer, "stack_own_bytes", (gint64)atomic_load(&hook->stack->own_bytes));
     json_writer_end_object(writer);
 }
 
@@ -427,7 +506,8 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
         json_writer_text(writer, "name", module->module->name);
         json_writer_text(writer, "summary", module->module->summary);
         json_writer_text(writer, "path", module->path);
-        json_writer_text(writer, "state", open ? "suspended" : "running");
+        json_writer_text(writer, "state",
+                         module->contained ? "contained" : open ? "suspended" : "running");
         json_writer_text(writer, "mode", host_mode_words[module->common.mode]);
         json_writer_text(writer, "on_error", host_on_error_words[module->common.on_error]);
         host_write_needs(module->module, writer);

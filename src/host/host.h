@@ -39,6 +39,9 @@ gboolean host_start(Host *self, GError **error);
 void host_stop(Host *self);
 /* Stops what was not stopped, and unloads. */
 void host_free(Host *self);
+/* A module that is linked in: host_load() takes it, when its section enables it, without
+ * looking for a file. (module) is static. Before host_load(). */
+void host_offer_module(Host *self, const BaridModule *module);
 /* For tests: adds a module that is linked in, as if it had been loaded and enabled. */
 gboolean host_add_module(Host *self, const BaridModule *module, GError **error);
 
@@ -71,15 +74,20 @@ const void *host_module_get_settings(const HostModule *module);
 /* The size of one settings row in the module's build. */
 gsize host_module_get_setting_size(const HostModule *module);
 
+/* The module has brought the server down repeatedly: it is not started, and what would call
+ * it gets its on-error at once. Before host_start(). FALSE when there is no such module. */
+gboolean host_contain(Host *self, const gchar *name);
+
 /* --- looking in --- */
 guint host_get_n_modules(const Host *self);
 /* One object per module: name, summary, state, mode, needs, hooks with order and reasons,
  * counters. For "modules list" and "modules order". */
 void host_write_modules(const Host *self, JsonWriter *writer, const gchar *key);
 void host_write_order(const Host *self, JsonWriter *writer, const gchar *key);
-/* A module's command, or NULL; run it with host_run_command(). */
-const BaridCommand *host_find_command(const Host *self, const gchar *name,
-                                      gpointer *out_state);
+/* The command that (words) (NULL-ended) begin with, of one word or two, or NULL; run it with
+ * host_run_command(). */
+const BaridCommand *host_find_command(const Host *self, const gchar *const *words,
+                                      guint *out_n_words, HostModule **out_module);
 /* The hook that runs on this fiber, for blame: module name or NULL. */
 const gchar *host_get_running_module(void);
 

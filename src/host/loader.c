@@ -57,6 +57,36 @@ loader_find(const Host *host, const gchar *name)
     return NULL;
 }
 
+/* What is wrong with a hook, or NULL. */
+static const gchar *
+loader_check_hook(const BaridModule *module, const BaridHook *hook)
+{
+    const BaridStreamHook *stream = hook->stream;
+
+    if (stream == NULL)
+        return NULL;
+    if (hook->stage != BARID_STAGE_MESSAGE)
+        return "only a MESSAGE hook can have a stream";
+    if (stream->struct_size < sizeof(BaridStreamHook) || stream->begin == NULL)
+        return "its stream is not complete";
+    if (stream->field != NULL && (module->needs & BARID_READS_HEADERS) == 0)
+        return "its stream sees the header, which was not declared";
+    if (stream->body != NULL && (module->needs & BARID_READS_BODY) == 0)
+        return "its stream sees the body, which was not declared";
+    return NULL;
+}
+
+static const gchar *
+loader_check_hooks(const BaridModule *module)
+{
+    const BaridHook *hook;
+    const gchar *problem = NULL;
+
+    for (guint i = 0; problem == NULL && (hook = host_module_get_hook(module, i)) != NULL; i++)
+        problem = loader_check_hook(module, hook);
+    return problem;
+}
+
 static gboolean
 loader_check_module(const BaridModule *module, const gchar *name, GError **error)
 {
@@ -68,12 +98,16 @@ loader_check_module(const BaridModule *module, const gchar *name, GError **error
         problem = "it was built for another major version of the interface";
     else if (module->api_minor > BARID_API_MINOR)
         problem = "it needs a newer core";
-    else if (module->struct_size < sizeof(BaridModule) && module->api_minor == BARID_API_MINOR)
+    else if ((module->struct_size < sizeof(BaridModule) ||
+              module->hook_size < sizeof(BaridHook)) &&
+             module->api_minor == BARID_API_MINOR)
         problem = "its description is too short";
     else if (module->name == NULL || strcmp(module->name, name) != 0)
         problem = "its name differs from the file's";
     else if (module->summary == NULL)
         problem = "it has no summary";
+    else
+        problem = loader_check_hooks(module);
     if (problem == NULL)
         return TRUE;
     g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "module %s: %s", name, problem);
@@ -85,7 +119,9 @@ loader_new(const BaridModule *module)
 {
     HostModule *self = g_new0(HostModule, 1);
 
-    self->module = module;
+    /* A description of an older interface is shorter: what it lacks is zero. */
+    memcpy(&self->description, module, MIN(module->struct_size, sizeof self->description));
+    self->module = &self->description;
     self->sections = g_array_new(FALSE, TRUE, sizeof(HostSection));
     return self;
 }
@@ -230,4 +266,16 @@ host_module_get_command(const BaridModule *module, guint index)
     command = (const BaridCommand *)(const void *)((const guint8 *)command +
                                                    (gsize)index * module->command_size);
     return command->name != NULL ? command : NULL;
+}
+
+const BaridSavedArea *
+host_module_get_saved_area(const BaridModule *module, guint index)
+{
+    const BaridSavedArea *area = module->saved;
+
+    if (area == NULL)
+        return NULL;
+    area = (const BaridSavedArea *)(const void *)((const guint8 *)area +
+                                                  (gsize)index * module->saved_size);
+    return area->name != NULL ? area : NULL;
 }

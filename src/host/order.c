@@ -197,6 +197,7 @@ order_stage(Host *self, BaridStage stage, GError **error)
         order_place(items, item);
         item->hook.why = g_strdup(item->why->len > 0 ? item->why->str : "by phase and name");
         order_register_counters(&item->hook);
+        item->hook.stack = g_new0(HookStack, 1);
         g_array_append_val(self->stages[stage], item->hook);
     }
     if (!ok) {
@@ -233,8 +234,12 @@ void
 host_clear_hooks(Host *self)
 {
     for (guint stage = 0; stage < BARID_N_STAGES; stage++) {
-        for (guint i = 0; i < self->stages[stage]->len; i++)
-            g_free((gchar *)(guintptr)g_array_index(self->stages[stage], HostHook, i).why);
+        for (guint i = 0; i < self->stages[stage]->len; i++) {
+            HostHook *hook = &g_array_index(self->stages[stage], HostHook, i);
+
+            g_free((gchar *)(guintptr)hook->why);
+            g_free(hook->stack);
+        }
         g_array_set_size(self->stages[stage], 0);
     }
 }

@@ -115,17 +115,54 @@ run_breaker_note(HostModule *module, gboolean failed)
               "it failed repeatedly; its on-error applies for half a minute", NULL);
 }
 
+/* --- the stack --- */
+
+static void
+run_keep_larger(_Atomic gsize *kept, gsize value)
+{
+    gsize old = atomic_load_explicit(kept, memory_order_relaxed);
+
+    while (old < value && !atomic_compare_exchange_weak(kept, &old, value))
+        ;
+}
+
+static gboolean
+run_measures_stack(const HostHook *hook)
+{
+    static _Thread_local guint calls;
+
+    if (++calls % HOOK_STACK_SAMPLE != 0 &&
+        atomic_load_explicit(&hook->stack->total_bytes, memory_order_relaxed) != 0)
+        return FALSE;
+    return fiber_stack_measure_begin();
+}
+
+static void
+run_note_stack(const HostHook *hook)
+{
+    FiberStackUse use = fiber_stack_measure_end();
+
+    run_keep_larger(&hook->stack->own_bytes, use.own_bytes);
+    run_keep_larger(&hook->stack->total_bytes, use.total_bytes);
+}
+
 static BaridVerdict
-run_guarded(HookCall *call)
+run_guarded(const HostHook *hook, HookCall *call)
 {
     gpointer outer = fiber_get_local();
+    gboolean measures = run_measures_stack(hook);
     gint64 deadline = fiber_deadline_push(call->module->common.timeout_ms);
     gint64 waited_us = fiber_get_waited_us();
     BaridVerdict verdict;
+    guint32 label;
 
     fiber_set_local(call);
+    label = fiber_set_label(call->module->label);
     verdict = run_function(call);
+    fiber_set_label(label);
     fiber_set_local(outer);
+    if (measures)
+        run_note_stack(hook);
     call->waited_us = fiber_get_waited_us() - waited_us;
     fiber_deadline_restore(deadline);
     if (call->refused != NULL) {
@@ -179,11 +216,18 @@ run_apply_on_error(HookCall *call)
 }
 
 static void
-run_keep_edits(HookCall *call, BaridVerdict verdict)
+run_keep_changes(HookCall *call, BaridVerdict verdict)
 {
     BaridTransaction *txn = scope_get_transaction(call->scope);
 
-    if (call->edits == NULL || txn == NULL || verdict == BARID_FAIL)
+    if (txn == NULL || verdict == BARID_FAIL)
+        return;
+    for (SavedValue *value = call->saved, *next; value != NULL; value = next) {
+        next = value->next;
+        saved_put(&txn->saved, value);
+    }
+    /* Shadow changes nothing that anybody else sees. */
+    if (call->edits == NULL || call->module->common.mode == HOST_MODE_SHADOW)
         return;
     *txn->edits_tail = call->edits;
     txn->edits_tail = call->edits_tail;
@@ -230,16 +274,19 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
     if (hook->module->common.when != NULL &&
         !barid_rule_eval_bool(hook->module->common.when, scope))
         return BARID_CONTINUE;
-    if (run_breaker_is_open(hook->module)) {
+    if (hook->module->contained) {
+        out_call->text = "contained: it has brought the server down repeatedly";
+        verdict = BARID_FAIL;
+    } else if (run_breaker_is_open(hook->module)) {
         out_call->text = "suspended after repeated failures";
         verdict = BARID_FAIL;
     } else {
-        verdict = run_guarded(out_call);
+        verdict = run_guarded(hook, out_call);
         run_breaker_note(hook->module, verdict == BARID_FAIL);
     }
     duration_us = clock_monotonic_us() - start_us;
     run_count(hook, out_call, verdict, duration_us);
-    run_keep_edits(out_call, verdict);
+    run_keep_changes(out_call, verdict);
     applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
     *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE
                                           ? BARID_FAIL

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "fiber/fiber.h"
 #include "host/decision.h"
+#include "host/saved.h"
 
 typedef enum { SCOPE_SESSION, SCOPE_TRANSACTION, SCOPE_ATTEMPT } ScopeKind;
 
@@ -67,6 +68,7 @@ struct BaridRecipient {
     BaridSlice address;   /* as given */
     BaridSlice canonical; /* lower-cased domain, one spelling; for matching */
     BaridSlice domain;
+    BaridSlice key;       /* equal for the same recipient (directories_dup_key) */
     BaridSlice orcpt_type, orcpt_address; /* decoded; empty when not given */
     guint notify;         /* SmtpNotify bits; 0 when not given */
     /* What the directory made of it: the addresses it is delivered to. */
@@ -96,6 +98,8 @@ struct BaridTransaction {
     gint64 priority;
     BaridSlice message;       /* from MESSAGE on */
     HeaderEdit *edits, **edits_tail;
+    SavedValue *saved;
+    struct MessageStream *stream; /* of the content that arrives, or NULL */
 };
 
 struct BaridAttempt {
@@ -106,6 +110,7 @@ struct BaridAttempt {
     BaridSlice domain; /* of the recipients, lower-cased */
     gint64 priority;
     guint n_retries;
+    BaridSlice saved; /* areas in their stored form */
     const gchar *mx;       /* the host that is tried; NULL before */
     Address remote, local; /* zero before they are known */
     gpointer impl; /* the delivery at work (outbound) */

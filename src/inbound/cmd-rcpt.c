@@ -5,18 +5,13 @@
 
 #include "base/text.h"
 
-/* Local parts of our domains are compared without case; those of others may differ by it
- * (RFC 5321 section 2.4). */
 static const BaridRecipient *
 rcpt_find(Session *self, const BaridRecipient *wanted)
 {
-    gboolean local = directories_is_local(self->inbound->services.directories, wanted->domain);
-
     for (guint i = 0; i < self->txn.facts.recipients->len; i++) {
         const BaridRecipient *rcpt = g_ptr_array_index(self->txn.facts.recipients, i);
 
-        if (local ? barid_slice_equal_nocase(rcpt->canonical, wanted->canonical)
-                  : barid_slice_equal(rcpt->canonical, wanted->canonical))
+        if (barid_slice_equal(rcpt->key, wanted->key))
             return rcpt;
     }
     return NULL;
@@ -41,6 +36,7 @@ rcpt_new(Session *self, const SmtpRcpt *parsed)
     rcpt->address = arena_dup_slice(arena, parsed->address.full);
     rcpt->canonical = mail_address_dup_canonical(&parsed->address, arena);
     rcpt->domain = arena_dup_lower(arena, parsed->address.domain);
+    rcpt->key = directories_dup_key(self->inbound->services.directories, &parsed->address, arena);
     rcpt->notify = parsed->notify;
     if (parsed->has_orcpt) {
         rcpt->orcpt_type = arena_dup_slice(arena, parsed->orcpt_type);

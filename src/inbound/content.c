@@ -2,12 +2,20 @@
 /* DATA (RFC 5321 section 4.1.1.4) and BDAT (RFC 3030): getting the content in. */
 #include "inbound/session.h"
 
+#include "host/message-stream.h"
 #include "smtp/data-decoder.h"
 
+/* What is not kept, since it is too much or the disk is full, is of no interest to anybody. */
 static gboolean
 content_emit(BaridSlice run, gpointer data)
 {
-    return arrival_append(data, run);
+    Session *self = data;
+
+    if (!arrival_append(&self->txn.arrival, run))
+        return FALSE;
+    if (self->txn.facts.stream != NULL)
+        message_stream_feed(self->txn.facts.stream, run);
+    return TRUE;
 }
 
 static void
@@ -17,6 +25,8 @@ content_open(Session *self)
                  (gsize)self->inbound->data.memory_bytes, (gsize)self->txn.max_size);
     self->txn.has_arrival = TRUE;
     queue_id_format(queue_id_new(), self->txn.facts.queue_id);
+    self->txn.facts.stream =
+        message_stream_begin(self->inbound->services.host, &self->txn.facts);
 }
 
 /* Nothing may follow a bare CR or LF to somebody who might take it for a line end. */
@@ -66,7 +76,7 @@ data_receive(Session *self, DataDecoder *decoder, GError **error)
         gboolean end;
 
         if (input.len > 0) {
-            end = data_decoder_feed(decoder, input, content_emit, &self->txn.arrival, &used);
+            end = data_decoder_feed(decoder, input, content_emit, self, &used);
             stream_consume(self->stream, used);
             if (end)
                 return TRUE;
@@ -125,7 +135,7 @@ bdat_receive(Session *self, guint64 left, gboolean wanted, DataDecoder *decoder,
         input.len = (gsize)MIN((guint64)input.len, left);
         if (wanted) {
             data_decoder_inspect(decoder, input);
-            arrival_append(&self->txn.arrival, input);
+            content_emit(input, self);
         }
         stream_consume(self->stream, input.len);
         left -= input.len;

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inbound/inbound-settings.h"
 
+#include "queue/envelope.h"
+
+enum { SECOND_MS = 1000, DAY_MS = 24 * 3600 * 1000 };
+
 static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
 static const gchar *const tls_words[] = {"none", "starttls", "implicit", NULL};
 
 const BaridSetting session_settings[] = {
-    BARID_SETTING_RULE_DURATION("timeout", SessionSettings, timeout, "5min",
-                                N_("How long a client may be silent."), BARID_KNOWN_CONNECT),
-    BARID_SETTING_RULE_DURATION("duration", SessionSettings, duration, "15min",
-                                N_("How long a session may last in all."), BARID_KNOWN_CONNECT),
-    BARID_SETTING_RULE_SIZE("transfer-limit", SessionSettings, transfer_limit, "250M",
-                            N_("How much a session may send in all."), BARID_KNOWN_CONNECT),
+    BARID_SETTING_RULE_DURATION_IN("timeout", SessionSettings, timeout, "5min",
+                                   N_("How long a client may be silent."), BARID_KNOWN_CONNECT,
+                                   SECOND_MS, DAY_MS),
+    BARID_SETTING_RULE_DURATION_IN("duration", SessionSettings, duration, "15min",
+                                   N_("How long a session may last in all."),
+                                   BARID_KNOWN_CONNECT, SECOND_MS, (gint64)30 * DAY_MS),
+    BARID_SETTING_RULE_SIZE_IN("transfer-limit", SessionSettings, transfer_limit, "250M",
+                               N_("How much a session may send in all."), BARID_KNOWN_CONNECT,
+                               1, G_MAXINT64),
     BARID_SETTING_INTEGER("max-errors", SessionSettings, max_errors, "20",
                           N_("Commands in error before the session is closed."), 1, 1000000),
     BARID_SETTING_INTEGER("max-connections", SessionSettings, max_connections, "8192",
@@ -57,8 +64,9 @@ const BaridSetting auth_settings[] = {
 };
 
 const BaridSetting rcpt_settings[] = {
-    BARID_SETTING_RULE_INTEGER("max-recipients", RcptSettings, max_recipients, "1000",
-                               N_("Recipients of one message."), BARID_KNOWN_MAIL),
+    BARID_SETTING_RULE_INTEGER_IN("max-recipients", RcptSettings, max_recipients, "1000",
+                                  N_("Recipients of one message."), BARID_KNOWN_MAIL, 1,
+                                  ENVELOPE_RECIPIENTS_MAX),
     BARID_SETTING_RULE_BOOL("relay", RcptSettings, relay, "no",
                             N_("Whether mail for other domains is taken from clients that are "
                                "not authenticated."),
@@ -73,11 +81,12 @@ const BaridSetting rcpt_settings[] = {
 const BaridSetting data_settings[] = {
     BARID_SETTING_RULE_SIZE("max-size", DataSettings, max_size, "50M",
                             N_("Largest message accepted; 0 means no limit."), BARID_KNOWN_MAIL),
-    BARID_SETTING_RULE_INTEGER("max-messages", DataSettings, max_messages, "1000",
-                               N_("Messages in one session."), BARID_KNOWN_MAIL),
-    BARID_SETTING_RULE_INTEGER("max-received", DataSettings, max_received, "50",
-                               N_("Received fields before a message counts as looping."),
-                               BARID_KNOWN_MAIL),
+    BARID_SETTING_RULE_INTEGER_IN("max-messages", DataSettings, max_messages, "1000",
+                                  N_("Messages in one session."), BARID_KNOWN_MAIL, 1, G_MAXINT32),
+    BARID_SETTING_RULE_INTEGER_IN("max-received", DataSettings, max_received, "50",
+                                  N_("Received fields before a message counts as looping; 0 "
+                                     "means no limit."),
+                                  BARID_KNOWN_MAIL, 0, G_MAXINT32),
     BARID_SETTING_RULE_BOOL("add-received", DataSettings, add_received, "yes",
                             N_("Whether a Received field is added."), BARID_KNOWN_MAIL),
     BARID_SETTING_RULE_BOOL("add-date", DataSettings, add_date, "yes",

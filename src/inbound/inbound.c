@@ -150,8 +150,6 @@ listener_set_up_tls(Inbound *self, InboundListener *listener, GError **error)
     listener->tls = tls_server_new(NULL, error);
     if (listener->tls == NULL)
         return FALSE;
-    if (names[0] == NULL)
-        return certificate_add_own(self, listener->tls, error);
     for (; *names != NULL; names++) {
         const InboundCertificate *certificate = certificate_find(self, *names);
         gsize chain_len, key_len;
@@ -167,6 +165,21 @@ listener_set_up_tls(Inbound *self, InboundListener *listener, GError **error)
         if (!tls_server_add_certificate(listener->tls, barid_slice(chain, chain_len),
                                         barid_slice(key, key_len), *names, error))
             return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+inbound_start(Inbound *self, GError **error)
+{
+    for (guint i = 0; i < self->listeners->len; i++) {
+        InboundListener *listener = g_ptr_array_index(self->listeners, i);
+
+        if (listener->tls != NULL && listener->settings.certificates[0] == NULL &&
+            !certificate_add_own(self, listener->tls, error)) {
+            g_prefix_error(error, "listener %s: ", listener->name);
+            return FALSE;
+        }
     }
     return TRUE;
 }

@@ -37,6 +37,9 @@ typedef struct {
  * [listener NAME]. Never NULL; problems go to the context. */
 Inbound *inbound_new(SettingsContext *context, const InboundServices *services);
 void inbound_free(Inbound *self);
+/* Gives the listeners without a certificate the server's own, which is made at the first
+ * start. Before anybody listens; not for a check. */
+gboolean inbound_start(Inbound *self, GError **error);
 /* Once the queue is there. */
 void inbound_set_queue(Inbound *self, Queue *queue);
 

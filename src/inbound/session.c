@@ -357,12 +357,23 @@ session_log_end(const Session *self)
               messages, NULL);
 }
 
+/* What observers of the session are still looking up is of no use to anybody any more, and
+ * would keep the session among those that limits count. */
+static void
+session_end_observers(Session *self)
+{
+    fiber_group_cancel(&self->observers);
+    fiber_group_join(&self->observers);
+    fiber_group_init(&self->observers, self->thread->scheduler);
+}
+
 static void
 session_finish(Session *self)
 {
     HostOutcome outcome;
 
     transaction_end(self);
+    session_end_observers(self);
     if (host_has_hooks(self->inbound->services.host, BARID_STAGE_CLOSE))
         host_run(self->inbound->services.host, BARID_STAGE_CLOSE, &self->facts.scope, NULL,
                  &outcome);

@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/message-stream.h"
 #include "mime/header.h"
 #include "mime/mail-date.h"
 #include "mime/trace.h"
+#include "queue/queue-stats.h"
 
 enum { TRANSACTION_FIRST_CHUNK = 1024, PREFIX_BYTES_MAX = 1024 * 1024 };
 
@@ -132,6 +134,8 @@ judge_by_hooks(Session *self, HostOutcome *outcome)
     Host *host = self->inbound->services.host;
     BaridTransaction *txn = &self->txn.facts;
 
+    if (txn->stream != NULL)
+        message_stream_end(txn->stream);
     host_run(host, BARID_STAGE_MESSAGE, &txn->scope, NULL, outcome);
     if (outcome->verdict >= BARID_DEFER)
         return FALSE;
@@ -388,6 +392,7 @@ submit_message(Session *self, const HostOutcome *outcome, const Buffer *prefix, 
     if (envelope.n_recipients == 0)
         return TRUE;
     envelope.decisions = submit_write_decisions(self);
+    envelope.saved = saved_write(txn->saved, self->txn.arena);
     /* The file is linked as it is, when the message was not cut. */
     if (arrival->fd >= 0 && body.data == txn->message.data) {
         submission.body_fd = arrival->fd;
@@ -463,6 +468,21 @@ finish_by_outcome(Session *self, const HostOutcome *outcome)
     return finish_reply_each(self, NULL, outcome->code, outcome->enhanced, outcome->text);
 }
 
+/* Nothing of the message is kept, the client still has it: a matter of trying again. */
+static SessionStep
+finish_cannot_store(Session *self, const GError *error)
+{
+    gboolean over_quota = g_error_matches(error, QUEUE_ERROR, BARID_ERROR_NO_SPACE);
+    gboolean full = over_quota || g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE);
+
+    barid_log(over_quota ? BARID_LOG_WARNING : BARID_LOG_ERROR,
+              over_quota ? "queue.quota-exceeded" : "queue.failed", "session", self->facts.id,
+              "error", error->message, NULL);
+    return finish_refuse(self, full ? 452 : 451, full ? "4.3.1" : "4.3.5",
+                         over_quota ? "quota" : full ? "no-space" : "queue-failed",
+                         "cannot store the message now");
+}
+
 static SessionStep
 finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *judgement)
 {
@@ -484,14 +504,9 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
     if (seal_has_removals(txn))
         body = seal_cut_header(txn, &prefix);
     if (outcome->verdict != BARID_DISCARD &&
-        !submit_message(self, outcome, &prefix, body, &error)) {
-        gboolean full = g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE);
-
-        barid_log(BARID_LOG_ERROR, "queue.failed", "session", self->facts.id, "error",
-                  error->message, NULL);
-        return finish_refuse(self, full ? 452 : 451, full ? "4.3.1" : "4.3.5",
-                             full ? "no-space" : "queue-failed", "cannot store the message now");
-    }
+        (!queue_has_room(self->inbound->services.queue, prefix.len + body.len, &error) ||
+         !submit_message(self, outcome, &prefix, body, &error)))
+        return finish_cannot_store(self, error);
     self->n_messages++;
     counter_add(self->inbound->n_messages, 1);
     submit_log(self, outcome);
@@ -510,12 +525,8 @@ finish_judge(Session *self, const gchar *content_problem)
 
     if (self->txn.arrival.too_large)
         return finish_refuse(self, 552, "5.3.4", "too-large", "the message is too large");
-    if (!arrival_finish(&self->txn.arrival, &txn->message, &error)) {
-        gboolean full = error->code == BARID_ERROR_NO_SPACE;
-
-        return finish_refuse(self, full ? 452 : 451, full ? "4.3.1" : "4.3.5",
-                             full ? "no-space" : "queue-failed", "cannot store the message now");
-    }
+    if (!arrival_finish(&self->txn.arrival, &txn->message, &error))
+        return finish_cannot_store(self, error);
     if (!judge_content(self, content_problem, &refusal))
         return finish_refuse(self, refusal.code, refusal.enhanced, refusal.reason, refusal.text);
     if (!judge_by_hooks(self, &outcome))

@@ -20,6 +20,7 @@ typedef enum {
     IPC_CONFIG = 1, /* descriptor: sealed memory file with the packed configuration */
     IPC_LISTENER,   /* payload: listener name, NUL, address; descriptor: listening socket */
     IPC_CONTROL,    /* descriptor: the control socket */
+    IPC_BLAME,      /* descriptor: the page of base/blame.h; payload: modules to contain */
     IPC_START,      /* everything was sent */
     IPC_FILE,       /* answer to IPC_OPEN; a descriptor, or a payload with the error */
     IPC_STOP,       /* finish and exit */

@@ -5,10 +5,12 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
 	src/mime/header.c src/mime/header.h \
+	src/mime/header-splitter.c src/mime/header-splitter.h \
 	src/mime/mail-address.c src/mime/mail-address.h \
+	src/mime/mail-domain.c src/mime/mail-domain.h \
 	src/mime/mail-date.c src/mime/mail-date.h \
 	src/mime/trace.c src/mime/trace.h
-MIME_LIBS = src/mime/libmime.la $(BASE_LIBS)
+MIME_LIBS = src/mime/libmime.la $(IDN2_LIBS) $(BASE_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/mime/tests/test-dsn src/mime/tests/test-header \

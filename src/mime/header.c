@@ -91,11 +91,13 @@ header_iter_next(HeaderIter *self, HeaderField *out_field)
         return HEADER_END;
     }
     prefix = parse_name(rest, &field.name);
-    if (prefix == 0 || self->n_fields == HEADER_FIELDS_MAX || self->pos > HEADER_BYTES_MAX)
+    if (prefix == 0 || self->n_fields == HEADER_FIELDS_MAX)
         return HEADER_BAD;
     end = find_line_end(message, self->pos + prefix);
-    while (end < message.len && is_blank(message.data[end]))
+    while (end <= HEADER_BYTES_MAX && end < message.len && is_blank(message.data[end]))
         end = find_line_end(message, end);
+    if (end > HEADER_BYTES_MAX)
+        return HEADER_BAD;
     field.value = slice_without_line_end(message, self->pos + prefix, end);
     field.whole = barid_slice(rest.data, end - self->pos);
     self->pos = end;

@@ -170,6 +170,7 @@ facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *a
         .sender = envelope->sender,
         .domain = envelope->domains[domain],
         .priority = envelope->priority,
+        .saved = envelope->saved,
     };
     scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
     if (at >= 0)

@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "base/wire.h"
 
-enum { ENVELOPE_VERSION = 1, STATE_VERSION_1 = 1, STATE_VERSION = 2 };
+/* Version 2 has the modules' saved areas besides. It is written only where there are any, so
+ * that a release that knows 1 alone can read all other messages. */
+enum { ENVELOPE_VERSION = 1, ENVELOPE_VERSION_SAVED = 2, STATE_VERSION_1 = 1, STATE_VERSION = 2 };
 
 /* The byte of a recipient's status. */
 enum {
@@ -21,7 +23,8 @@ envelope_write(const Envelope *self, Buffer *out)
     const BaridSlice texts[] = {self->sender,     self->envid,    self->user,     self->remote_ip,
                                 self->helo,       self->session_id, self->listener,
                                 self->message_id, self->decisions};
-    gboolean ok = wire_put_u8(out, ENVELOPE_VERSION) && wire_put_u64(out, self->id) &&
+    guint8 version = self->saved.len > 0 ? ENVELOPE_VERSION_SAVED : ENVELOPE_VERSION;
+    gboolean ok = wire_put_u8(out, version) && wire_put_u64(out, self->id) &&
                   wire_put_u64(out, (guint64)self->created_ms) &&
                   wire_put_u8(out, (guint8)self->source) &&
                   wire_put_u8(out, (guint8)self->flags) &&
@@ -30,6 +33,8 @@ envelope_write(const Envelope *self, Buffer *out)
 
     for (guint i = 0; ok && i < G_N_ELEMENTS(texts); i++)
         ok = wire_put_counted(out, texts[i]);
+    if (version == ENVELOPE_VERSION_SAVED)
+        ok = ok && wire_put_counted(out, self->saved);
     ok = ok && wire_put_u32(out, self->n_recipients);
     for (guint i = 0; ok && i < self->n_recipients; i++) {
         const EnvelopeRecipient *rcpt = &self->recipients[i];
@@ -118,7 +123,8 @@ envelope_parse(BaridSlice bytes, Arena *arena, Envelope *out_envelope)
     guint8 version, source, flags, priority;
     guint64 created;
 
-    if (!cursor_take_u8(&cursor, &version) || version != ENVELOPE_VERSION ||
+    if (!cursor_take_u8(&cursor, &version) || version < ENVELOPE_VERSION ||
+        version > ENVELOPE_VERSION_SAVED ||
         !cursor_take_u64(&cursor, &envelope.id) || !cursor_take_u64(&cursor, &created) ||
         !cursor_take_u8(&cursor, &source) || source > ENVELOPE_SYSTEM ||
         !cursor_take_u8(&cursor, &flags) || !cursor_take_u8(&cursor, &priority) ||
@@ -128,6 +134,8 @@ envelope_parse(BaridSlice bytes, Arena *arena, Envelope *out_envelope)
         if (!cursor_take_counted(&cursor, texts[i]))
             return FALSE;
     }
+    if (version == ENVELOPE_VERSION_SAVED && !cursor_take_counted(&cursor, &envelope.saved))
+        return FALSE;
     if (!cursor_take_u32(&cursor, &envelope.n_recipients) ||
         !envelope_parse_recipients(&cursor, arena, &envelope))
         return FALSE;

@@ -48,6 +48,7 @@ typedef struct {
     BaridSlice remote_ip, helo, session_id, listener;
     BaridSlice message_id; /* value of the field, as it will be sent */
     BaridSlice decisions;  /* JSON array */
+    BaridSlice saved;      /* modules' areas in their stored form (host/saved.h) */
     guint n_domains;
     BaridSlice *domains;   /* lower-cased, in order of first appearance */
     guint n_recipients;

@@ -6,7 +6,9 @@
  *
  * with the time in milliseconds of wall clock. The newest file grows until it holds an
  * eighth of what may be kept; trimming removes whole files, oldest first. The index keeps
- * 16 bytes a record: where its line is, and a hash of its id; the line decides.
+ * 16 bytes a record: where its line is, and a hash of its id; the line decides. A file that
+ * is not written to any more gets 4 bytes a record besides at its first look-up: the records
+ * in the order of their hashes. So a look-up goes over one file only, the newest.
  */
 #include "queue/history.h"
 
@@ -45,6 +47,7 @@ typedef struct {
     gsize bytes;     /* written or buffered */
     gint64 first_ms, last_ms; /* of its records; 0 when there is none */
     GArray *records; /* HistoryRecord, oldest first */
+    guint32 *by_hash; /* their numbers by hash, newest first in each; NULL before a look-up */
 } HistoryFile;
 
 struct History {
@@ -64,6 +67,7 @@ history_file_free(gpointer data)
     if (file->fd >= 0)
         (void)close(file->fd);
     g_array_free(file->records, TRUE);
+    g_free(file->by_hash);
     g_free(file);
 }
 
@@ -398,27 +402,168 @@ visit_record(const HistoryFile *file, const HistoryRecord *record, BaridSlice wa
     return visit((const gchar *)document.data, data);
 }
 
-void
-history_visit(History *self, const gchar *id, HistoryVisitor visit, gpointer data)
+/* --- by id --- */
+
+static const HistoryRecord *
+get_record(const HistoryFile *file, guint index)
 {
-    BaridSlice wanted = barid_slice_from_text(id);
-    guint32 hash = hash_id(wanted);
+    return &g_array_index(file->records, HistoryRecord, index);
+}
+
+static gint
+compare_by_hash(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const HistoryFile *file = data;
+    guint32 left = *(const guint32 *)a, right = *(const guint32 *)b;
+    guint32 left_hash = get_record(file, left)->id_hash;
+    guint32 right_hash = get_record(file, right)->id_hash;
+
+    if (left_hash != right_hash)
+        return left_hash < right_hash ? -1 : 1;
+    return left > right ? -1 : left < right ? 1 : 0;
+}
+
+static void
+sort_by_hash(HistoryFile *file)
+{
+    file->by_hash = g_new(guint32, MAX(file->records->len, 1));
+    for (guint i = 0; i < file->records->len; i++)
+        file->by_hash[i] = i;
+    g_qsort_with_data(file->by_hash, (gint)file->records->len, sizeof(guint32), compare_by_hash,
+                      file);
+}
+
+/* The first in (by_hash) whose hash is not less. */
+static guint
+find_first(const HistoryFile *file, guint32 hash)
+{
+    guint low = 0, high = file->records->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+
+        if (get_record(file, file->by_hash[middle])->id_hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+typedef struct {
+    BaridSlice wanted;
+    guint32 hash;
+    GString *line;
+    HistoryVisitor visit;
+    gpointer data;
+} HistoryLookup;
+
+/* Both return FALSE when the visitor has enough. */
+
+static gboolean
+look_up_in_sorted(HistoryFile *file, const HistoryLookup *lookup)
+{
+    if (file->by_hash == NULL)
+        sort_by_hash(file);
+    for (guint i = find_first(file, lookup->hash); i < file->records->len; i++) {
+        const HistoryRecord *record = get_record(file, file->by_hash[i]);
+
+        if (record->id_hash != lookup->hash)
+            break;
+        if (!visit_record(file, record, lookup->wanted, lookup->line, lookup->visit,
+                          lookup->data))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+look_up_in_newest(const HistoryFile *file, const HistoryLookup *lookup)
+{
+    for (guint i = file->records->len; i > 0; i--) {
+        const HistoryRecord *record = get_record(file, i - 1);
+
+        if (record->id_hash == lookup->hash &&
+            !visit_record(file, record, lookup->wanted, lookup->line, lookup->visit,
+                          lookup->data))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+history_look_up(History *self, BaridSlice id, HistoryVisitor visit, gpointer data)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    HistoryLookup lookup = {id, hash_id(id), line, visit, data};
+
+    for (guint i = self->files->len; i > 0; i--) {
+        HistoryFile *file = g_ptr_array_index(self->files, i - 1);
+        gboolean goes_on = i == self->files->len ? look_up_in_newest(file, &lookup)
+                                                 : look_up_in_sorted(file, &lookup);
+
+        if (!goes_on)
+            return;
+    }
+}
+
+/* --- all --- */
+
+/* The file of the walk, or the next older one; NULL at the end. */
+static const HistoryFile *
+walk_find_file(const History *self, HistoryWalk *walk, gint64 since_ms)
+{
+    for (guint i = self->files->len; i > 0; i--) {
+        const HistoryFile *file = g_ptr_array_index(self->files, i - 1);
+
+        if (walk->begun && (file->number > walk->file ||
+                            (file->number == walk->file && walk->left == 0)))
+            continue;
+        if (file->records->len == 0 || file->last_ms < since_ms)
+            continue;
+        if (!walk->begun || file->number != walk->file) {
+            walk->file = file->number;
+            walk->left = file->records->len;
+        }
+        walk->begun = TRUE;
+        return file;
+    }
+    return NULL;
+}
+
+gboolean
+history_walk(History *self, HistoryWalk *walk, guint max_records, gint64 since_ms,
+             HistoryVisitor visit, gpointer data)
+{
     g_autoptr(GString) line = g_string_new(NULL);
 
     if (self->pending->len > 0)
         (void)flush_pending(self, NULL);
-    for (guint i = self->files->len; i > 0; i--) {
-        const HistoryFile *file = g_ptr_array_index(self->files, i - 1);
+    for (guint i = 0; i < max_records; i++) {
+        const HistoryFile *file = walk_find_file(self, walk, since_ms);
 
-        for (guint j = file->records->len; j > 0; j--) {
-            const HistoryRecord *record =
-                &g_array_index(file->records, HistoryRecord, j - 1);
-
-            if ((id == NULL || record->id_hash == hash) &&
-                !visit_record(file, record, wanted, line, visit, data))
-                return;
-        }
+        if (file == NULL)
+            return FALSE;
+        walk->left = MIN(walk->left, file->records->len) - 1;
+        walk->n_visited++;
+        if (!visit_record(file, get_record(file, walk->left), BARID_SLICE_EMPTY, line, visit,
+                          data))
+            break;
     }
+    return walk_find_file(self, walk, since_ms) != NULL;
+}
+
+void
+history_visit(History *self, const gchar *id, HistoryVisitor visit, gpointer data)
+{
+    HistoryWalk walk = {0};
+
+    if (self->pending->len > 0)
+        (void)flush_pending(self, NULL);
+    if (id != NULL)
+        history_look_up(self, barid_slice_from_text(id), visit, data);
+    else
+        history_walk(self, &walk, G_MAXUINT, 0, visit, data);
 }
 
 static void

@@ -28,6 +28,20 @@ gboolean history_append(History *self, const gchar *id, gint64 now_ms, const gch
  * returns FALSE. The document is borrowed during the call. */
 typedef gboolean (*HistoryVisitor)(const gchar *document, gpointer data);
 void history_visit(History *self, const gchar *id, HistoryVisitor visit, gpointer data);
+/* A walk over all records, newest first, in pieces, so that the thread can do other things
+ * in between. What is appended meanwhile is not met, what is dropped is passed over. Zeroed
+ * before the first piece. */
+typedef struct {
+    gboolean begun;
+    guint file;       /* number of the file at hand */
+    guint left;       /* records of it not visited yet */
+    guint64 n_visited;
+} HistoryWalk;
+/* Visits at most (max_records) records; whole files whose records are all older than
+ * (since_ms) are passed over. FALSE when nothing is left; a visitor that returns FALSE ends
+ * the piece, too. */
+gboolean history_walk(History *self, HistoryWalk *walk, guint max_records, gint64 since_ms,
+                      HistoryVisitor visit, gpointer data);
 /* Drops what is too old or too much. */
 void history_trim(History *self, gint64 now_ms);
 

@@ -2,6 +2,7 @@
 /* What is told about messages: in lists, in explanations, and when they are gone. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "host/saved.h"
 #include "queue/queue-private.h"
 #include "smtp/command.h"
 
@@ -59,6 +60,31 @@ message_write_raw(JsonWriter *writer, const gchar *key, const gchar *before, Bar
     json_writer_raw(writer, key, text);
 }
 
+/* Bytes are not for people: of them the number is told. */
+static void
+message_write_saved(BaridSlice saved, JsonWriter *writer)
+{
+    Cursor cursor = cursor_new(saved);
+    SavedItem item;
+    gint64 number;
+
+    if (saved.len == 0)
+        return;
+    json_writer_begin_array(writer, "saved");
+    while (saved_next(&cursor, &item)) {
+        json_writer_begin_object(writer, NULL);
+        json_writer_slice(writer, "name", item.name);
+        if (saved_item_get_integer(item.type, item.value, &number))
+            json_writer_integer(writer, "number", number);
+        else if (item.type == BARID_SAVED_TEXT)
+            json_writer_slice(writer, "text", item.value);
+        else
+            json_writer_integer(writer, "bytes", (gint64)item.value.len);
+        json_writer_end_object(writer);
+    }
+    json_writer_end_array(writer);
+}
+
 void
 queue_write_message(const Envelope *envelope, const DeliveryState *state, const gchar *status,
                     JsonWriter *writer)
@@ -85,6 +111,7 @@ queue_write_message(const Envelope *envelope, const DeliveryState *state, const 
     for (guint i = 0; i < envelope->n_recipients && i < MESSAGE_RECIPIENTS_SHOWN; i++)
         message_write_recipient(envelope, state, i, writer);
     json_writer_end_array(writer);
+    message_write_saved(envelope->saved, writer);
     if (envelope->decisions.len > 0)
         message_write_raw(writer, "decisions", "", envelope->decisions, "");
     message_write_raw(writer, "attempts", "[", state->attempts, "]");

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "queue/queue-private.h"
+#include "queue/queue-scan.h"
+#include "queue/queue-stats.h"
 
 /* A message read back from the spool; everything borrows from (content) and (arena). */
 typedef struct {
@@ -86,7 +88,8 @@ filter_index_matches(const QueueFilter *filter, const QueueEntry *entry)
 static gboolean
 filter_needs_envelope(const QueueFilter *filter)
 {
-    return filter->sender != NULL || filter->recipient != NULL || filter->domain != NULL;
+    return filter->sender != NULL || filter->recipient != NULL || filter->domain != NULL ||
+           filter->message_id != NULL || filter->remote_ip != NULL;
 }
 
 static gboolean
@@ -97,6 +100,11 @@ filter_envelope_matches(const QueueFilter *filter, const Envelope *envelope)
                                     : look_contains(envelope->sender, filter->sender)))
         return FALSE;
     if (filter->recipient != NULL && !look_any_recipient(envelope, filter->recipient))
+        return FALSE;
+    if (filter->message_id != NULL && !look_contains(envelope->message_id, filter->message_id))
+        return FALSE;
+    if (filter->remote_ip != NULL && !barid_slice_equal_text(envelope->remote_ip,
+                                                             filter->remote_ip))
         return FALSE;
     return filter->domain == NULL || look_any_domain(envelope, filter->domain);
 }
@@ -162,16 +170,27 @@ typedef struct {
     guint count;
 } ActCall;
 
-static void
+static gboolean
+act_is_written(SpoolChange *change)
+{
+    if (change->error == NULL)
+        return TRUE;
+    barid_log(BARID_LOG_ERROR, "spool.failed", "error", change->error->message, NULL);
+    g_clear_error(&change->error);
+    return FALSE;
+}
+
+static gboolean
 act_update(Queue *self, QueueEntry *entry, QueueAction action, const gchar *route)
 {
     LookMessage message;
     g_auto(Buffer) bytes;
     SpoolChange change = {.kind = SPOOL_STATE, .ref = &entry->ref, .body_fd = -1};
     SpoolChange *changes[] = {&change};
+    gboolean is_done = FALSE;
 
     if (!look_read(self, entry, &message))
-        return;
+        return FALSE;
     if (action == QUEUE_HOLD)
         message.state.held = TRUE;
     else if (action == QUEUE_RELEASE)
@@ -189,36 +208,38 @@ act_update(Queue *self, QueueEntry *entry, QueueAction action, const gchar *rout
     if (delivery_state_write(&message.state, &message.envelope, &bytes)) {
         change.state = buffer_get_slice(&bytes);
         spool_commit(queue_entry_get_spool(self, entry), changes, 1);
-        if (change.error == NULL) {
+        is_done = act_is_written(&change);
+        if (is_done) {
             queue_entry_set_state(entry, change.state);
             queue_entry_schedule(self, entry, &message.envelope, &message.state);
         }
-        g_clear_error(&change.error);
     }
     spool_content_unref(message.content);
+    return is_done;
 }
 
-static void
+static gboolean
 act_cancel(Queue *self, QueueEntry *entry)
 {
     LookMessage message;
+    gboolean is_read = look_read(self, entry, &message);
     SpoolChange change = {.kind = SPOOL_REMOVE, .ref = &entry->ref, .body_fd = -1};
     SpoolChange *changes[] = {&change};
+    gboolean is_done;
 
-    if (look_read(self, entry, &message)) {
-        queue_remember(self, &message.envelope, &message.state, "cancelled");
-        spool_content_unref(message.content);
-    }
     spool_commit(queue_entry_get_spool(self, entry), changes, 1);
-    if (change.error != NULL) {
-        barid_log(BARID_LOG_ERROR, "spool.failed", "error", change.error->message, NULL);
-        g_clear_error(&change.error);
-        return;
-    }
+    is_done = act_is_written(&change);
+    if (is_done && is_read)
+        queue_remember(self, &message.envelope, &message.state, "cancelled");
+    if (is_read)
+        spool_content_unref(message.content);
+    if (!is_done)
+        return FALSE;
     queue_entry_remove(self, entry);
     /* A job under way still points at it; its result frees it. */
     if (entry->n_jobs > 0)
         g_ptr_array_remove_fast(self->gone, entry);
+    return TRUE;
 }
 
 static void
@@ -229,13 +250,12 @@ act_run(Queue *self, gpointer data)
 
     for (guint i = 0; i < found->len; i++) {
         QueueEntry *entry = g_ptr_array_index(found, i);
+        gboolean is_done = call->action == QUEUE_CANCEL
+                               ? act_cancel(self, entry)
+                               : act_update(self, entry, call->action, call->route);
 
-        if (call->action == QUEUE_CANCEL)
-            act_cancel(self, entry);
-        else
-            act_update(self, entry, call->action, call->route);
+        call->count += is_done ? 1 : 0;
     }
-    call->count = found->len;
 }
 
 guint
@@ -487,7 +507,64 @@ queue_write_history(Queue *self, const gchar *id, const gchar *text, guint limit
     queue_call(self, look_history, &call);
 }
 
+typedef struct {
+    QueueHistoryScan *scan;
+    guint max_records;
+    GPtrArray *out;
+} ScanCall;
+
+static gboolean
+look_scanned_record(const gchar *document, gpointer data)
+{
+    ScanCall *call = data;
+
+    if (call->scan->text == NULL ||
+        look_contains(barid_slice_from_text(document), call->scan->text))
+        g_ptr_array_add(call->out, g_strdup(document));
+    return TRUE;
+}
+
+static void
+look_scan(Queue *self, gpointer data)
+{
+    ScanCall *call = data;
+
+    call->scan->finished =
+        self->history == NULL ||
+        !history_walk(self->history, &call->scan->walk, call->max_records, call->scan->since_ms,
+                      look_scanned_record, call);
+}
+
+void
+queue_scan_history(Queue *self, QueueHistoryScan *scan, guint max_records, GPtrArray *out)
+{
+    ScanCall call = {.scan = scan, .max_records = max_records, .out = out};
+
+    queue_call(self, look_scan, &call);
+}
+
 /* --- numbers --- */
+
+gboolean
+queue_has_room(const Queue *self, guint64 bytes, GError **error)
+{
+    const QueueOptions *options = &self->options;
+    guint64 kib = atomic_load_explicit(&self->bytes_kib, memory_order_relaxed);
+    guint n = atomic_load_explicit(&self->n_messages, memory_order_relaxed);
+
+    if (options->max_messages != 0 && n >= options->max_messages) {
+        g_set_error(error, QUEUE_ERROR, BARID_ERROR_NO_SPACE,
+                    "the queue holds %u messages, its limit", n);
+        return FALSE;
+    }
+    if (options->max_bytes != 0 && kib * 1024 + bytes > options->max_bytes) {
+        g_set_error(error, QUEUE_ERROR, BARID_ERROR_NO_SPACE,
+                    "the queue holds %" G_GUINT64_FORMAT " KiB, with the message more than its"
+                    " limit", kib);
+        return FALSE;
+    }
+    return TRUE;
+}
 
 static void
 look_stats(Queue *self, gpointer data)

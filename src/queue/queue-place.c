@@ -66,7 +66,7 @@ place_open(Queue *self, const gchar *folder, gboolean is_side, guint *out_index,
     place = g_new0(QueuePlace, 1);
     place->folder = g_strdup(folder);
     place->ghosts = g_ptr_array_new_with_free_func(g_free);
-    place->spool = spool_open(NULL, folder, &options, error);
+    place->spool = spool_open(self->options.disk, folder, &options, error);
     self->places[index] = place;
     if (place->spool == NULL) {
         queue_place_free(self, index);
@@ -568,6 +568,7 @@ place_forget_entries(Queue *self)
             continue;
         schedule_remove(&self->schedule, &entry->item);
         self->bytes_kib -= entry->size_kib;
+        self->n_messages--;
         if (entry->held)
             self->n_held--;
         g_hash_table_iter_remove(&iter);

@@ -88,7 +88,8 @@ struct Queue {
     QueueDescribe describe;
     gpointer describe_data;
     guint n_active, n_held;
-    guint64 bytes_kib;
+    _Atomic guint n_messages;   /* of the index; other threads ask for the quota */
+    _Atomic guint64 bytes_kib;
     gboolean replayed;
     CounterId n_results[3], n_dsns, n_in_doubt; /* results by RecipientStatus */
     guint n_untidied; /* changes since the last housekeeping */

@@ -6,6 +6,7 @@ typedef struct {
     gint64 expire_ms;
     gint64 concurrency;
     gint64 attempt_timeout_ms;
+    gint64 max_messages, max_bytes;
     gchar *dsn_from_name, *dsn_from_address;
     gint64 dsn_return_bytes;
 } QueueArea;
@@ -37,6 +38,12 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
                           N_("Deliveries under way at once; 0 keeps everything in the queue."), 0,
                           100000),
+    BARID_SETTING_INTEGER("max-messages", QueueArea, max_messages, "0",
+                          N_("With so many messages queued clients are told to come back; "
+                             "0 means no limit."), 0, 100000000),
+    BARID_SETTING_SIZE("max-size", QueueArea, max_bytes, "0",
+                       N_("With so many bytes queued clients are told to come back; 0 means "
+                          "no limit.")),
     BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "1h",
                            N_("How long one delivery may take.")),
     BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
@@ -54,8 +61,9 @@ static const BaridSetting spool_area[] = {
                        N_("Size of a log segment.")),
     BARID_SETTING_SIZE("large-size", SpoolArea, large_bytes, "256K",
                        N_("A larger message is a file of its own.")),
-    BARID_SETTING_SIZE("reserve", SpoolArea, reserve_bytes, "64M",
-                       N_("Free space below which no message is taken.")),
+    BARID_SETTING_SIZE_IN("reserve", SpoolArea, reserve_bytes, "64M",
+                          N_("Free space below which no message is taken, 1M at least."),
+                          SPOOL_RESERVE_MIN, G_MAXINT64),
     BARID_SETTING_INTEGER("spare-segments", SpoolArea, spare_segments, "2",
                           N_("Empty segments kept for use again."), 0, 1000),
     BARID_SETTING_INTEGER("compact", SpoolArea, compact_percent, "25",
@@ -126,6 +134,8 @@ queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
     out_options->n_notify = self->queue.notify->len;
     out_options->expire_ms = self->queue.expire_ms;
     out_options->concurrency = (guint)self->queue.concurrency;
+    out_options->max_messages = (guint)self->queue.max_messages;
+    out_options->max_bytes = (guint64)self->queue.max_bytes;
     out_options->dsn_from_name = queue_settings_text(self->queue.dsn_from_name);
     out_options->dsn_from_address = queue_settings_text(self->queue.dsn_from_address);
     out_options->dsn_return_bytes = (gsize)self->queue.dsn_return_bytes;

@@ -111,6 +111,7 @@ queue_entry_insert(Queue *self, QueueEntry *entry, const Envelope *envelope,
     entry->size_kib = (guint32)(envelope->size_bytes / 1024 + 1);
     self->bytes_kib += entry->size_kib;
     g_hash_table_insert(self->index, &entry->ref.id, entry);
+    self->n_messages++;
     queue_entry_schedule(self, entry, envelope, state);
 }
 
@@ -120,6 +121,7 @@ queue_entry_remove(Queue *self, QueueEntry *entry)
     schedule_remove(&self->schedule, &entry->item);
     g_hash_table_remove(self->index, &entry->ref.id);
     self->bytes_kib -= entry->size_kib;
+    self->n_messages--;
     if (entry->held)
         self->n_held--;
     g_ptr_array_add(self->gone, entry);

@@ -23,12 +23,12 @@ GQuark queue_error_quark(void);
 
 typedef struct Queue Queue;
 typedef struct QueueEntry QueueEntry;
-
 typedef struct {
     const gchar *hostname;       /* in DSNs */
     const gchar *folder;         /* the main one of the spool */
     guint side_number;           /* of the side folder "FOLDER-NUMBER"; 0: none, and the main
                                   * folder must be free */
+    SpoolDisk *disk;             /* NULL: the system's */
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
     HistoryOptions history;
@@ -38,6 +38,8 @@ typedef struct {
     guint n_notify;
     gint64 expire_ms;
     guint concurrency;           /* jobs under way at once */
+    guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
+    guint64 max_bytes;
     const gchar *dsn_from_name;
     const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
     gsize dsn_return_bytes;      /* a larger message is returned as header only */
@@ -117,6 +119,8 @@ void queue_note_session(Queue *self, const gchar *session_id, gchar *document_ta
 
 typedef struct {
     const gchar *sender, *recipient, *domain; /* case-insensitive substrings; NULL any */
+    const gchar *message_id;                  /* likewise */
+    const gchar *remote_ip;                   /* exactly */
     const gchar *status;                      /* "held", "queued", "active", or NULL */
     gint64 before_ms, after_ms;               /* of arrival; 0 any */
     QueueId id;                               /* 0 any */
@@ -140,20 +144,6 @@ BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
                                         JsonWriter *writer);
 /* The stored message, or NULL. */
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
-/* Records of (id) (queue id or session id), or the newest ones that contain (text), as a
- * JSON array under (key). */
-BARID_SUSPENDS void queue_write_history(Queue *self, const gchar *id, const gchar *text,
-                                        guint limit, JsonWriter *writer, const gchar *key);
-/* Numbers for "status". */
-typedef struct {
-    guint n_messages, n_held, n_active;
-    guint64 bytes, free_bytes; /* of the queue, on the disk */
-    gboolean has_main;         /* the main folder is held by this process */
-    gboolean replaying;
-    SpoolStats spool;
-    guint64 damaged_bytes;
-} QueueStats;
-BARID_SUSPENDS void queue_get_stats(Queue *self, QueueStats *out_stats);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_free)
 

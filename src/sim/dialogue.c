@@ -10,13 +10,18 @@
 #include "base/units.h"
 #include "control/generation.h"
 #include "net/line-reader.h"
+#include "queue/queue-destinations.h"
+#include "queue/queue-scan.h"
+#include "queue/queue-stats.h"
 #include "sim/folder.h"
+#include "sim/judge.h"
+#include "sim/sim-disk.h"
 #include "sim/virtual-clock.h"
 #include "sim/zone-resolver.h"
 
 ERROR_DOMAIN_DEFINE(dialogue_error_quark, "barid-dialogue-error")
 
-enum { DIALOGUE_LINE_MAX = 8192, DIALOGUE_PATIENCE_MS = 3600000 };
+enum { DIALOGUE_LINE_MAX = 8192, DIALOGUE_PATIENCE_MS = 3600000, DIALOGUE_TURNS_MAX = 100000 };
 
 typedef struct {
     guint number;
@@ -30,9 +35,13 @@ typedef struct {
     GString *config, *dns;
     /* At run time. */
     gchar *folder;
+    SimDisk *disk;
     DnsResolver *resolver;
     Generation *generation;
     Queue *queue;
+    QueueOptions queue_options;
+    gchar *spool, *history; /* folders */
+    Outbound *outbound;
     Scheduler *scheduler;
     InboundThread *inbound;
     FiberGroup group;
@@ -329,6 +338,70 @@ step_wait(Dialogue *self, const gchar *text)
 }
 
 static gboolean
+step_disk(Dialogue *self, const gchar *text)
+{
+    SimDiskFault fault;
+
+    if (!sim_disk_parse_fault(text, &fault))
+        return dialogue_fail(self, "a disk does not do that: %s", text);
+    sim_disk_set_fault(self->disk, fault);
+    return TRUE;
+}
+
+static gboolean
+step_directory(Dialogue *self, const gchar *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", 2);
+    const gchar *name = words[0] != NULL && words[1] != NULL ? words[1] : "inline";
+    gboolean failing = g_strcmp0(words[0], "fails") == 0;
+
+    if (!failing && g_strcmp0(words[0], "works") != 0)
+        return dialogue_fail(self, "a directory fails or works, not: %s", text);
+    return directories_set_failing(self->generation->directories, name, failing) ||
+           dialogue_fail(self, "there is no directory %s", name);
+}
+
+static gboolean dialogue_open_queue(Dialogue *self, GError **error);
+
+static gboolean
+step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
+{
+    OutboundServices services = {.queue = NULL};
+
+    if (self->outbound != NULL)
+        return dialogue_fail(self, "a script restarts once");
+    queue_stop(self->queue);
+    queue_free(g_steal_pointer(&self->queue));
+    if (!dialogue_open_queue(self, &self->error))
+        return FALSE;
+    generation_fill_outbound(self->generation, &services);
+    services.queue = self->queue;
+    self->outbound = outbound_new(&services, &self->error);
+    if (self->outbound == NULL)
+        return FALSE;
+    outbound_add_thread(self->outbound, self->scheduler);
+    generation_tell_own(self->generation, self->outbound);
+    queue_set_describe(self->queue, outbound_describe, self->outbound);
+    queue_start(self->queue, outbound_dispatch, self->outbound);
+    return TRUE;
+}
+
+/* Each question is answered by the queue's thread between two turns of its own: no sleep. */
+static gboolean
+step_delivered(Dialogue *self, const gchar *text G_GNUC_UNUSED)
+{
+    QueueStats stats = {.replaying = TRUE};
+
+    for (guint i = 0; i < DIALOGUE_TURNS_MAX; i++) {
+        queue_get_stats(self->queue, &stats);
+        if (!stats.replaying && stats.n_messages == 0)
+            return TRUE;
+        fiber_yield();
+    }
+    return dialogue_fail(self, "%u messages are still in the queue", stats.n_messages);
+}
+
+static gboolean
 step_closed(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
     gint64 deadline = fiber_deadline_push(DIALOGUE_PATIENCE_MS);
@@ -465,7 +538,8 @@ static const struct {
     {"tls", step_tls},         {"wait", step_wait},         {"closed", step_closed},
     {"close", step_close},     {"queue", step_queue},       {"queued", step_queued},
     {"no-queued", step_no_queued}, {"content", step_content}, {"no-content", step_no_content},
-    {"history", step_history},
+    {"history", step_history},     {"disk", step_disk},         {"directory", step_directory},
+    {"restart", step_restart},     {"delivered", step_delivered},
 };
 
 static gboolean
@@ -499,16 +573,35 @@ dialogue_main(gpointer data)
 /* --- setting up --- */
 
 static gboolean
+dialogue_open_queue(Dialogue *self, GError **error)
+{
+    QueueOptions *options = &self->queue_options;
+
+    generation_get_queue_options(self->generation, options);
+    options->folder = self->spool;
+    options->history_folder = self->history;
+    options->disk = sim_disk_get_disk(self->disk);
+    options->spool.segment_bytes = 8 * 1024 * 1024;
+    options->spool.reserve_bytes = 0;
+    self->queue = queue_new(options, error);
+    if (self->queue == NULL)
+        return FALSE;
+    inbound_set_queue(self->generation->inbound, self->queue);
+    return TRUE;
+}
+
+static gboolean
 dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
 {
+    static const BaridModule *const linked[] = {&judge_LTX_barid_module, NULL};
     g_autofree gchar *text = g_strconcat(base_config, "\n", self->config->str, NULL);
     ConfigFiles *files = config_files_new_text(self->path, text);
     g_autoptr(ConfigProblems) problems = config_problems_new();
-    GenerationOptions options = {.files = files, .state_dir = self->folder};
-    g_autofree gchar *spool = g_build_filename(self->folder, "spool", NULL);
-    g_autofree gchar *history = g_build_filename(self->folder, "history", NULL);
-    QueueOptions queue;
+    GenerationOptions options = {.files = files, .state_dir = self->folder, .linked = linked};
 
+    self->spool = g_build_filename(self->folder, "spool", NULL);
+    self->history = g_build_filename(self->folder, "history", NULL);
+    self->disk = sim_disk_new();
     self->resolver = zone_resolver_new(self->dns->str, error);
     if (self->resolver == NULL) {
         config_files_free(files);
@@ -523,17 +616,8 @@ dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
         g_set_error(error, DIALOGUE_ERROR, BARID_ERROR_INVALID, "%s", what);
         return FALSE;
     }
-    if (!host_start(self->generation->host, error))
+    if (!generation_start(self->generation, error) || !dialogue_open_queue(self, error))
         return FALSE;
-    generation_get_queue_options(self->generation, &queue);
-    queue.folder = spool;
-    queue.history_folder = history;
-    queue.spool.segment_bytes = 8 * 1024 * 1024;
-    queue.spool.reserve_bytes = 0;
-    self->queue = queue_new(&queue, error);
-    if (self->queue == NULL)
-        return FALSE;
-    inbound_set_queue(self->generation->inbound, self->queue);
     self->scheduler = scheduler_new(error);
     return self->scheduler != NULL;
 }
@@ -544,6 +628,8 @@ dialogue_tear_down(Dialogue *self)
     inbound_thread_free(self->inbound);
     scheduler_free(self->scheduler);
     queue_free(self->queue);
+    outbound_free(self->outbound);
+    sim_disk_free(self->disk);
     generation_free(self->generation);
     dns_resolver_free(self->resolver);
     g_ptr_array_free(self->steps, TRUE);
@@ -551,6 +637,8 @@ dialogue_tear_down(Dialogue *self)
     g_string_free(self->dns, TRUE);
     sim_remove_folder(self->folder);
     g_free(self->folder);
+    g_free(self->spool);
+    g_free(self->history);
 }
 
 static gboolean

@@ -20,6 +20,13 @@
  *   S-all: CODE                 a whole reply, its last line with CODE
  *   tls                         handshakes as client, after 220 to STARTTLS or at once
  *   wait: DURATION              lets time pass
+ *   disk: WORD                  from now on the queue's disk works, is full, fails (writes)
+ *                               or sync-fails
+ *   directory: WORD [NAME]      from now on the directory NAME (default: inline) fails or
+ *                               works
+ *   restart                     the queue is closed and opened again from its disk, and from
+ *                               now on delivers
+ *   delivered                   waits until the queue is empty
  *   closed                      the server must have closed
  *   close                       the client closes
  *   queue: N                    so many messages are in the queue
@@ -27,6 +34,7 @@
  *   content: TEXT               the newest message's bytes hold TEXT (escapes); no-content:
  *   history: TEXT               the history holds TEXT
  *
+ * The module "judge" (sim/judge.h) stands for modules that refuse by what they looked up.
  * Every reply line must be expected: what is left over when the script goes on fails it.
  */
 #ifndef DIALOGUE_H

@@ -4,5 +4,14 @@ LIBBARID_PARTS += src/sim/libsim.la
 src_sim_libsim_la_SOURCES = \
 	src/sim/dialogue.c src/sim/dialogue.h \
 	src/sim/folder.c src/sim/folder.h \
+	src/sim/judge.c src/sim/judge.h \
+	src/sim/sim-disk.c src/sim/sim-disk.h \
 	src/sim/virtual-clock.c src/sim/virtual-clock.h \
 	src/sim/zone-resolver.c src/sim/zone-resolver.h
+
+if HAVE_CHECK
+check_PROGRAMS += src/sim/tests/test-stream
+src_sim_tests_test_stream_SOURCES = src/sim/tests/test-stream.c
+src_sim_tests_test_stream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_sim_tests_test_stream_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)
+endif

@@ -4,6 +4,7 @@
  *
  *   user NAME HASH [ADDRESS[,ADDRESS...]]     HASH "-" allows no log-in
  *   alias ADDRESS TARGET[,TARGET...]
+ *   map PATTERN TARGET[,TARGET...]
  *
  * and comments that begin with "#". A changed file replaces the table as a whole; while
  * it is broken the old table stays in force.
@@ -28,6 +29,12 @@ static gboolean
 file_is_blank(guint8 byte)
 {
     return byte == ' ' || byte == '\t';
+}
+
+static gboolean
+file_is_in_word(guint8 byte)
+{
+    return !file_is_blank(byte);
 }
 
 /* Takes bytes up to (stop) or a blank, both only outside of quotes. */
@@ -113,6 +120,20 @@ file_add_alias(DirectoryTable *table, Cursor *cursor, GArray *addresses, GError 
                                      addresses->len, error);
 }
 
+/* A pattern has blanks and quotes of its own kind: it goes up to the next blank. */
+static gboolean
+file_add_map(DirectoryTable *table, Cursor *cursor, GArray *addresses, GError **error)
+{
+    BaridSlice pattern;
+
+    cursor_take_while(cursor, file_is_blank);
+    pattern = cursor_take_while(cursor, file_is_in_word);
+    return file_take_addresses(cursor, addresses, error) &&
+           directory_table_add_map(table, pattern,
+                                   (const BaridSlice *)(gconstpointer)addresses->data,
+                                   addresses->len, error);
+}
+
 static gboolean
 file_add_line(DirectoryTable *table, BaridSlice line, GError **error)
 {
@@ -128,7 +149,9 @@ file_add_line(DirectoryTable *table, BaridSlice line, GError **error)
         return file_add_user(table, &cursor, addresses, error);
     if (barid_slice_equal_text(kind, "alias"))
         return file_add_alias(table, &cursor, addresses, error);
-    return file_refuse(error, "a line begins with \"user\", \"alias\" or \"#\"");
+    if (barid_slice_equal_text(kind, "map"))
+        return file_add_map(table, &cursor, addresses, error);
+    return file_refuse(error, "a line begins with \"user\", \"alias\", \"map\" or \"#\"");
 }
 
 static gboolean
@@ -341,6 +364,16 @@ file_find_address(gpointer self, BaridSlice key, Arena *arena, DirectoryEntry *o
 }
 
 static gboolean
+file_find_mapped(gpointer self, BaridSlice key, Arena *arena, DirectoryEntry *out_entry,
+                 GError **error G_GNUC_UNUSED)
+{
+    g_autoptr(DirectoryTable) table = file_get_table(self);
+
+    directory_table_find_mapped(table, key, arena, out_entry);
+    return TRUE;
+}
+
+static gboolean
 file_find_user(gpointer self, BaridSlice name, Arena *arena, DirectoryUser *out_user,
                GError **error G_GNUC_UNUSED)
 {
@@ -382,5 +415,6 @@ directory_file_open(const gchar *path, GError **error)
 const DirectoryDriver directory_file_driver = {
     .find_address = file_find_address,
     .find_user = file_find_user,
+    .find_mapped = file_find_mapped,
     .close = file_close,
 };

@@ -18,6 +18,14 @@ inline_find_user(gpointer self, BaridSlice name, Arena *arena, DirectoryUser *ou
     return TRUE;
 }
 
+static gboolean
+inline_find_mapped(gpointer self, BaridSlice key, Arena *arena, DirectoryEntry *out_entry,
+                   GError **error G_GNUC_UNUSED)
+{
+    directory_table_find_mapped(self, key, arena, out_entry);
+    return TRUE;
+}
+
 static void
 inline_close(gpointer self)
 {
@@ -27,5 +35,6 @@ inline_close(gpointer self)
 const DirectoryDriver directory_inline_driver = {
     .find_address = inline_find_address,
     .find_user = inline_find_user,
+    .find_mapped = inline_find_mapped,
     .close = inline_close,
 };

@@ -15,6 +15,8 @@
 #define DIRECTORY_NAME_MAX 255
 /* Bytes of a directory file. */
 #define DIRECTORY_FILE_BYTES_MAX (64 * 1024 * 1024)
+/* Maps of one directory: each is tried for every address that is not known. */
+#define DIRECTORY_MAPS_MAX 1000
 
 /* --- tables --- */
 
@@ -42,6 +44,12 @@ gboolean directory_table_add_user(DirectoryTable *self, BaridSlice name, BaridSl
                                   GError **error);
 gboolean directory_table_add_alias(DirectoryTable *self, BaridSlice address,
                                    const BaridSlice *targets, guint n_targets, GError **error);
+/* A map: addresses of the directory's domains that (pattern) matches as a whole lead to
+ * (targets), in which ${1} is the first group. Asked in order, for what has no entry. */
+gboolean directory_table_add_map(DirectoryTable *self, BaridSlice pattern,
+                                 const BaridSlice *targets, guint n_targets, GError **error);
+void directory_table_find_mapped(const DirectoryTable *self, BaridSlice key, Arena *arena,
+                                 DirectoryEntry *out_entry);
 /* The answers are copied into the arena, so that they outlive the table. */
 void directory_table_find_address(const DirectoryTable *self, BaridSlice key, Arena *arena,
                                   DirectoryEntry *out_entry);
@@ -52,10 +60,12 @@ void directory_table_find_user(const DirectoryTable *self, BaridSlice name, Aren
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirectoryTable, directory_table_unref)
 
 /* One spelling of an address for matching: the local part without quoting, an "@" (the
- * last one) and the domain, all without case. */
+ * last one) without case, and the domain as lower-cased A-labels. */
 BaridSlice directory_key(const MailAddress *address, Arena *arena);
 BaridSlice directory_key_from_parts(BaridSlice local, BaridSlice domain, Arena *arena);
 BaridSlice directory_fold(BaridSlice text, Arena *arena);
+/* A user's name: the domain of one with an "@" as in an address. */
+BaridSlice directory_fold_name(BaridSlice name, Arena *arena);
 
 /* --- drivers --- */
 
@@ -64,17 +74,22 @@ typedef struct {
                              DirectoryEntry *out_entry, GError **error);
     gboolean (*find_user)(gpointer self, BaridSlice name, Arena *arena,
                           DirectoryUser *out_user, GError **error);
+    /* What the maps make of (key): an alias, or nothing. */
+    gboolean (*find_mapped)(gpointer self, BaridSlice key, Arena *arena,
+                            DirectoryEntry *out_entry, GError **error);
     void (*close)(gpointer self);
 } DirectoryDriver;
 
 typedef struct {
     const gchar *name;
     const DirectoryDriver *driver;
+    const DirectoryDriver *working; /* its driver again, after a simulated fault; or NULL */
     gpointer impl;
 } Directory;
 
 extern const DirectoryDriver directory_inline_driver; /* (self) is a DirectoryTable */
 extern const DirectoryDriver directory_file_driver;
+extern const DirectoryDriver directory_failing_driver; /* stands in the place of another */
 
 /* Opens and reads (path); later changes of the file are noticed by themselves. */
 gpointer directory_file_open(const gchar *path, GError **error);
@@ -85,7 +100,7 @@ DirectoryTable *directory_file_parse(BaridSlice text, const gchar *name, GError 
 
 typedef struct {
     const gchar *name;       /* as written */
-    BaridSlice key;          /* lower-cased */
+    BaridSlice key;          /* lower-cased A-labels */
     gboolean enabled;
     gchar *directory_name;
     gchar *transport;
@@ -102,6 +117,7 @@ struct Directories {
     GHashTable *by_domain;  /* key text -> DirectoryDomain *, enabled ones */
 };
 
+Directory *directories_find_directory(const Directories *self, const gchar *name);
 /* NULL when it is not ours. The empty domain is the default one. */
 const DirectoryDomain *directories_find_domain(const Directories *self, BaridSlice domain,
                                                Arena *arena);

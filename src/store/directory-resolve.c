@@ -46,6 +46,17 @@ step_find(Step *step, BaridSlice local, Arena *arena, GError **error)
     return directory->driver->find_address(directory->impl, key, arena, &step->entry, error);
 }
 
+/* Maps see the whole local part, its sub-address included. */
+static gboolean
+step_find_mapped(Step *step, const MailAddress *address, Arena *arena, GError **error)
+{
+    const Directory *directory = step->domain->directory;
+    BaridSlice key = directory_key_from_parts(mail_address_dup_local(address, arena),
+                                              step->domain->key, arena);
+
+    return directory->driver->find_mapped(directory->impl, key, arena, &step->entry, error);
+}
+
 /* The position of the delimiter that ends the user part, or -1. */
 static gssize
 step_find_delimiter(const DirectoryDomain *domain, BaridSlice local)
@@ -107,13 +118,20 @@ step_redirect(Directories *self, const gchar *where, Arena *arena, guint redirec
 }
 
 static gboolean
-step_resolve_unlisted(Directories *self, BaridSlice base, Arena *arena, guint redirects,
-                      Step *step, GError **error)
+step_resolve_unlisted(Directories *self, const MailAddress *address, BaridSlice base,
+                      Arena *arena, guint redirects, Step *step, GError **error)
 {
     const DirectoryDomain *domain = step->domain;
     const gchar *where = domain->catch_all;
 
     step->answer = DIRECTORY_UNKNOWN;
+    if (!step_find_mapped(step, address, arena, error))
+        return FALSE;
+    if (entry_is_found(&step->entry)) {
+        step->detail = NULL;
+        step_settle(step);
+        return TRUE;
+    }
     /* RFC 5321 section 4.5.1: every domain served has a postmaster. The empty name is
      * the directory's first user. */
     if (barid_slice_equal_nocase(base, BARID_SLICE_LITERAL("postmaster")))
@@ -142,7 +160,7 @@ step_resolve(Directories *self, const MailAddress *address, Arena *arena, guint 
         if (!step_find_without_detail(out_step, local, arena, &base, error))
             return FALSE;
         if (!entry_is_found(&out_step->entry))
-            return step_resolve_unlisted(self, base, arena, redirects, out_step, error);
+            return step_resolve_unlisted(self, address, base, arena, redirects, out_step, error);
     }
     step_settle(out_step);
     return TRUE;

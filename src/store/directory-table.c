@@ -3,14 +3,22 @@
 #include "store/directory-private.h"
 
 #include "base/text.h"
+#include "conf/rule-regex.h"
+#include "mime/mail-domain.h"
 
 typedef struct {
     DirectoryUser public;
     gboolean everywhere; /* has NAME@DOMAIN in each domain of the directory */
 } TableUser;
 
+typedef struct {
+    RuleRegex *regex;
+    const gchar *const *targets; /* NULL-ended, with ${1} */
+} TableMap;
+
 struct DirectoryTable {
     gatomicrefcount references;
+    GArray *maps; /* of TableMap, in order */
     Arena *arena;
     GHashTable *entries; /* key text -> DirectoryEntry */
     GHashTable *users;   /* folded name -> TableUser */
@@ -23,6 +31,7 @@ directory_table_new(void)
     DirectoryTable *self = g_new0(DirectoryTable, 1);
 
     g_atomic_ref_count_init(&self->references);
+    self->maps = g_array_new(FALSE, FALSE, sizeof(TableMap));
     self->arena = arena_new(4096);
     self->entries = g_hash_table_new(g_str_hash, g_str_equal);
     self->users = g_hash_table_new(g_str_hash, g_str_equal);
@@ -41,6 +50,9 @@ directory_table_unref(DirectoryTable *self)
 {
     if (self == NULL || !g_atomic_ref_count_dec(&self->references))
         return;
+    for (guint i = 0; i < self->maps->len; i++)
+        rule_regex_free(g_array_index(self->maps, TableMap, i).regex);
+    g_array_unref(self->maps);
     g_hash_table_unref(self->entries);
     g_hash_table_unref(self->users);
     arena_free(self->arena);
@@ -78,15 +90,29 @@ directory_fold(BaridSlice text, Arena *arena)
 BaridSlice
 directory_key_from_parts(BaridSlice local, BaridSlice domain, Arena *arena)
 {
-    gsize len = local.len + 1 + domain.len;
+    BaridSlice name = directory_fold(local, arena);
+    BaridSlice ascii = mail_domain_dup_ascii(domain, arena);
+    gsize len = name.len + 1 + ascii.len;
     guint8 *joined = arena_alloc(arena, len);
 
-    if (local.len > 0)
-        memcpy(joined, local.data, local.len);
-    joined[local.len] = '@';
-    if (domain.len > 0)
-        memcpy(joined + local.len + 1, domain.data, domain.len);
-    return directory_fold(barid_slice(joined, len), arena);
+    if (name.len > 0)
+        memcpy(joined, name.data, name.len);
+    joined[name.len] = '@';
+    if (ascii.len > 0)
+        memcpy(joined + name.len + 1, ascii.data, ascii.len);
+    return barid_slice(joined, len);
+}
+
+BaridSlice
+directory_fold_name(BaridSlice name, Arena *arena)
+{
+    gssize at = text_find_last(name, '@');
+
+    if (at < 0)
+        return directory_fold(name, arena);
+    return directory_key_from_parts(
+        barid_slice(name.data, (gsize)at),
+        barid_slice(name.data + at + 1, name.len - (gsize)at - 1), arena);
 }
 
 BaridSlice
@@ -165,7 +191,7 @@ directory_table_add_user(DirectoryTable *self, BaridSlice name, BaridSlice passw
     if (password.len > 0 && !directory_password_is_valid(password))
         return table_refuse(error, name,
                             "the password is no crypt(3) hash such as $y$... or $6$...");
-    key = table_dup_text(self->arena, directory_fold(name, self->arena));
+    key = table_dup_text(self->arena, directory_fold_name(name, self->arena));
     if (g_hash_table_contains(self->users, key))
         return table_refuse(error, name, "the user is given twice");
     user = arena_new0(self->arena, TableUser);
@@ -217,7 +243,8 @@ table_get_user(const DirectoryTable *self, BaridSlice name, Arena *arena)
 {
     if (name.len == 0)
         return self->first;
-    return g_hash_table_lookup(self->users, table_dup_text(arena, directory_fold(name, arena)));
+    return g_hash_table_lookup(self->users,
+                               table_dup_text(arena, directory_fold_name(name, arena)));
 }
 
 static void
@@ -266,4 +293,119 @@ directory_table_find_user(const DirectoryTable *self, BaridSlice name, Arena *ar
     out_user->name = arena_dup_text(arena, user->public.name);
     if (user->public.password != NULL)
         out_user->password = arena_dup_text(arena, user->public.password);
+}
+
+/* --- maps --- */
+
+/* Whether (target) is an address when its groups are filled in; NULL or the reason. */
+static const gchar *
+map_check_target(BaridSlice target, guint n_groups)
+{
+    for (gsize i = 0; i + 1 < target.len; i++) {
+        gboolean is_whole = i + 3 < target.len && g_ascii_isdigit(target.data[i + 2]) &&
+                            target.data[i + 3] == '}';
+
+        if (target.data[i] != '$' || target.data[i + 1] != '{')
+            continue;
+        if (!is_whole)
+            return "write ${1} to ${9} for the groups of the pattern";
+        if ((guint)(target.data[i + 2] - '0') > n_groups)
+            return "the pattern has fewer groups than the target names";
+    }
+    if (text_find(target, '@') < 0)
+        return "a target is an address";
+    return NULL;
+}
+
+gboolean
+directory_table_add_map(DirectoryTable *self, BaridSlice pattern, const BaridSlice *targets,
+                        guint n_targets, GError **error)
+{
+    TableMap map = {0};
+    const gchar **kept;
+    gsize offset;
+    g_autofree gchar *reason = NULL;
+    g_autofree gchar *whole = NULL;
+
+    if (pattern.len == 0 || n_targets == 0)
+        return table_refuse(error, pattern, "a map needs a pattern and a target");
+    if (n_targets > DIRECTORY_TARGETS_MAX || self->maps->len >= DIRECTORY_MAPS_MAX)
+        return table_refuse(error, pattern, "a directory may have 1000 maps of 1000 targets");
+    whole = g_strdup_printf("^(?:%.*s)\\z", (int)pattern.len, (const gchar *)pattern.data);
+    map.regex = rule_regex_new(barid_slice_from_text(whole), RULE_REGEX_CASELESS, &offset,
+                               &reason);
+    if (map.regex == NULL)
+        return table_refuse(error, pattern, reason);
+    kept = arena_alloc(self->arena, (n_targets + 1) * sizeof *kept);
+    for (guint i = 0; i < n_targets; i++) {
+        const gchar *problem = map_check_target(targets[i], rule_regex_get_groups(map.regex));
+
+        if (problem != NULL) {
+            rule_regex_free(map.regex);
+            return table_refuse(error, targets[i], problem);
+        }
+        kept[i] = table_dup_text(self->arena, targets[i]);
+    }
+    kept[n_targets] = NULL;
+    map.targets = kept;
+    g_array_append_val(self->maps, map);
+    return TRUE;
+}
+
+static GString *
+map_expand(const gchar *target, const RuleCaptures *captures)
+{
+    GString *out = g_string_new(NULL);
+
+    for (; *target != '\0'; target++) {
+        guint group;
+
+        if (target[0] != '$' || target[1] != '{') {
+            g_string_append_c(out, *target);
+            continue;
+        }
+        group = (guint)(target[2] - '0');
+        if (group < captures->count)
+            g_string_append_len(out, (const gchar *)captures->text[group].data,
+                                (gssize)captures->text[group].len);
+        target += 3;
+    }
+    return out;
+}
+
+/* What a peer wrote stands in the target now: it must still be an address. */
+static guint
+map_fill_targets(const TableMap *map, const RuleCaptures *captures, Arena *arena,
+                 BaridSlice *targets)
+{
+    guint n = 0;
+
+    for (guint i = 0; map->targets[i] != NULL; i++) {
+        g_autoptr(GString) text = map_expand(map->targets[i], captures);
+        BaridSlice target = arena_dup_slice(arena, barid_slice(text->str, text->len));
+        MailAddress parsed;
+
+        if (mail_address_parse(target, &parsed) == MAIL_ADDRESS_OK)
+            targets[n++] = mail_address_dup_canonical(&parsed, arena);
+    }
+    return n;
+}
+
+void
+directory_table_find_mapped(const DirectoryTable *self, BaridSlice key, Arena *arena,
+                            DirectoryEntry *out_entry)
+{
+    memset(out_entry, 0, sizeof *out_entry);
+    for (guint i = 0; i < self->maps->len && out_entry->n_targets == 0; i++) {
+        const TableMap *map = &g_array_index(self->maps, TableMap, i);
+        RuleCaptures captures = {0};
+        BaridSlice *targets;
+
+        if (!rule_regex_match(map->regex, key, &captures))
+            continue;
+        targets =
+            arena_alloc(arena, g_strv_length((gchar **)(guintptr)map->targets) * sizeof *targets);
+        out_entry->n_targets = map_fill_targets(map, &captures, arena, targets);
+        out_entry->targets = targets;
+    }
 }

@@ -5,6 +5,7 @@
 
 #include "base/error-domain.h"
 #include "base/text.h"
+#include "mime/mail-domain.h"
 
 ERROR_DOMAIN_DEFINE(directory_error_quark, "barid-directory-error")
 
@@ -68,6 +69,22 @@ static const BaridSetting alias_settings[] = {
     BARID_SETTING_END,
 };
 
+typedef struct {
+    gchar *match;
+    gchar **to;
+    gchar *directory;
+} MapSettings;
+
+static const BaridSetting map_settings[] = {
+    BARID_SETTING_TEXT("match", MapSettings, match, NULL,
+                       N_("A regular expression for whole addresses.")),
+    BARID_SETTING_LIST("to", MapSettings, to, NULL,
+                       N_("The addresses that mail goes to; ${1} is the first group.")),
+    BARID_SETTING_TEXT("directory", MapSettings, directory, "inline",
+                       N_("The inline directory that the map belongs to.")),
+    BARID_SETTING_END,
+};
+
 /* --- building --- */
 
 static void
@@ -76,7 +93,7 @@ directory_free(gpointer data)
     Directory *self = data;
 
     if (self->impl != NULL)
-        self->driver->close(self->impl);
+        (self->working != NULL ? self->working : self->driver)->close(self->impl);
     g_free(self);
 }
 
@@ -95,7 +112,7 @@ report(SettingsContext *context, ConfigSection *section, const gchar *key, const
                         config_section_get_source_line(section), 0, "%s", message);
 }
 
-static Directory *
+Directory *
 directories_find_directory(const Directories *self, const gchar *name)
 {
     for (guint i = 0; i < self->directories->len; i++) {
@@ -194,7 +211,7 @@ directories_add_domain(Directories *self, SettingsContext *context, ConfigSectio
         return;
     }
     domain->name = arena_dup_text(self->arena, name);
-    domain->key = directory_fold(text, self->arena);
+    domain->key = mail_domain_dup_ascii(text, self->arena);
     domain->directory = directories_find_directory(self, domain->directory_name);
     if (domain->catch_all != NULL && domain->catch_all[0] == '\0')
         g_clear_pointer(&domain->catch_all, g_free);
@@ -282,6 +299,27 @@ directories_add_alias(Directories *self, SettingsContext *context, ConfigSection
     settings_clear(alias_settings, sizeof(BaridSetting), &read);
 }
 
+static void
+directories_add_map(Directories *self, SettingsContext *context, ConfigSection *section)
+{
+    MapSettings read = {0};
+    g_autoptr(GError) error = NULL;
+
+    if (settings_bind(context, section, NULL, map_settings, sizeof(BaridSetting), &read)) {
+        DirectoryTable *table =
+            directory_get_inline(directories_find_directory(self, read.directory));
+        g_autoptr(GArray) targets = slices_from_list(read.to);
+
+        if (table == NULL)
+            report(context, section, "directory", "there is no inline directory of that name");
+        else if (!directory_table_add_map(table, barid_slice_from_text(read.match),
+                                          (const BaridSlice *)(gconstpointer)targets->data,
+                                          targets->len, &error))
+            report(context, section, NULL, error->message);
+    }
+    settings_clear(map_settings, sizeof(BaridSetting), &read);
+}
+
 Directories *
 directories_new(SettingsContext *context, const Host *host)
 {
@@ -296,12 +334,15 @@ directories_new(SettingsContext *context, const Host *host)
     config_tree_declare(context->tree, "domain", NULL);
     config_tree_declare(context->tree, "user", NULL);
     config_tree_declare(context->tree, "alias", NULL);
+    config_tree_declare(context->tree, "map", NULL);
     for (guint i = 0; (section = config_tree_get_nth(context->tree, "domain", i)) != NULL; i++)
         directories_add_domain(self, context, section, host);
     for (guint i = 0; (section = config_tree_get_nth(context->tree, "user", i)) != NULL; i++)
         directories_add_user(self, context, section);
     for (guint i = 0; (section = config_tree_get_nth(context->tree, "alias", i)) != NULL; i++)
         directories_add_alias(self, context, section);
+    for (guint i = 0; (section = config_tree_get_nth(context->tree, "map", i)) != NULL; i++)
+        directories_add_map(self, context, section);
     return self;
 }
 
@@ -335,9 +376,27 @@ directories_find_domain(const Directories *self, BaridSlice domain, Arena *arena
     }
     if (domain.len > MAIL_ADDRESS_DOMAIN_MAX)
         return NULL;
-    key = directory_fold(domain, arena);
+    key = mail_domain_dup_ascii(domain, arena);
     return g_hash_table_lookup(self->by_domain, arena_printf(arena, "%.*s", (int)key.len,
                                                              (const gchar *)key.data));
+}
+
+BaridSlice
+directories_dup_key(Directories *self, const MailAddress *address, Arena *arena)
+{
+    BaridSlice local = address->local;
+    BaridSlice domain;
+    guint8 *joined;
+
+    if (address->domain.len == 0 || directories_is_local(self, address->domain))
+        return directory_key(address, arena);
+    domain = mail_domain_dup_ascii(address->domain, arena);
+    joined = arena_alloc(arena, local.len + 1 + domain.len);
+    if (local.len > 0)
+        memcpy(joined, local.data, local.len);
+    joined[local.len] = '@';
+    memcpy(joined + local.len + 1, domain.data, domain.len);
+    return barid_slice(joined, local.len + 1 + domain.len);
 }
 
 gboolean

@@ -6,6 +6,7 @@
  *   [directory NAME]   driver = inline | file, and the driver's keys
  *   [user NAME]        password, addresses, directory (for the inline driver)
  *   [alias ADDRESS]    to = ADDRESS, ... (inline)
+ *   [map NAME]         match = PATTERN, to = ADDRESS, ... (inline)
  *
  * A look-up may suspend; "no such user" is an answer, a driver that cannot answer is an
  * error. Local parts are compared without regard to case and quoting; domains likewise.
@@ -53,7 +54,13 @@ typedef struct {
 BARID_SUSPENDS gboolean directories_resolve(Directories *self, const MailAddress *address,
                                             Arena *arena, DirectoryResult *out_result,
                                             GError **error);
-/* Whether (domain) is ours; any spelling of case. */
+/* For simulations: the directory called (name) cannot answer any more, or can again. FALSE
+ * when there is none of that name. */
+gboolean directories_set_failing(Directories *self, const gchar *name, gboolean failing);
+/* What two addresses have in common when they are one: of our domains without case and
+ * quoting of the local part, which others may tell apart (RFC 5321 section 2.4). */
+BaridSlice directories_dup_key(Directories *self, const MailAddress *address, Arena *arena);
+/* Whether (domain) is ours; any spelling of case, U-labels or A-labels. */
 gboolean directories_is_local(Directories *self, BaridSlice domain);
 /* The transport of one of our domains; NULL when it is not ours. */
 const gchar *directories_get_transport(Directories *self, BaridSlice domain);

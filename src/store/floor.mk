@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += src/store/libstore.la
 LIBBARID_PARTS += src/store/libstore.la
 src_store_libstore_la_SOURCES = \
 	src/store/directory.c src/store/directory.h src/store/directory-private.h \
+	src/store/directory-failing.c \
 	src/store/directory-file.c \
 	src/store/directory-inline.c \
 	src/store/directory-password.c \

@@ -36,8 +36,9 @@ typedef struct {
 } StoreMemory;
 
 static const BaridSetting memory_settings[] = {
-    BARID_SETTING_SIZE("max-size", StoreMemorySettings, max_size_bytes, "64M",
-                       N_("Memory to use; past it the longest unused entries go.")),
+    BARID_SETTING_SIZE_IN("max-size", StoreMemorySettings, max_size_bytes, "64M",
+                          N_("Memory to use; past it the longest unused entries go."),
+                          MEMORY_SIZE_MIN, G_MAXINT64),
     BARID_SETTING_END,
 };
 

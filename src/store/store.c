@@ -14,7 +14,8 @@ ERROR_DOMAIN_DEFINE(store_error_quark, "barid-store-error")
 struct BaridStore {
     gchar *name;
     const BaridStoreDriver *driver;
-    gpointer impl;
+    gpointer impl; /* NULL while it is not open */
+    ConfigPosition position;
     gpointer settings; /* bound; NULL when they are the caller's */
     gsize setting_size;
 };
@@ -152,7 +153,8 @@ store_free(BaridStore *store)
 {
     if (store == NULL)
         return;
-    store->driver->close(store->impl);
+    if (store->impl != NULL)
+        store->driver->close(store->impl);
     if (store->settings != NULL)
         settings_clear(store->driver->settings, store->setting_size, store->settings);
     g_free(store->settings);
@@ -197,26 +199,24 @@ store_find_driver(const Host *host, const gchar *name, gsize *out_setting_size)
     return driver;
 }
 
+/* The store with its settings, not open yet. */
 static BaridStore *
-store_open_section(SettingsContext *context, ConfigSection *section,
+store_bind_section(SettingsContext *context, ConfigSection *section,
                    const BaridStoreDriver *driver, gsize setting_size)
 {
     gpointer settings = g_malloc0(MAX(driver->settings_size, 1));
-    g_autoptr(GError) error = NULL;
-    BaridStore *store = NULL;
+    BaridStore *store;
 
-    if (driver->settings == NULL ||
-        settings_bind(context, section, NULL, driver->settings, setting_size, settings)) {
-        store = store_new(config_section_get_name(section), driver, settings, &error);
-        if (store == NULL)
-            store_report(context, section, NULL, error->message);
-    }
-    if (store == NULL) {
-        if (driver->settings != NULL)
-            settings_clear(driver->settings, setting_size, settings);
+    if (driver->settings != NULL &&
+        !settings_bind(context, section, NULL, driver->settings, setting_size, settings)) {
+        settings_clear(driver->settings, setting_size, settings);
         g_free(settings);
         return NULL;
     }
+    store = g_new0(BaridStore, 1);
+    store->name = g_strdup(config_section_get_name(section));
+    store->driver = driver;
+    store->position = config_section_get_position(section);
     store->settings = settings;
     store->setting_size = setting_size;
     return store;
@@ -242,7 +242,7 @@ store_set_add_section(StoreSet *self, SettingsContext *context, ConfigSection *s
     settings_clear(store_section_settings, sizeof(BaridSetting), &read);
     if (driver == NULL)
         return;
-    store = store_open_section(context, section, driver, setting_size);
+    store = store_bind_section(context, section, driver, setting_size);
     if (store != NULL)
         g_ptr_array_add(self->stores, store);
 }
@@ -296,6 +296,24 @@ store_set_new(SettingsContext *context, const Host *host)
     settings_set_resolver(BARID_TYPE_STORE, store_set_resolve, self);
     rule_store_register(store_set_resolve, store_rule_lookup, self);
     return self;
+}
+
+gboolean
+store_set_open(StoreSet *self, GError **error)
+{
+    for (guint i = 0; i < self->stores->len; i++) {
+        BaridStore *store = g_ptr_array_index(self->stores, i);
+
+        if (store->impl != NULL)
+            continue;
+        store->impl = store->driver->open(store->name, store->settings, error);
+        if (store->impl == NULL) {
+            g_prefix_error(error, "%s:%u: [store %s]: ", store->position.file,
+                           store->position.line, store->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 BaridStore *

@@ -16,12 +16,15 @@ GQuark store_error_quark(void);
 
 typedef struct StoreSet StoreSet;
 
-/* Declares and binds all [store NAME] sections with the drivers of (host) and opens
- * them. Installs the resolver for BARID_TYPE_STORE and for "in store" of
- * rules, so it comes between host_load() and
- * host_bind(). Never NULL; problems go to the context. A store "memory" is always there.
- * Of several sets, e.g. of two generations, the one made last answers the resolver. */
+/* Declares and binds all [store NAME] sections with the drivers of (host); nothing is opened
+ * yet, so that a check leaves nothing behind. Installs the resolver for BARID_TYPE_STORE
+ * and for "in store" of rules, so it comes between host_load() and host_bind(). Never NULL;
+ * problems go to the context. A store "memory" is always there. Of several sets, e.g. of
+ * two generations, the one made last answers the resolver. */
 StoreSet *store_set_new(SettingsContext *context, const Host *host);
+/* Opens them all, before any module starts. FALSE with the failing store's place in the
+ * configuration. */
+gboolean store_set_open(StoreSet *self, GError **error);
 BaridStore *store_set_find(StoreSet *self, const gchar *name);
 /* Closes all. Nobody may be using them. */
 void store_set_free(StoreSet *self);

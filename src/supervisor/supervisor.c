@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "base/log.h"
@@ -35,6 +36,9 @@ enum {
     /* Draining workers beside the one that serves; a reload that would make more ends the
      * oldest one's sessions. */
     DRAINING_MAX = 64,
+    /* So many deaths within so long contain the module that is to blame. */
+    DEATHS_MAX = 3,
+    DEATHS_WITHIN_MS = 10 * 60 * 1000,
 };
 
 /* A question that the serving worker has asked the draining ones. */
@@ -42,6 +46,12 @@ typedef struct {
     gchar *id;
     guint n_missing;
 } Question;
+
+/* A worker that a module brought down. */
+typedef struct {
+    gint64 at_ms;
+    gchar module[BLAME_NAME_BYTES];
+} Death;
 
 typedef struct {
     const SupervisorOptions *options;
@@ -59,6 +69,8 @@ typedef struct {
     WorkerProcess *leaving;    /* still accepts; the reload is done when it does no more */
     GString *candidate_problems;
     GArray *questions;  /* of Question */
+    GArray *deaths;       /* of Death, oldest first */
+    GPtrArray *contained; /* of gchar *: modules */
     gboolean was_ready; /* any worker, ever */
     gboolean stopping;
     gint64 stop_since_ms;
@@ -172,6 +184,7 @@ supervisor_spawn(Supervisor *self, ConfigSet *config, GError **error)
         .state_dir = self->state_dir,
         .control_fd = self->control_fd,
         .only_check = self->options->only_check,
+        .contained = self->contained,
         .user = self->user,
         .uid = self->uid,
         .gid = self->gid,
@@ -262,6 +275,9 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
         supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
         return;
     }
+    /* What was to blame may have been mended. */
+    g_ptr_array_set_size(self->contained, 0);
+    g_array_set_size(self->deaths, 0);
     self->candidate = supervisor_spawn(self, config, &error);
     if (self->candidate == NULL)
         supervisor_answer_reload(self, FALSE, error->message);
@@ -459,6 +475,48 @@ supervisor_on_message(Supervisor *self, WorkerProcess *worker)
 
 /* --- their end --- */
 
+static gboolean
+supervisor_is_contained(const Supervisor *self, const gchar *module)
+{
+    for (guint i = 0; i < self->contained->len; i++) {
+        if (strcmp(g_ptr_array_index(self->contained, i), module) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+supervisor_count_death(Supervisor *self, const gchar *module)
+{
+    Death death = {.at_ms = clock_monotonic_ms()};
+    guint count = 0;
+
+    g_strlcpy(death.module, module, sizeof death.module);
+    g_array_append_val(self->deaths, death);
+    while (g_array_index(self->deaths, Death, 0).at_ms < death.at_ms - DEATHS_WITHIN_MS)
+        g_array_remove_index(self->deaths, 0);
+    for (guint i = 0; i < self->deaths->len; i++)
+        count += strcmp(g_array_index(self->deaths, Death, i).module, module) == 0 ? 1 : 0;
+    if (count >= DEATHS_MAX && !supervisor_is_contained(self, module))
+        g_ptr_array_add(self->contained, g_strdup(module));
+}
+
+/* Says how it ended, and whose fault it was as far as that is known. */
+static void
+supervisor_tell_death(Supervisor *self, const WorkerProcess *worker, const gchar *how)
+{
+    gchar module[BLAME_NAME_BYTES];
+    BlameReason reason = worker->blame_fd < 0 ? BLAME_NOBODY : blame_read(worker->blame_fd, module);
+
+    if (reason == BLAME_NOBODY) {
+        barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
+        return;
+    }
+    barid_log(BARID_LOG_ERROR, "worker.died", "how", how, "module", module, "reason",
+              reason == BLAME_HANG ? "it did not come back" : "it crashed", NULL);
+    supervisor_count_death(self, module);
+}
+
 static void
 supervisor_plan_restart(Supervisor *self, const WorkerProcess *worker)
 {
@@ -499,7 +557,7 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
     if (worker == self->candidate)
         self->candidate = NULL;
     if (!self->stopping && status != 0 && !worker->told_problems)
-        barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
+        supervisor_tell_death(self, worker, how);
     supervisor_end_questions(self);
     g_ptr_array_remove(self->workers, worker);
     if (!self->stopping)
@@ -656,6 +714,8 @@ supervisor_clear(Supervisor *self)
     g_ptr_array_free(self->workers, TRUE);
     supervisor_end_questions(self);
     g_array_free(self->questions, TRUE);
+    g_array_free(self->deaths, TRUE);
+    g_ptr_array_free(self->contained, TRUE);
     g_string_free(self->candidate_problems, TRUE);
     if (self->control_fd >= 0) {
         unlink(self->socket_path);
@@ -677,6 +737,8 @@ supervisor_run(const SupervisorOptions *options)
 
     self.workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_process_free);
     self.questions = g_array_new(FALSE, FALSE, sizeof(Question));
+    self.deaths = g_array_new(FALSE, FALSE, sizeof(Death));
+    self.contained = g_ptr_array_new_with_free_func(g_free);
     self.candidate_problems = g_string_new(NULL);
     status = supervisor_main(&self);
     supervisor_clear(&self);

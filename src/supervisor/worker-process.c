@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "base/paths.h"
@@ -22,6 +25,9 @@ worker_process_become(const WorkerStart *start, int end, const gchar *program)
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    /* While it may: no program that it ran could gain any of them. */
+    for (gint capability = 0; start->user != NULL && capability <= CAP_LAST_CAP; capability++)
+        (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
     if (start->user != NULL && (initgroups(start->user, start->gid) != 0 ||
                                 setgid(start->gid) != 0 || setuid(start->uid) != 0))
         _exit(EXIT_FAILURE);
@@ -65,9 +71,27 @@ worker_process_send_config(WorkerProcess *self, const WorkerStart *start, GError
 }
 
 static gboolean
+worker_process_send_blame(WorkerProcess *self, const WorkerStart *start, GError **error)
+{
+    g_autoptr(GByteArray) names = g_byte_array_new();
+
+    for (guint i = 0; i < start->contained->len; i++) {
+        const gchar *name = g_ptr_array_index(start->contained, i);
+
+        g_byte_array_append(names, (const guint8 *)name, (guint)strlen(name) + 1);
+    }
+    self->blame_fd = blame_new_page(error);
+    return self->blame_fd >= 0 &&
+           ipc_send(self->ipc_end, IPC_BLAME, barid_slice(names->data, names->len),
+                    self->blame_fd, error);
+}
+
+static gboolean
 worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **error)
 {
     if (!worker_process_send_config(self, start, error))
+        return FALSE;
+    if (!worker_process_send_blame(self, start, error))
         return FALSE;
     for (guint i = 0; i < self->config->listeners->len; i++) {
         const ConfigSetListener *bound =
@@ -108,6 +132,7 @@ worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error)
     self->number = start->number;
     self->pid = pid;
     self->ipc_end = ends[0];
+    self->blame_fd = -1;
     self->config = config_set_ref(config);
     self->started_ms = clock_monotonic_ms();
     /* One that dies this early is told by its end. */
@@ -122,6 +147,8 @@ worker_process_free(WorkerProcess *self)
         return;
     if (self->ipc_end >= 0)
         close(self->ipc_end);
+    if (self->blame_fd >= 0)
+        close(self->blame_fd);
     config_set_unref(self->config);
     g_free(self);
 }

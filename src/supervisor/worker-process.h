@@ -22,6 +22,7 @@ typedef struct {
     WorkerState state;
     gint64 started_ms;
     gboolean told_problems;
+    int blame_fd; /* of its page; -1 without */
 } WorkerProcess;
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     const gchar *state_dir;
     int control_fd; /* -1 without */
     gboolean only_check;
+    const GPtrArray *contained; /* of gchar *: modules that are not to be called */
     /* To run as; (user) NULL changes nothing. */
     const gchar *user;
     uid_t uid;

@@ -38,6 +38,7 @@ struct Worker {
     ConfigFiles *files;
     GArray *sockets; /* of WorkerSocket */
     int control_fd;
+    GPtrArray *contained; /* of gchar *: modules */
     Generation *generation;
     Queue *queue;
     Outbound *outbound;

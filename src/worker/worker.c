@@ -8,12 +8,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/ipc.h"
 #include "net/block-pool.h"
 #include "queue/queue-destinations.h"
 #include "worker/confine.h"
+#include "worker/watchdog.h"
 
 /* --- what the supervisor sends --- */
 
@@ -47,6 +49,18 @@ worker_take_listener(Worker *self, IpcMessage *message)
     g_array_append_val(self->sockets, socket);
 }
 
+static gboolean
+worker_take_blame(Worker *self, IpcMessage *message, GError **error)
+{
+    int fd = ipc_message_take_fd(message);
+    gboolean ok = blame_use_page(fd, error);
+
+    close(fd);
+    for (guint i = 0; *ipc_message_get_text(message, i) != '\0'; i++)
+        g_ptr_array_add(self->contained, g_strdup(ipc_message_get_text(message, i)));
+    return ok;
+}
+
 /* Everything up to IPC_START. */
 static gboolean
 worker_receive_all(Worker *self, GError **error)
@@ -62,6 +76,8 @@ worker_receive_all(Worker *self, GError **error)
             return FALSE;
         if (message.type == IPC_LISTENER)
             worker_take_listener(self, &message);
+        if (message.type == IPC_BLAME && !worker_take_blame(self, &message, error))
+            return FALSE;
         if (message.type == IPC_CONTROL)
             self->control_fd = ipc_message_take_fd(&message);
     }
@@ -170,6 +186,7 @@ worker_thread_main(gpointer data)
 {
     WorkerThread *thread = data;
 
+    watchdog_prepare_thread();
     scheduler_run(thread->scheduler);
     block_pool_drain();
     g_idle_add(worker_on_thread_end, thread->worker);
@@ -250,7 +267,14 @@ worker_assemble(Worker *self, GError **error)
         .request_data = self,
     };
 
-    if (!host_start(self->generation->host, error) || !worker_open_queue(self, error))
+    for (guint i = 0; i < self->contained->len; i++) {
+        const gchar *name = g_ptr_array_index(self->contained, i);
+
+        if (host_contain(self->generation->host, name))
+            barid_log(BARID_LOG_ERROR, "module.contained", "module", name, "reason",
+                      "it has brought the server down repeatedly; its on-error applies", NULL);
+    }
+    if (!generation_start(self->generation, error) || !worker_open_queue(self, error))
         return FALSE;
     inbound_set_queue(self->generation->inbound, self->queue);
     generation_fill_outbound(self->generation, &outbound);
@@ -289,6 +313,7 @@ worker_serve(Worker *self)
     self->loop = g_main_loop_new(NULL, FALSE);
     g_unix_fd_add(self->ipc_end, G_IO_IN | G_IO_HUP | G_IO_ERR, worker_on_ipc, self);
     g_unix_signal_add(SIGTERM, worker_on_term, self);
+    watchdog_start(self->generation->server.watchdog_ms);
     worker_start_threads(self);
     queue_set_describe(self->queue, outbound_describe, self->outbound);
     queue_start(self->queue, outbound_dispatch, self->outbound);
@@ -326,6 +351,7 @@ worker_clear(Worker *self)
         config_files_free(self->files);
     g_free(self->state_dir);
     g_ptr_array_free(self->questions, TRUE);
+    g_ptr_array_free(self->contained, TRUE);
     g_mutex_clear(&self->lock);
     close(self->ipc_end);
 }
@@ -382,6 +408,8 @@ worker_run(int ipc_end, gboolean only_check)
     worker_raise_limits();
     self.sockets = g_array_new(FALSE, FALSE, sizeof(WorkerSocket));
     self.questions = g_ptr_array_new();
+    self.contained = g_ptr_array_new_with_free_func(g_free);
+    watchdog_catch_crashes();
     g_mutex_init(&self.lock);
     log_start(NULL, NULL, STDERR_FILENO);
     status = worker_start(&self, only_check);

@@ -188,8 +188,39 @@ def test_second_server_is_refused():
                                   os.path.join(other.folder, "sock")], capture_output=True,
                                  timeout=30)
         assert process.returncode == 1, process
-        assert b"spool" in process.stderr, process.stderr
+        assert b"another server uses this folder" in process.stderr, process.stderr
         send(client(server), "still")
+
+
+def test_check_writes_nothing():
+    """A check needs no folder: neither the state folder nor one for temporary files."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = os.path.join(folder, "barid.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[module sqlite]\nenabled = yes\n[store local]\ndriver = sqlite\n"
+                       "path = local.sqlite\n[listener smtp]\naddress = 127.0.0.1:2525\n"
+                       "[domain example.org]\n[module maildir]\nenabled = yes\n")
+        environment = dict(os.environ, TMPDIR=os.path.join(folder, "no-tmp"),
+                           XDG_STATE_HOME=os.path.join(folder, "no-state"))
+        for words in [["--state", os.path.join(folder, "nowhere")], []]:
+            done = subprocess.run([os.path.join(BUILD, "src/baridctl/baridctl"), "config", "check",
+                                   "--json", "--config", config, *words], env=environment,
+                                  capture_output=True, check=False)
+            assert done.returncode == 0 and json.loads(done.stdout)["ok"], done
+        assert os.listdir(folder) == ["barid.conf"], os.listdir(folder)
+
+
+def test_store_that_cannot_be_opened():
+    """That is found at the start, with its place; the server does not come up."""
+    server = Server(extra="[module sqlite]\nenabled = yes\n[store local]\ndriver = sqlite\n"
+                          "path = /proc/nowhere/local.sqlite\n")
+    try:
+        server.start()
+        raise AssertionError("it started")
+    except RuntimeError as error:
+        assert "[store local]" in str(error) and "barid.conf:" in str(error), error
+    finally:
+        server.stop()
 
 
 def main():

@@ -124,23 +124,6 @@ class Tap:
         print(f"{'ok' if ok else 'not ok'} {self.count} - {what}", flush=True)
 
 
-def copy_build(folder):
-    """A build of our own, whose files may be replaced."""
-    shutil.copytree(os.path.join(barid.BUILD, "modules"), os.path.join(folder, "modules"))
-    for program in ("src/supervisor/barid", "src/worker/barid-worker", "src/baridctl/baridctl"):
-        target = os.path.join(folder, program)
-        os.makedirs(os.path.dirname(target))
-        shutil.copy2(os.path.join(barid.BUILD, program), target)
-        libs = os.path.join(os.path.dirname(program), ".libs")  # behind libtool's wrappers
-        if os.path.isdir(os.path.join(barid.BUILD, libs)):
-            shutil.copytree(os.path.join(barid.BUILD, libs), os.path.join(folder, libs))
-    for name in ("config.status", "libbarid.la"):
-        path = os.path.join(barid.BUILD, name)
-        if os.path.exists(path):
-            shutil.copy2(path, os.path.join(folder, name))
-    barid.BUILD = folder
-
-
 def replace_modules():
     """New files in the place of the old ones, as a package upgrade makes them."""
     for path in glob.glob(os.path.join(barid.BUILD, "modules/*/.libs/*.so")):
@@ -253,7 +236,7 @@ def wait_for_side_folders(server):
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="barid-build-") as build:
-        copy_build(build)
+        barid.copy_build(build)
         run(tap)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0

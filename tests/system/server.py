@@ -43,6 +43,27 @@ def hash_password(password):
                           capture_output=True, text=True).stdout.strip()
 
 
+def copy_build(folder):
+    """Copies the build, with the test module "probe", and uses it from now on: its files may
+    be replaced, and any user may read it."""
+    global BUILD
+    os.chmod(folder, 0o755)
+    shutil.copytree(os.path.join(BUILD, "modules"), os.path.join(folder, "modules"))
+    shutil.copytree(os.path.join(BUILD, "tests/system/probe"),
+                    os.path.join(folder, "modules/probe"))
+    shutil.copytree(os.path.join(BUILD, ".libs"), os.path.join(folder, ".libs"))
+    for program in ("src/supervisor/barid", "src/worker/barid-worker", "src/baridctl/baridctl"):
+        target = os.path.join(folder, program)
+        behind = os.path.join(BUILD, os.path.dirname(program), ".libs", os.path.basename(program))
+        os.makedirs(os.path.dirname(target))
+        # libtool's wrappers name the folder that they were made in.
+        shutil.copy2(behind if os.path.exists(behind) else os.path.join(BUILD, program), target)
+    for name in ("config.status", "libbarid.la"):
+        shutil.copy2(os.path.join(BUILD, name), os.path.join(folder, name))
+    BUILD = folder
+    os.environ["LD_LIBRARY_PATH"] = os.path.join(folder, ".libs")
+
+
 class Server:
     """with Server(extra) as server: ... server.port ... server.ctl("status")"""
 

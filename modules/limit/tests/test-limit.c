@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../limit.h"
+#include "host/command.h"
 #include "store/tests/module-fixture.h"
 
 extern const BaridModule limit_LTX_barid_module;
@@ -422,15 +423,21 @@ START_TEST(test_command)
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autofree gchar *json = NULL;
     const BaridCommand *command;
-    gpointer state;
+    static const gchar *const words[] = {"limits", NULL};
+    HostCommandRequest request = {.args = words + 1, .wants_json = TRUE};
+    g_autofree gchar *text = NULL;
+    gboolean is_usage = FALSE;
+    guint n_words;
+    HostModule *module;
     JsonObject *bucket;
 
     fixture_init(&fixture, "[limit x]\nkey = sender\nconcurrency = 3\nrate = 10/1h\n");
     module_session_init(&session, &fixture, "192.0.2.1");
     ck_assert_uint_eq(module_session_mail(&session, "\"q\\\"\x01\xff\"@a.test"), 0);
-    command = host_find_command(fixture.host, "limits", &state);
+    command = host_find_command(fixture.host, words, &n_words, &module);
     ck_assert_ptr_nonnull(command);
-    json = command->run(state, NULL, NULL);
+    ck_assert_uint_eq(n_words, 1);
+    json = host_run_command(module, command, &request, &text, &is_usage, NULL);
     ck_assert_msg(json_parser_load_from_data(parser, json, -1, NULL), "%s", json);
     bucket = json_array_get_object_element(json_node_get_array(json_parser_get_root(parser)), 0);
     ck_assert_int_eq(json_object_get_int_member(bucket, "concurrency"), 3);

@@ -18,7 +18,7 @@ static const struct {
 } option_rows[] = {
     {"nothing", {NULL}, "", NULL, NULL},
     {"words", {"queue", "list", NULL}, "queue list", NULL,
-     "{\"verb\":\"queue\",\"args\":[\"list\"],\"options\":{}}"},
+     "{\"verb\":\"queue\",\"args\":[\"list\"],\"options\":{},\"human\":true}"},
     {"option in front", {"--sender", "a@b", "queue", NULL}, "queue", NULL,
      "\"options\":{\"sender\":\"a@b\"}"},
     {"option between", {"queue", "--all", "retry", NULL}, "queue retry", NULL,

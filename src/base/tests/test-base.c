@@ -265,6 +265,33 @@ collect_lines(const gchar *lines, gsize len, gpointer data)
     g_string_append_len(data, lines, (gssize)len);
 }
 
+static void
+tap_count(BaridLogLevel level G_GNUC_UNUSED, const gchar *line G_GNUC_UNUSED, gpointer data)
+{
+    (*(guint *)data)++;
+}
+
+/* Who looks before making a record must look for the tap, too: "trace" sees all levels. */
+START_TEST(test_log_tap)
+{
+    g_autoptr(GString) lines = g_string_new(NULL);
+    guint seen = 0;
+
+    log_set_level(BARID_LOG_ERROR);
+    ck_assert(!log_is_enabled(BARID_LOG_INFO));
+    log_set_tap(tap_count, &seen);
+    ck_assert(log_is_enabled(BARID_LOG_DEBUG));
+    log_start(collect_lines, lines, -1);
+    barid_log(BARID_LOG_DEBUG, "a.b", NULL);
+    log_stop();
+    ck_assert_uint_eq(seen, 1);
+    ck_assert_str_eq(lines->str, ""); /* the level is the log's alone */
+    log_set_tap(NULL, NULL);
+    ck_assert(!log_is_enabled(BARID_LOG_INFO));
+    log_set_level(BARID_LOG_INFO);
+}
+END_TEST
+
 static gpointer
 log_many(gpointer data G_GNUC_UNUSED)
 {
@@ -353,6 +380,7 @@ main(void)
     tcase_add_test(cases, test_errors);
     tcase_add_test(cases, test_counters);
     tcase_add_test(cases, test_log);
+    tcase_add_test(cases, test_log_tap);
     tcase_add_loop_test(cases, test_networks_of_modules, 0, G_N_ELEMENTS(mask_rows));
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);

@@ -12,7 +12,8 @@ static guint limit_warnings;
 static void
 count_limits(BaridLogLevel level, const gchar *line, gpointer data G_GNUC_UNUSED)
 {
-    if (level == BARID_LOG_WARNING && strstr(line, "rule.match-limit") != NULL)
+    if (level == BARID_LOG_WARNING && strstr(line, "rule.match-limit") != NULL &&
+        strstr(line, "error=\"match limit exceeded\"") != NULL)
         limit_warnings++;
 }
 
@@ -27,14 +28,13 @@ START_TEST(test_match_limit)
     g_autoptr(BaridRule) rule = rule_compile_text("sender matches /^(a+)+$/", BARID_TYPE_CONDITION,
                                                   BARID_KNOWN_ATTEMPT, NULL, problems);
     Fake fake = fake_default;
-    gint64 start = g_get_monotonic_time();
 
     log_start(drop_lines, NULL, -1);
     log_set_tap(count_limits, NULL);
-    fake.sender = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
+    /* Some 2^18 steps: more than ours, fewer than the library's own limit. */
+    fake.sender = "aaaaaaaaaaaaaaaaaa!";
     ck_assert(!barid_rule_eval_bool(rule, (BaridScope *)&fake));
     ck_assert_uint_eq(limit_warnings, 1);
-    ck_assert_int_lt(g_get_monotonic_time() - start, 2000000);
     fake.sender = "aaaa";
     ck_assert(barid_rule_eval_bool(rule, (BaridScope *)&fake));
     ck_assert_uint_eq(limit_warnings, 1);

@@ -17,6 +17,7 @@ typedef struct {
     gpointer store;
     gchar **networks;
     BaridRule *condition;
+    BaridRule *count, *level, *volume, *pause;
 } Fruit;
 
 static const gchar *const fruit_words[] = {"apple", "pear", "plum", NULL};
@@ -39,6 +40,13 @@ static const BaridSetting fruit_settings[] = {
     BARID_SETTING_NETWORKS("networks", Fruit, networks, "127.0.0.0/8, ::1", "Networks."),
     BARID_SETTING_CONDITION("condition", Fruit, condition, "", "A condition.",
                             BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_INTEGER("count", Fruit, count, "1", "A rule.", BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_INTEGER_IN("level", Fruit, level, "1", "A bounded rule.",
+                                  BARID_KNOWN_ALWAYS, 1, 10),
+    BARID_SETTING_RULE_SIZE_IN("volume", Fruit, volume, "1K", "A bounded size.",
+                               BARID_KNOWN_ALWAYS, 1024, 1024 * 1024),
+    BARID_SETTING_RULE_DURATION_IN("pause", Fruit, pause, "1min", "A bounded duration.",
+                                   BARID_KNOWN_ALWAYS, 1000, 3600000),
     BARID_SETTING_END,
 };
 
@@ -175,6 +183,18 @@ static const struct {
     {"store = main", "stores are not available in this version"},
     {"text = \"a\" b", "f:2:12: [fruit] text: text after the closing quote"},
     {"secret = \"\\q\"", "f:2:11: [fruit] secret: after \\ inside quotes"},
+    {"count = -1", "f:2:9: [fruit] count: the number must not be negative"},
+    {"level = 11", "f:2:9: [fruit] level: the value must be from 1 to 10"},
+    {"level = if \"a\" == \"b\" then 0 else 3",
+     "f:2:28: [fruit] level: the value must be from 1 to 10"},
+    {"level = if \"a\" == \"b\" then 3 else\n  11",
+     "f:3:3: [fruit] level: the value must be from 1 to 10"},
+    {"volume = if \"a\" == \"b\" then 2M else 1K",
+     "f:2:29: [fruit] volume: the value must be from 1K to 1M\n"
+     "    volume = if \"a\" == \"b\" then 2M else 1K\n"
+     "                                ^~\n"},
+    {"pause = if \"a\" == \"b\" then 1h else if \"c\" == \"d\" then 500ms else 1s",
+     "f:2:55: [fruit] pause: the value must be from 1s to 1h"},
     {"tetx = a", NULL},
 };
 
@@ -204,6 +224,13 @@ START_TEST(test_all_problems)
 
     bound_init(&bound, "flag = x\nnumber = x\nlist = a,,b,,c\nnetworks = x, y, ::1");
     ck_assert_uint_eq(config_problems_get_count(bound.problems), 6);
+    bound_clear(&bound);
+    /* Each branch of a rule, and the bounds themselves are allowed. */
+    bound_init(&bound, "level = if \"a\" == \"b\" then 0 else if \"c\" == \"d\" then 11 else -1");
+    ck_assert_uint_eq(config_problems_get_count(bound.problems), 3);
+    bound_clear(&bound);
+    bound_init(&bound, "level = if \"a\" == \"b\" then 1 else 10\nvolume = 1M\npause = 1s");
+    ck_assert_msg(bound.is_valid, "%s", bound.text);
     bound_clear(&bound);
 }
 END_TEST

@@ -370,6 +370,47 @@ body_explain(gpointer data)
            "\"status\":\"cancelled\"");
 }
 
+/* Filters reach beyond the records that happen to be the newest, and say where they end. */
+static void
+body_explain_far(gpointer data)
+{
+    Fixture *self = data;
+
+    queue_note_session(self->queue, "s-far",
+                       g_strdup("{\"kind\":\"session\",\"id\":\"s-far\",\"remote_ip\":"
+                                "\"203.0.113.1\",\"decisions\":[{\"subject\":\"Zoe@x\"}]}"));
+    for (guint i = 0; i < 1500; i++) {
+        g_autofree gchar *id = g_strdup_printf("s-%u", i);
+
+        queue_note_session(self->queue, id,
+                           g_strdup_printf("{\"kind\":\"session\",\"id\":\"%s\","
+                                           "\"remote_ip\":\"192.0.2.50\"}", id));
+    }
+    expect(self, "{\"verb\":\"explain\",\"options\":{\"remote-ip\":\"203.0.113.1\"}}",
+           "\"id\":\"s-far\"");
+    expect(self, "{\"verb\":\"explain\",\"options\":{\"remote-ip\":\"203.0.113.1\"}}",
+           "\"scanned\":1501,\"truncated\":false");
+    expect(self, "{\"verb\":\"explain\",\"options\":{\"sender\":\"zoe@\"}}",
+           "\"id\":\"s-far\"");
+    expect(self,
+           "{\"verb\":\"explain\",\"options\":{\"remote-ip\":\"203.0.113.1\",\"scan\":\"100\"}}",
+           "among the newest 100 records");
+    expect(self,
+           "{\"verb\":\"explain\",\"options\":{\"remote-ip\":\"192.0.2.50\",\"scan\":\"10\"}}",
+           "\"scanned\":10,\"truncated\":true");
+    /* Enough was found: that is no truncation. */
+    expect(self,
+           "{\"verb\":\"explain\",\"options\":{\"remote-ip\":\"192.0.2.50\",\"limit\":\"3\"}}",
+           "\"truncated\":false");
+    expect(self, "{\"verb\":\"explain\",\"args\":[\"s-far\"]}", "203.0.113.1");
+}
+
+START_TEST(test_explain_far)
+{
+    fixture_run(body_explain_far);
+}
+END_TEST
+
 START_TEST(test_explain)
 {
     fixture_run(body_explain);
@@ -578,6 +619,7 @@ main(void)
     tcase_add_test(tcase, test_cat);
     tcase_add_test(tcase, test_act);
     tcase_add_test(tcase, test_explain);
+    tcase_add_test(tcase, test_explain_far);
     tcase_add_test(tcase, test_socket);
     tcase_add_test(tcase, test_trace);
     tcase_add_loop_test(tcase, test_record, 0, G_N_ELEMENTS(record_rows));

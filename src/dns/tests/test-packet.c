@@ -160,6 +160,18 @@ make_pointer_forward(void)
     wire.bytes[wire.len - 15] = (guint8)(wire.len - 4);
 }
 
+/* The name that it leads to is a good one. */
+static void
+make_pointer_to_later_name(void)
+{
+    gsize at;
+
+    make_good();
+    at = wire.len - 16;
+    wire.bytes[at + 1] = (guint8)wire.len;
+    wire_add_a(&wire, "later.example", 1, 1);
+}
+
 static void
 make_pointer_cut(void)
 {
@@ -359,6 +371,7 @@ static const struct {
     {"OPT among answers", make_opt_among_answers, PACKET_BROKEN},
     {"pointer to itself", make_pointer_to_itself, PACKET_BROKEN},
     {"pointer forward", make_pointer_forward, PACKET_BROKEN},
+    {"pointer to a later name", make_pointer_to_later_name, PACKET_BROKEN},
     {"half a pointer", make_pointer_cut, PACKET_BROKEN},
     {"126 pointers", make_long_chain, PACKET_OK},
     {"127 pointers", make_too_long_chain, PACKET_BROKEN},

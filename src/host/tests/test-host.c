@@ -18,9 +18,21 @@ typedef struct {
     GString *trail;
     const gchar *mark;
     const gchar *got;
+    gsize stack_bytes; /* to be used, */
+    guint stack_after; /* after so many calls */
 } TestState;
 
 static TestState states[8];
+
+/* Recursion that the compiler cannot turn into a loop. */
+static guint
+test_use_stack(gsize bytes)
+{
+    volatile guint8 block[1024];
+
+    memset((void *)(guintptr)block, (int)(bytes & 0xff), sizeof block);
+    return bytes <= sizeof block ? block[5] : test_use_stack(bytes - sizeof block) + block[7];
+}
 
 static BaridVerdict
 test_act(BaridScope *scope, TestState *state)
@@ -28,6 +40,8 @@ test_act(BaridScope *scope, TestState *state)
     state->n_calls++;
     if (state->sleep_ms > 0 && !barid_sleep(state->sleep_ms, NULL))
         return BARID_FAIL;
+    if (state->stack_bytes > 0 && state->n_calls > state->stack_after)
+        test_use_stack(state->stack_bytes);
     if (state->trail != NULL)
         g_string_append(state->trail, state->mark);
     if (state->finding_to_set != NULL)
@@ -83,6 +97,7 @@ typedef struct {
     Host *host;
     HostOutcome outcome;
     GString *record;
+    GString *modules;
     guint n_runs;
 } Run;
 
@@ -120,9 +135,11 @@ run_host(const BaridModule *const *modules, const gchar *config, guint n_runs, R
     SettingsContext context;
     Scheduler *scheduler = scheduler_new(NULL);
     FiberGroup group;
+    JsonWriter writer;
     gboolean ok;
 
-    *out_run = (Run){.host = host_new(NULL), .record = g_string_new(NULL), .n_runs = n_runs};
+    *out_run = (Run){.host = host_new(NULL), .record = g_string_new(NULL),
+                     .modules = g_string_new(NULL), .n_runs = n_runs};
     for (; *modules != NULL; modules++)
         ck_assert(host_add_module(out_run->host, *modules, NULL));
     settings_context_init(&context, tree, problems, "/nowhere");
@@ -139,6 +156,10 @@ run_host(const BaridModule *const *modules, const gchar *config, guint n_runs, R
         g_string_append(out_run->record, text);
     }
     scheduler_free(scheduler);
+    json_writer_init(&writer, out_run->modules);
+    json_writer_begin_object(&writer, NULL);
+    host_write_modules(out_run->host, &writer, "modules");
+    json_writer_end_object(&writer);
     host_free(out_run->host);
     settings_context_clear(&context);
     config_tree_free(tree);
@@ -156,6 +177,21 @@ static void
 free_run(Run *run)
 {
     g_string_free(run->record, TRUE);
+    g_string_free(run->modules, TRUE);
+}
+
+/* The number under (key) of a module's first hook. */
+static gint64
+find_number(const Run *run, const gchar *module, const gchar *key)
+{
+    g_autofree gchar *start = g_strdup_printf("\"hooks\":[{\"module\":\"%s\"", module);
+    g_autofree gchar *name = g_strdup_printf("\"%s\":", key);
+    const gchar *at = strstr(run->modules->str, start);
+
+    ck_assert_msg(at != NULL, "%s", run->modules->str);
+    at = strstr(at, name);
+    ck_assert_msg(at != NULL, "%s", run->modules->str);
+    return g_ascii_strtoll(at + strlen(name), NULL, 10);
 }
 
 #define ON(name) "[module " name "]\nenabled = yes\n"
@@ -354,6 +390,44 @@ START_TEST(test_findings_are_declared)
 }
 END_TEST
 
+/* The stack of its hook is told apart from what ran before on the same fiber. */
+START_TEST(test_stack_is_measured)
+{
+    const BaridModule *const modules[] = {&gamma_module, &alpha_module, NULL};
+    Run run;
+
+    reset_states();
+    states[2].stack_bytes = 64 * 1024;
+    states[0].sleep_ms = 1; /* waits do not disturb it */
+    ck_assert(run_host(modules, "", 1, &run));
+    ck_assert_int_ge(find_number(&run, "gamma", "stack_own_bytes"), 64 * 1024);
+    ck_assert_int_ge(find_number(&run, "gamma", "stack_bytes"),
+                     find_number(&run, "gamma", "stack_own_bytes"));
+    ck_assert_int_gt(find_number(&run, "alpha", "stack_bytes"), 0);
+#ifndef BARID_SANITIZE
+    ck_assert_int_le(find_number(&run, "gamma", "stack_own_bytes"), 80 * 1024);
+    ck_assert_int_le(find_number(&run, "alpha", "stack_own_bytes"), 16 * 1024);
+#endif
+    free_run(&run);
+}
+END_TEST
+
+/* The first call is measured, and later ones now and then: one that goes deeper is found. */
+START_TEST(test_stack_is_sampled)
+{
+    const BaridModule *const modules[] = {&gamma_module, &alpha_module, NULL};
+    Run run;
+
+    reset_states();
+    states[0].stack_bytes = states[2].stack_bytes = 64 * 1024;
+    states[0].stack_after = states[2].stack_after = 1;
+    ck_assert(run_host(modules, "", 150, &run));
+    ck_assert_int_ge(find_number(&run, "gamma", "stack_own_bytes"), 64 * 1024);
+    ck_assert_int_ge(find_number(&run, "alpha", "stack_own_bytes"), 64 * 1024);
+    free_run(&run);
+}
+END_TEST
+
 START_TEST(test_foreign_descriptions)
 {
     Host *host = host_new(NULL);
@@ -390,6 +464,8 @@ main(void)
     tcase_add_test(cases, test_timeout_and_breaker);
     tcase_add_test(cases, test_finding_waits_for_its_observer);
     tcase_add_test(cases, test_findings_are_declared);
+    tcase_add_test(cases, test_stack_is_measured);
+    tcase_add_test(cases, test_stack_is_sampled);
     tcase_add_test(cases, test_foreign_descriptions);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "mime/header.h"
+#include "mime/header-splitter.h"
 
 #define LINE(text) {(const guint8 *)(text), sizeof(text) - 1}
 
@@ -41,6 +41,113 @@ static const struct {
     {"name broken by a line end", LINE("A\r\n: b\r\n"), "", HEADER_BAD, 0},
     {"8-bit value", LINE("A: \xc3\xa4\xff\r\n\r\n"), "A= \xc3\xa4\xff;", HEADER_END, 10},
 };
+
+/* --- pieces --- */
+
+static void
+put_field(const HeaderField *field, gpointer data)
+{
+    g_string_append_len(data, (const gchar *)field->name.data, (gssize)field->name.len);
+    g_string_append_c(data, '=');
+    g_string_append_len(data, (const gchar *)field->value.data, (gssize)field->value.len);
+    g_string_append_c(data, '<');
+    g_string_append_len(data, (const gchar *)field->whole.data, (gssize)field->whole.len);
+    g_string_append_c(data, '>');
+}
+
+/* Blocks of the body may be of any size: what counts is what they are together. */
+static void
+put_body(BaridSlice block, gpointer data)
+{
+    GString *found = data;
+
+    ck_assert_uint_gt(block.len, 0);
+    if (strstr(found->str, "|body ") == NULL)
+        g_string_append(found, "|body ");
+    g_string_append_len(found, (const gchar *)block.data, (gssize)block.len);
+}
+
+static GString *
+describe_whole(BaridSlice message)
+{
+    GString *found = g_string_new(NULL);
+    HeaderIter iter;
+    HeaderField field;
+    gsize pos;
+
+    header_iter_init(&iter, message);
+    while (header_iter_next(&iter, &field) == HEADER_FIELD)
+        put_field(&field, found);
+    pos = header_iter_get_body_offset(&iter);
+    if (pos < message.len)
+        put_body(barid_slice(message.data + pos, message.len - pos), found);
+    return found;
+}
+
+/* In pieces of (size), the first of them of (first). */
+static GString *
+describe_pieces(BaridSlice message, gsize first, gsize size)
+{
+    GString *found = g_string_new(NULL);
+    HeaderSplitterSink sink = {put_field, put_body, found};
+    g_auto(HeaderSplitter) splitter;
+    gsize pos = 0;
+
+    header_splitter_init(&splitter, &sink);
+    for (gsize len = MIN(first, message.len); pos < message.len;
+         len = MIN(size, message.len - pos)) {
+        /* A copy of its own: a read past the end is found. */
+        g_autofree guint8 *copy = g_memdup2(message.data + pos, len);
+
+        header_splitter_feed(&splitter, barid_slice(copy, len));
+        pos += len;
+    }
+    header_splitter_finish(&splitter);
+    return found;
+}
+
+static void
+check_pieces(BaridSlice message, gsize first, gsize size)
+{
+    g_autoptr(GString) whole = describe_whole(message);
+    g_autoptr(GString) pieces = describe_pieces(message, first, size);
+
+    ck_assert_msg(g_string_equal(whole, pieces), "cut at %zu, by %zu:\n%.300s\nnot\n%.300s",
+                  first, size, pieces->str, whole->str);
+}
+
+START_TEST(test_pieces)
+{
+    BaridSlice message = rows[_i].message;
+
+    for (gsize first = 1; first <= message.len; first++) {
+        for (gsize size = 1; size < 4; size++)
+            check_pieces(message, first, size);
+        check_pieces(message, first, message.len);
+    }
+}
+END_TEST
+
+/* A header that ends about where the limit is, byte by byte and in large pieces. */
+START_TEST(test_pieces_at_the_limit)
+{
+    for (gint more = -3; more <= 3; more++) {
+        g_autoptr(GString) text = g_string_new("A: b\r\nC: ");
+        BaridSlice message;
+
+        while (text->len + 4 < (gsize)(HEADER_BYTES_MAX + more) - 80)
+            g_string_append(text, "a fold\r\n ");
+        while (text->len + 4 < (gsize)(HEADER_BYTES_MAX + more))
+            g_string_append_c(text, 'x');
+        g_string_append(text, "\r\n\r\nbody");
+        message = barid_slice(text->str, text->len);
+        check_pieces(message, 5, 1);
+        check_pieces(message, 5, 4096);
+        check_pieces(message, HEADER_BYTES_MAX, 1);
+        check_pieces(message, message.len, 1);
+    }
+}
+END_TEST
 
 START_TEST(test_iter)
 {
@@ -251,6 +358,8 @@ main(void)
     int failed;
 
     tcase_add_loop_test(cases, test_iter, 0, G_N_ELEMENTS(rows));
+    tcase_add_loop_test(cases, test_pieces, 0, G_N_ELEMENTS(rows));
+    tcase_add_test(cases, test_pieces_at_the_limit);
     tcase_add_test(cases, test_find);
     tcase_add_test(cases, test_limits);
     tcase_add_loop_test(cases, test_unfold, 0, G_N_ELEMENTS(unfold_rows));

@@ -232,8 +232,17 @@ push_voids(Spool *self)
     }
 }
 
+/* Only what makes room or tells of it may use up the last of it: otherwise a full disk could
+ * not be emptied. */
 static gboolean
-make_room(Spool *self, guint64 size, GError **error)
+begin_segment_for(Spool *self, guint8 type, guint64 need, GError **error)
+{
+    return type == SPOOL_RECORD_ADD ? spool_begin_segment(self, need, error)
+                                    : spool_begin_any_segment(self, need, error);
+}
+
+static gboolean
+make_room(Spool *self, guint8 type, guint64 size, GError **error)
 {
     if (self->active != NULL && has_room(self, size))
         return TRUE;
@@ -242,7 +251,7 @@ make_room(Spool *self, guint64 size, GError **error)
         return TRUE;
     if (self->active != NULL)
         spool_log_seal(self);
-    if (!spool_begin_segment(self, size + self->voids->len * SPOOL_RECORD_HEADER, error))
+    if (!begin_segment_for(self, type, size + self->voids->len * SPOOL_RECORD_HEADER, error))
         return FALSE;
     push_voids(self);
     return TRUE;
@@ -257,7 +266,8 @@ spool_log_append(Spool *self, SpoolDraft *draft)
     for (guint i = 0; i < G_N_ELEMENTS(draft->parts); i++)
         crc = crc32c_update(crc, draft->parts[i].data, draft->parts[i].len);
     draft->header.payload_crc = crc;
-    if (make_room(self, spool_align(spool_record_get_size(&draft->header), SPOOL_ALIGN), &error))
+    if (make_room(self, draft->header.type,
+                  spool_align(spool_record_get_size(&draft->header), SPOOL_ALIGN), &error))
         push_draft(self, draft);
     else if (draft->error != NULL && *draft->error == NULL)
         *draft->error = g_steal_pointer(&error);
@@ -288,7 +298,7 @@ spool_log_void(Spool *self)
 {
     GError *ignored = NULL;
 
-    if (!spool_begin_segment(self, self->voids->len * SPOOL_RECORD_HEADER, &ignored)) {
+    if (!spool_begin_any_segment(self, self->voids->len * SPOOL_RECORD_HEADER, &ignored)) {
         g_clear_error(&ignored);
         return FALSE;
     }

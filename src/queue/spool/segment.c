@@ -152,12 +152,16 @@ make_file(Spool *self, const gchar *name, goffset size)
     return -1;
 }
 
-gboolean
-spool_begin_segment(Spool *self, guint64 need, GError **error)
+/* Besides the records: the header's page and one for the seal. */
+static goffset
+get_least_size(guint64 need)
 {
-    /* Besides the records: the header's page and one for the seal. */
-    guint64 least = spool_align(need, SPOOL_PAGE) + 2 * SPOOL_PAGE;
-    goffset size = (goffset)MAX((guint64)self->options.segment_bytes, least);
+    return (goffset)(spool_align(need, SPOOL_PAGE) + 2 * SPOOL_PAGE);
+}
+
+static gboolean
+begin_segment(Spool *self, goffset size, GError **error)
+{
     SpoolSegment *segment = g_new0(SpoolSegment, 1);
     gchar name[SPOOL_SEGMENT_NAME_MAX];
 
@@ -183,6 +187,31 @@ spool_begin_segment(Spool *self, guint64 need, GError **error)
     g_ptr_array_add(self->segments, segment);
     (void)spool_look_at_space(self);
     return TRUE;
+}
+
+gboolean
+spool_begin_segment(Spool *self, guint64 need, GError **error)
+{
+    goffset size = MAX((goffset)self->options.segment_bytes, get_least_size(need));
+
+    return begin_segment(self, size, error);
+}
+
+gboolean
+spool_begin_any_segment(Spool *self, guint64 need, GError **error)
+{
+    const goffset sizes[] = {(goffset)self->options.segment_bytes, SPOOL_SMALL_SEGMENT, 0};
+    GError *full = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_clear_error(&full);
+        if (begin_segment(self, MAX(sizes[i], get_least_size(need)), &full))
+            return TRUE;
+        if (!g_error_matches(full, SPOOL_ERROR, BARID_ERROR_NO_SPACE))
+            break;
+    }
+    g_propagate_error(error, full);
+    return FALSE;
 }
 
 static gboolean

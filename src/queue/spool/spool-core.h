@@ -77,6 +77,10 @@ SpoolSegment *spool_find_segment(const Spool *self, guint32 generation);
 gboolean spool_list_folder(Spool *self, GError **error);
 /* Begins a new active segment with room for (need) bytes of records. */
 gboolean spool_begin_segment(Spool *self, guint64 need, GError **error);
+/* The same; where the disk has no room for a segment of the usual size, a small one, so that
+ * a full disk can still be told what may be forgotten. */
+#define SPOOL_SMALL_SEGMENT (64 * 1024)
+gboolean spool_begin_any_segment(Spool *self, guint64 need, GError **error);
 /* Takes the oldest segment, which must hold nothing live, out of the log. FALSE when the
  * folder could not be synced: nothing may be reclaimed or recycled until it is. */
 gboolean spool_reclaim_oldest(Spool *self);

@@ -28,6 +28,9 @@ GQuark spool_error_quark(void);
 #define SPOOL_ENVELOPE_MAX (16 * 1024 * 1024)
 #define SPOOL_RECORD_MAX (32 * 1024 * 1024)
 
+/* What an administrator must leave free: results and removals are written, too. */
+#define SPOOL_RESERVE_MIN (1024 * 1024)
+
 typedef struct Spool Spool;
 typedef struct SpoolContent SpoolContent;
 

@@ -127,6 +127,100 @@ START_TEST(test_visitor_stops)
 }
 END_TEST
 
+/* Fills several files; record (i) is of id "id-(i modulo 50)". */
+static void
+fill_files(Bench *bench, guint n)
+{
+    for (guint i = 0; i < n; i++) {
+        g_autofree gchar *id = g_strdup_printf("id-%u", i % 50);
+        g_autofree gchar *document = g_strdup_printf("{\"n\":%u,\"pad\":\"%0200d\"}", i, 0);
+
+        append(bench, id, 1000 + i, document);
+    }
+}
+
+typedef struct {
+    gint64 last;
+    guint count;
+} Falling;
+
+/* Newest first: the numbers fall. */
+static gboolean
+check_falling(const gchar *document, gpointer data)
+{
+    Falling *falling = data;
+    gint64 n = g_ascii_strtoll(document + strlen("{\"n\":"), NULL, 10);
+
+    ck_assert_int_lt(n, falling->last);
+    falling->last = n;
+    falling->count++;
+    return TRUE;
+}
+
+START_TEST(test_lookup_over_files)
+{
+    Bench bench;
+
+    bench_init(&bench);
+    fill_files(&bench, 2000);
+    ck_assert_uint_ge(count_files(&bench), 4);
+    for (guint round = 0; round < 2; round++) {
+        for (guint i = 0; i < 50; i++) {
+            g_autofree gchar *id = g_strdup_printf("id-%u", i);
+            Falling falling = {.last = G_MAXINT64};
+            guint n_seen = 0;
+
+            history_visit(bench.history, id, check_falling, &falling);
+            ck_assert_uint_eq(falling.count, 40);
+            ck_assert_int_eq(falling.last, i);
+            history_visit(bench.history, id, stop_at_second, &n_seen);
+            ck_assert_uint_eq(n_seen, 2);
+        }
+        expect(&bench, "id-50", "");
+        /* The same after the files were read again. */
+        history_close(bench.history);
+        bench_open(&bench);
+    }
+    bench_clear(&bench);
+}
+END_TEST
+
+START_TEST(test_walk_in_pieces)
+{
+    Bench bench;
+    HistoryWalk walk = {0};
+    Falling falling = {.last = G_MAXINT64};
+    guint pieces = 0;
+
+    bench_init(&bench);
+    ck_assert(!history_walk(bench.history, &walk, 10, 0, check_falling, &falling));
+    fill_files(&bench, 2000);
+    while (history_walk(bench.history, &walk, 7, 0, check_falling, &falling)) {
+        pieces++;
+        append(&bench, "late", 9999, "{\"n\":5000}"); /* not met */
+    }
+    ck_assert_uint_eq(falling.count, 2000);
+    ck_assert_uint_eq(walk.n_visited, 2000);
+    ck_assert_uint_eq(pieces, 285);
+    bench_clear(&bench);
+}
+END_TEST
+
+START_TEST(test_walk_since)
+{
+    Bench bench;
+    HistoryWalk walk = {0};
+    Falling falling = {.last = G_MAXINT64};
+
+    bench_init(&bench);
+    fill_files(&bench, 2000);
+    ck_assert(!history_walk(bench.history, &walk, G_MAXUINT, 1000 + 1999, check_falling, &falling));
+    ck_assert_uint_gt(falling.count, 0);
+    ck_assert_uint_lt(falling.count, 1000); /* the older files are passed over */
+    bench_clear(&bench);
+}
+END_TEST
+
 static const struct {
     const gchar *what, *id, *document;
 } bad_rows[] = {
@@ -240,6 +334,9 @@ main(void)
 
     tcase_add_test(tcase, test_lookup);
     tcase_add_test(tcase, test_visitor_stops);
+    tcase_add_test(tcase, test_lookup_over_files);
+    tcase_add_test(tcase, test_walk_in_pieces);
+    tcase_add_test(tcase, test_walk_since);
     tcase_add_loop_test(tcase, test_bad_records, 0, G_N_ELEMENTS(bad_rows));
     tcase_add_loop_test(tcase, test_damage, 0, G_N_ELEMENTS(damage_rows));
     tcase_add_test(tcase, test_trim_by_bytes);

@@ -38,7 +38,7 @@ module_fixture_init(ModuleFixture *self, const BaridModule *module, const gchar 
     self->stores = store_set_new(&self->context, self->host);
     if (!host_bind(self->host, &self->context) || config_problems_get_count(self->problems) > 0)
         self->problem = config_problems_to_text(self->problems);
-    else if (!host_start(self->host, &error))
+    else if (!store_set_open(self->stores, &error) || !host_start(self->host, &error))
         self->problem = g_strdup(error->message);
 }
 

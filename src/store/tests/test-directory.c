@@ -43,7 +43,24 @@ static const gchar config_text[] =
     "[alias dangling@example.org]\n"
     "to = nobody@example.org\n"
     "[alias far@example.org]\n"
-    "to = x@elsewhere.test\n";
+    "to = x@elsewhere.test\n"
+    "[map lists]\n"
+    "match = (.+)_list_.+@example\\.org\n"
+    "to = ${1}@example.org, log@elsewhere.test\n"
+    "[map shops]\n"
+    "match = shop([0-9]+)@(.+)\n"
+    "to = ali@example.org\n"
+    "[map broken]\n"
+    "match = bad(.*)@example\\.org\n"
+    "to = ${1}..x@example.org\n"
+    "[map round]\n"
+    "match = round@example\\.org\n"
+    "to = round@example.org\n"
+    "[domain b\xc3\xbc" "cher.example]\n"
+    "[domain xn--mller-kva.example]\n"
+    "[user M\xc3\xbcller@m\xc3\xbcller.example]\n"
+    "[user dora]\n"
+    "addresses = dora@b\xc3\xbc" "cher.example, dora@xn--mller-kva.example\n";
 
 typedef struct {
     ConfigFiles *files;
@@ -176,6 +193,26 @@ static const ResolveRow resolve_rows[] = {
     {"loop leads nowhere", "<loop-a@example.org>", "unknown"},
     {"loop is cut where others remain", "<half@example.org>", "alias ali+x@example.org"},
     {"dangling alias", "<dangling@example.org>", "unknown"},
+    {"map with a group", "<ali_list_x@example.org>",
+     "alias ali@example.org log@elsewhere.test"},
+    {"map has no case", "<ALI_LIST_x@EXAMPLE.org>", "alias ali@example.org log@elsewhere.test"},
+    {"map to an unknown address", "<nobody_list_x@example.org>", "alias log@elsewhere.test"},
+    {"map matches the whole address", "<ali_list_x@example.net>", "mailbox ali"},
+    {"map before catch-all", "<shop7@example.net>", "alias ali@example.org"},
+    {"an entry before a map", "<shop1@example.org>", "alias ali@example.org"},
+    {"map matches from the start", "<xshop7@example.org>", "unknown"},
+    {"map of another directory", "<shop7@staff.example>", "alias inbox@elsewhere.test"},
+    {"map that makes no address", "<badx@example.org>", "unknown"},
+    {"map to itself", "<round@example.org>", "unknown"},
+    {"U-label", "<dora@b\xc3\xbc" "cher.example>", "mailbox dora"},
+    {"A-label of a domain with U-label", "<dora@xn--bcher-kva.example>", "mailbox dora"},
+    {"capitals in both", "<dora@B\xc3\x9c" "CHER.example>", "mailbox dora"},
+    {"capitals in the A-label", "<DORA@XN--BCHER-KVA.Example>", "mailbox dora"},
+    {"U-label of a domain with A-label", "<dora@m\xc3\xbcller.example>", "mailbox dora"},
+    {"decomposed", "<dora@bu\xcc\x88" "cher.example>", "mailbox dora"},
+    {"a user's name is an address", "<m\xc3\xbcller@xn--mller-kva.example>",
+     "mailbox M\xc3\xbcller@m\xc3\xbcller.example"},
+    {"another U-label", "<dora@b\xc3\xb6" "cher.example>", "not-local"},
 };
 
 START_TEST(test_resolve)
@@ -239,6 +276,8 @@ static const LocalRow local_rows[] = {
     {"written in capitals", "example.net", TRUE}, {"disabled", "off.example", FALSE},
     {"foreign", "elsewhere.test", FALSE},   {"empty", "", FALSE},
     {"subdomain", "a.example.org", FALSE},
+    {"U-label", "b\xc3\xbc" "cher.example", TRUE}, {"A-label", "xn--bcher-kva.example", TRUE},
+    {"no valid label", "b\xe2\x80\x8b" "cher.example", FALSE},
 };
 
 START_TEST(test_is_local)

@@ -134,6 +134,7 @@ START_TEST(test_rules)
 
     settings_context_init(&context, tree, problems, NULL);
     set = store_set_new(&context, NULL);
+    ck_assert(store_set_open(set, NULL));
     here = rule_compile_text("\"a\" in store \"seen\"", BARID_TYPE_CONDITION,
                              BARID_KNOWN_CONNECT, context.lists, problems);
     ck_assert_ptr_nonnull(here);

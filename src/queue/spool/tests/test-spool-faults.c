@@ -365,6 +365,35 @@ START_TEST(test_disk_full)
 }
 END_TEST
 
+/* With the active segment full and no room for another, messages are refused, and those that
+ * are there can still be removed; that makes room. */
+START_TEST(test_full_disk_can_be_emptied)
+{
+    Fixture *fixture = fixture_new(NULL);
+    FaultyDisk *faulty = faulty_disk_new(fixture->folder);
+    guint n_left;
+
+    fixture_close(fixture);
+    fixture->disk = faulty_disk_get_disk(faulty);
+    fixture->options.segment_bytes = 256 * 1024;
+    fixture_open(fixture);
+    fixture_replay(fixture);
+    /* Two segments, and half of one. */
+    faulty_disk_limit_space(faulty, 5 * 128 * 1024);
+    while (commit_one(fixture, fixture_make_add(fixture, 30, 8, 700)))
+        ;
+    n_left = g_hash_table_size(fixture->entries);
+    ck_assert_uint_gt(n_left, 10);
+    for (guint i = 0; i < 8; i++) {
+        ck_assert(commit_one(fixture, fixture_make_state(fixture_get_any(fixture, i), 900)));
+        ck_assert(commit_one(fixture, fixture_make_remove(fixture_get_any(fixture, i))));
+    }
+    fixture_reopen(fixture);
+    fixture_free(fixture);
+    faulty_disk_free(faulty);
+}
+END_TEST
+
 /* A page that cannot be read costs what is on it, not its neighbours. */
 START_TEST(test_unreadable)
 {
@@ -508,6 +537,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_failed_write, 0, 3);
     tcase_add_loop_test(tcase, test_short_writes, 0, 7);
     tcase_add_loop_test(tcase, test_disk_full, 0, 8);
+    tcase_add_test(tcase, test_full_disk_can_be_emptied);
     tcase_add_test(tcase, test_unreadable);
     tcase_add_test(tcase, test_recycled);
     tcase_add_loop_test(tcase, test_kill, 0, 10);

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A module that never returns, or crashes the worker again and again, is named and, the
+third time, contained; the server goes on and loses nothing."""
+import os
+import smtplib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+import server as barid
+from server import Server
+
+
+class Tap:
+    def __init__(self):
+        self.count, self.failed = 0, 0
+
+    def test(self, ok, what):
+        self.count += 1
+        self.failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {self.count} - {what}", flush=True)
+
+
+def provoke(server, word):
+    """The reply to RCPT, or None when the connection was lost."""
+    try:
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
+            client.ehlo("client.example.com")
+            client.mail("bob@example.com")
+            return client.rcpt(f"{word}@example.org")
+    except (smtplib.SMTPServerDisconnected, OSError):
+        return None
+
+
+def wait_for_worker(server, old, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            pid = server.worker_pid()
+            if pid != old:
+                return pid
+        except (RuntimeError, KeyError, ValueError):
+            pass
+        time.sleep(0.05)
+    raise RuntimeError("no new worker: " + server.read_log()[-2000:])
+
+
+def module_state(server):
+    return [module["state"] for module in server.ctl("modules")["modules"]
+            if module["name"] == "probe"][0]
+
+
+def bring_down(server, tap, word, reason):
+    for number in (1, 2, 3):
+        pid = server.worker_pid()
+        log = len(server.read_log())
+        tap.test(provoke(server, word) is None, f"{word} {number}: the session is lost")
+        wait_for_worker(server, pid)
+        death = [line for line in server.read_log()[log:].splitlines() if "worker.died" in line]
+        tap.test(len(death) == 1 and "module=probe" in death[0] and reason in death[0],
+                 f"{word} {number}: the module is named")
+        expected = "contained" if number == 3 else "running"
+        tap.test(module_state(server) == expected, f"{word} {number}: it is {expected} then")
+
+
+def main():
+    tap = Tap()
+    extra = ("[server]\nwatchdog = 4s\n\n[module probe]\nenabled = yes\non-error = defer\n")
+    with tempfile.TemporaryDirectory(prefix="barid-build-") as build:
+        barid.copy_build(build)
+        with Server(extra) as server:
+            with smtplib.SMTP("127.0.0.1", server.port) as client:
+                client.sendmail("bob@example.com", ["alice@example.org"], "Subject: 1\r\n\r\n")
+            bring_down(server, tap, "crash", "it crashed")
+            reply = provoke(server, "crash")
+            tap.test(reply is not None and reply[0] == 451, f"its on-error applies: {reply}")
+            tap.test(server.ctl_raw("reload").returncode == 0 and module_state(server) == "running",
+                     "a reload gives it another chance")
+            bring_down(server, tap, "hang", "it did not come back")
+            tap.test("module.stuck module=probe" in server.read_log(), "the log says who is stuck")
+            tap.test(server.ctl_raw("reload").returncode == 0, "reload")
+            bring_down(server, tap, "abort", "it crashed")
+            server.wait_queue_empty()
+            tap.test(len(server.mails()) == 1, "what was accepted is delivered")
+        with Server("[module probe]\nenabled = yes\ncrash-at-start = yes\n") as server:
+            tap.test(module_state(server) == "contained",
+                     "a module that crashes at every start is contained, and the server serves")
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that modules add: their options reach the module, checked, and the answer comes
+as JSON or for people."""
+import json
+import smtplib
+import sys
+import time
+import traceback
+import os
+
+sys.path.insert(0, os.path.dirname(__file__))
+from server import Server
+
+CONFIG = """
+[store local]
+driver = memory
+[module greylist]
+enabled = yes
+networks = 192.0.2.1
+delay = 1ms
+[module limit]
+enabled = yes
+[limit all]
+rate = 1000/1h
+"""
+TRIPLET = ["--ip", "127.0.0.1", "--sender", "bob@example.com", "--recipient", "alice@example.org"]
+
+
+def offer(server):
+    """The code for a recipient of a new session, after the delay of 1 ms has passed."""
+    time.sleep(0.005)
+    with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com") as smtp:
+        smtp.ehlo()
+        smtp.mail("bob@example.com")
+        return smtp.rcpt("alice@example.org")[0]
+
+
+def run(server, *words):
+    result = server.ctl_raw(*words)
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+def test_options_of_a_module():
+    with Server(extra=CONFIG) as server:
+        assert offer(server) == 451
+        assert offer(server) == 250
+        status, out, _ = run(server, "greylist", "forget", *TRIPLET)
+        assert (status, out) == (0, "It is forgotten: the next mail waits again.\n"), out
+        assert offer(server) == 451
+        # Options may stand anywhere, and with an equals sign.
+        status, out, _ = run(server, "--json", "--sender=bob@example.com", "greylist", "--ip",
+                             "127.0.0.99", "forget", "--recipient", "alice@example.org")
+        assert status == 0 and json.loads(out) == {"network": "127.0.0.0/24", "known": True}, out
+        status, out, _ = run(server, "greylist", "forget", *TRIPLET, "--store", "memory")
+        assert (status, out) == (0, "It was not known.\n"), out
+
+
+def test_wrong_use():
+    with Server(extra=CONFIG) as server:
+        for words, wanted in [
+                (["greylist", "forget"], "are needed"),
+                (["greylist", "forget", *TRIPLET, "extra"], "usage: greylist forget"),
+                (["greylist", "forget", "--ip"], "--ip needs a value"),
+                (["greylist", "forget", "--nowhere", "x"], "there is no option --nowhere"),
+                (["greylist", "forget", "--limit", "5"], "has no option --limit"),
+                (["limits", "--limit", "many"], "--limit needs a NUMBER"),
+                (["limits", "--limit", "0"], "from 1 to"),
+                (["greylist", "forgte"], "there is no verb")]:
+            status, _, error = run(server, *words)
+            assert status == 2 and wanted in error, (words, status, error)
+        status, _, error = run(server, "greylist", "forget", *TRIPLET, "--store", "nowhere")
+        assert status == 1 and "there is no [store nowhere]" in error, (status, error)
+
+
+def test_list():
+    with Server(extra=CONFIG) as server:
+        commands = {each["name"]: each for each in server.ctl("commands")["commands"]}
+        assert set(commands) == {"greylist forget", "limits"}, commands
+        assert commands["limits"]["options"] == [
+            {"name": "limit", "value": "NUMBER", "summary": "show at most so many"}]
+        status, out, _ = run(server, "commands")
+        assert status == 0 and "--store TEXT" in out, out
+        offer(server)
+        assert len(server.ctl("limits", "--limit", "1")["result"]) == 1
+
+
+def main():
+    tests = [(name[5:], test) for name, test in sorted(globals().items())
+             if name.startswith("test_")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {name}")
+        except Exception:
+            failed += 1
+            print(f"not ok {number} - {name}")
+            print("# " + traceback.format_exc().replace("\n", "\n# "))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
