@@ -364,9 +364,7 @@ static gboolean dialogue_open_queue(Dialogue *self, GError **error);
 static gboolean
 step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
-    OutboundServices services = {.host = self->generation->host,
-                                 .directories = self->generation->directories,
-                                 .attempt_timeout_ms = 60000};
+    OutboundServices services = {.queue = NULL};
 
     if (self->outbound != NULL)
         return dialogue_fail(self, "a script restarts once");
@@ -374,6 +372,7 @@ step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
     queue_free(g_steal_pointer(&self->queue));
     if (!dialogue_open_queue(self, &self->error))
         return FALSE;
+    generation_fill_outbound(self->generation, &services);
     services.queue = self->queue;
     self->outbound = outbound_new(&services, &self->error);
     if (self->outbound == NULL)
