@@ -77,6 +77,9 @@ typedef struct {
 #define BARID_SETTING_ENUM(key, T, m, d, s, w) \
     BARID_SETTING_(BARID_TYPE_ENUM, key, T, m, d, s, .words = (w))
 #define BARID_SETTING_LIST(key, T, m, d, s) BARID_SETTING_(BARID_TYPE_LIST, key, T, m, d, s, 0)
+/* A list of NAME:PORT that the worker connects to. */
+#define BARID_SETTING_TARGETS(key, T, m, d, s) \
+    BARID_SETTING_(BARID_TYPE_LIST, key, T, m, d, s, .flags = BARID_SETTING_CONNECTS)
 #define BARID_SETTING_DURATIONS(key, T, m, d, s) \
     BARID_SETTING_(BARID_TYPE_DURATIONS, key, T, m, d, s, 0)
 #define BARID_SETTING_PATH(key, T, m, d, s, f) \

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "queue/queue-stats.h"
 
 /* --- status --- */
 

@@ -4,9 +4,9 @@
 static const gchar *const trust_words[] = {"loopback", "always", "never", NULL};
 
 static const BaridSetting resolver_settings[] = {
-    BARID_SETTING_LIST("servers", DnsOptions, servers, "",
-                       N_("Name servers, such as 127.0.0.1:53 or [::1]:53; none means those of "
-                          "resolv-conf.")),
+    BARID_SETTING_TARGETS("servers", DnsOptions, servers, "",
+                          N_("Name servers, such as 127.0.0.1:53 or [::1]:53; none means those of "
+                             "resolv-conf.")),
     BARID_SETTING_PATH("resolv-conf", DnsOptions, resolv_conf, "/etc/resolv.conf",
                        N_("Where the system's name servers are told."), BARID_SETTING_PATH_READ),
     BARID_SETTING_ENUM("trust-ad", DnsOptions, trust_ad, "loopback",

@@ -9,6 +9,7 @@
 #include "mime/header.h"
 #include "mime/mail-date.h"
 #include "mime/trace.h"
+#include "queue/queue-stats.h"
 
 enum { TRANSACTION_FIRST_CHUNK = 1024, PREFIX_BYTES_MAX = 1024 * 1024 };
 

@@ -11,9 +11,7 @@ enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS
 static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
 static const gchar *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 
-/* What the worker connects to: a confined one needs to know beforehand. */
-#define BARID_SETTING_TARGETS(key, T, m, d, s)  \
-    BARID_SETTING_(BARID_TYPE_LIST, key, T, m, d, s, .flags = BARID_SETTING_CONNECTS)
+/* A confined worker needs to know beforehand what it will connect to. */
 #define BARID_SETTING_PORT(key, T, m, d, s)                                           \
     BARID_SETTING_(BARID_TYPE_INTEGER, key, T, m, d, s, .minimum = 1, .maximum = 65535, \
                    .flags = BARID_SETTING_CONNECTS)

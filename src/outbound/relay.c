@@ -85,7 +85,6 @@ relay_take_outcome(Relay *self, const SmtpClient *client, const SmtpClientRecipi
         .remote = rcpt->is_reply ? relay_get_remote(self) : NULL,
         .manner = rcpt->outcome == SMTP_CLIENT_DELIVERED ? relay_get_manner(self, client)
                                                          : RECIPIENT_MANNER_FINAL,
-        .in_doubt = rcpt->outcome == SMTP_CLIENT_IN_DOUBT,
         .peer = rcpt->outcome == SMTP_CLIENT_IN_DOUBT ? self->endpoint : NULL,
     };
 }

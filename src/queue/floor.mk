@@ -54,7 +54,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-destinations.h \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
-	src/queue/queue-look.c src/queue/queue-scan.h \
+	src/queue/queue-look.c src/queue/queue-scan.h src/queue/queue-stats.h \
 	src/queue/queue-notify.c src/queue/queue-place.c src/queue/queue-place.h \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/schedule.c src/queue/schedule.h

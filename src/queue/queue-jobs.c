@@ -366,7 +366,7 @@ job_apply_result(RecipientState *rcpt, const QueueResult *result)
     }
     rcpt->status = (guint8)result->status;
     rcpt->manner = (guint8)result->manner;
-    rcpt->in_doubt = result->in_doubt;
+    rcpt->in_doubt = result->peer != NULL;
     rcpt->code = barid_slice_from_text(result->code);
     rcpt->text = barid_slice_from_text(result->text);
     rcpt->remote = barid_slice_from_text(result->remote);
@@ -421,7 +421,7 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
         json_writer_text(&writer, "text", result->text);
         if (result->remote != NULL)
             json_writer_text(&writer, "remote", result->remote);
-        if (result->in_doubt)
+        if (result->peer != NULL)
             json_writer_bool(&writer, "in_doubt", TRUE);
         json_writer_end_object(&writer);
     }
@@ -442,7 +442,7 @@ job_apply(Queue *self, QueueJob *job, DeliveryState *state)
     domain->peer = BARID_SLICE_EMPTY;
     for (guint i = 0; i < job->n_recipients; i++) {
         /* Time for the peer to finish what it may be doing; then it is asked first. */
-        if (job->results[i].in_doubt) {
+        if (job->results[i].peer != NULL) {
             wait = JOB_IN_DOUBT_WAIT;
             domain->peer = barid_slice_from_text(job->results[i].peer);
             counter_add(self->n_in_doubt, 1);

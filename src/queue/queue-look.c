@@ -2,9 +2,9 @@
 /* Looking into the queue and acting on it: calls from fibers, done on the queue's thread. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "queue/queue-destinations.h"
 #include "queue/queue-private.h"
 #include "queue/queue-scan.h"
+#include "queue/queue-stats.h"
 
 /* A message read back from the spool; everything borrows from (content) and (arena). */
 typedef struct {
@@ -574,7 +574,6 @@ look_stats(Queue *self, gpointer data)
     stats->n_messages = g_hash_table_size(self->index);
     stats->n_held = self->n_held;
     stats->n_active = self->n_active;
-    stats->n_waiting = destinations_get_n_waiting(self->destinations);
     stats->bytes = self->bytes_kib * 1024;
     stats->replaying = !self->replayed;
     stats->has_main = self->home_is_main;

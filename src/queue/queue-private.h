@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/counter.h"
+#include "queue/queue-destinations.h"
 #include "queue/queue-place.h"
 #include "queue/schedule.h"
 

@@ -4,9 +4,8 @@
  *
  * One thread owns the spool, the index and the schedule. Sessions hand messages to it and
  * wait until they are on stable storage; everything that arrives while one flush is under
- * way shares the next. Due messages go out as jobs, one for each message and domain, to
- * the dispatcher, and come back with results. Retry, delay notices, expiry, delivery
- * status notifications and history are decided here.
+ * way shares the next. Due messages go out as jobs, one for each message and domain, and
+ * come back with results. Retry, notices, expiry and history are decided here.
  */
 #ifndef QUEUE_H
 #define QUEUE_H
@@ -54,8 +53,7 @@ typedef struct {
     const gchar *text;
     const gchar *remote;    /* host that said (text), or NULL for local reasons */
     RecipientManner manner; /* when DELIVERED */
-    gboolean in_doubt;      /* when PENDING: the peer may have it, and did not say so */
-    const gchar *peer;      /* which one, when in doubt */
+    const gchar *peer;      /* when PENDING and in doubt: who may have it, or NULL */
 } QueueResult;
 
 /* One message to one domain. Belongs to the dispatcher until queue_job_finish(). */
@@ -68,8 +66,7 @@ typedef struct QueueJob {
     SpoolContent *content;
     guint domain;
     guint n_attempts;      /* before this one */
-    const gchar *route;    /* where an administrator sends it, or NULL */
-    const gchar *prefer;   /* the peer that an earlier attempt left in doubt, or NULL */
+    const gchar *route, *prefer; /* sent there by hand; peer left in doubt; or NULL */
     guint n_recipients;
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
@@ -81,15 +78,9 @@ typedef struct QueueJob {
 
 /* Called on the queue's thread; must not block. */
 typedef void (*QueueDispatch)(QueueJob *job, gpointer data);
-/* Says where a domain of a message goes and what is allowed there. (route) is the
- * administrator's, or empty. Texts may be in (arena). On the queue's thread; must not block. */
-typedef void (*QueueDescribe)(const Envelope *envelope, guint domain, BaridSlice route,
-                              Arena *arena, DestinationLimits *out_limits, gpointer data);
 
 /* Opens the spool and history; nothing runs yet. */
 Queue *queue_new(const QueueOptions *options, GError **error);
-/* Before the start; without it each domain is a destination without limits. */
-void queue_set_describe(Queue *self, QueueDescribe describe, gpointer data);
 /* Starts the thread; replay goes on in the background. */
 void queue_start(Queue *self, QueueDispatch dispatch, gpointer data);
 /* Dispatches nothing more when it returns; jobs under way may still finish. From a plain
@@ -107,10 +98,6 @@ void queue_adopt(Queue *self);
  * go on, once the jobs under way have ended; then calls (done) on the queue's thread.
  * After queue_suspend(). */
 void queue_hand_over(Queue *self, void (*done)(gpointer data), gpointer data);
-
-/* Whether the quota allows (bytes) more, else BARID_ERROR_NO_SPACE. Any thread; what is being
- * submitted at the same time is not counted, nor is the server's own mail asked. */
-gboolean queue_has_room(const Queue *self, guint64 bytes, GError **error);
 
 /* Makes a message durable. (envelope) gets its id from the caller (queue_id_new). FALSE
  * with a temporary error when it is not stored. Never cut short by the deadline. */
@@ -155,18 +142,8 @@ BARID_SUSPENDS guint queue_count(Queue *self, const QueueFilter *filter);
 BARID_SUSPENDS void queue_write_list(Queue *self, const QueueFilter *filter, JsonWriter *writer);
 BARID_SUSPENDS void queue_write_details(Queue *self, const QueueFilter *filter,
                                         JsonWriter *writer);
-/* The stored message; NULL when it is not in the queue. */
+/* The stored message, or NULL. */
 BARID_SUSPENDS SpoolContent *queue_open_content(Queue *self, QueueId id, GError **error);
-/* Numbers for "status". */
-typedef struct {
-    guint n_messages, n_held, n_active, n_waiting;
-    guint64 bytes, free_bytes; /* of the queue, on the disk */
-    gboolean has_main;         /* the main folder is held by this process */
-    gboolean replaying;
-    SpoolStats spool;
-    guint64 damaged_bytes;
-} QueueStats;
-BARID_SUSPENDS void queue_get_stats(Queue *self, QueueStats *out_stats);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_free)
 

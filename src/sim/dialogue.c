@@ -11,6 +11,7 @@
 #include "control/generation.h"
 #include "net/line-reader.h"
 #include "queue/queue-scan.h"
+#include "queue/queue-stats.h"
 #include "sim/folder.h"
 #include "sim/judge.h"
 #include "sim/sim-disk.h"
@@ -378,6 +379,8 @@ step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
     if (self->outbound == NULL)
         return FALSE;
     outbound_add_thread(self->outbound, self->scheduler);
+    generation_tell_own(self->generation, self->outbound);
+    queue_set_describe(self->queue, outbound_describe, self->outbound);
     queue_start(self->queue, outbound_dispatch, self->outbound);
     return TRUE;
 }

@@ -155,22 +155,40 @@ static const gchar *const confine_readable[] = {
     "/sys/devices/system/cpu",
 };
 
+/* Where everything lies: a setting that names a file there does not open all of it. */
+static const gchar *const confine_wide[] = {"/", "/etc", "/home", "/opt", "/root", "/run", "/srv",
+                                            "/tmp", "/usr", "/var", "/var/lib", "/var/tmp"};
+
+/* The folder of a file, since files are replaced by renaming. */
+static gchar *
+confine_dup_beneath(const gchar *path)
+{
+    g_autofree gchar *folder = g_path_get_dirname(path);
+
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+        return g_strdup(path);
+    for (gsize i = 0; i < G_N_ELEMENTS(confine_wide); i++) {
+        if (strcmp(folder, confine_wide[i]) == 0)
+            return g_strdup(path);
+    }
+    return g_steal_pointer(&folder);
+}
+
 static void
 confine_add_setting(Landlock *landlock, const EffectiveSetting *setting, const gchar *state_dir)
 {
     g_autofree gchar *path = NULL;
-    g_autofree gchar *folder = NULL;
+    g_autofree gchar *beneath = NULL;
 
     if (setting->setting->type != BARID_TYPE_PATH || setting->value == NULL ||
         *setting->value == '\0')
         return;
     path = g_canonicalize_filename(setting->value, state_dir);
-    /* The folder, since files are replaced by renaming. */
-    folder = g_file_test(path, G_FILE_TEST_IS_DIR) ? g_strdup(path) : g_path_get_dirname(path);
+    beneath = confine_dup_beneath(path);
     if ((setting->setting->flags & BARID_SETTING_PATH_WRITE) != 0)
-        landlock_allow_changes(landlock, folder);
+        landlock_allow_changes(landlock, beneath);
     else
-        landlock_allow_reading(landlock, folder);
+        landlock_allow_reading(landlock, beneath);
 }
 
 /* The ports in "NAME:PORT, [ADDRESS]:PORT", or a port alone. */

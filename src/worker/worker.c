@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "ipc/ipc.h"
 #include "net/block-pool.h"
+#include "queue/queue-destinations.h"
 #include "worker/confine.h"
 #include "worker/watchdog.h"
 

@@ -5,6 +5,7 @@ as JSON or for people."""
 import json
 import smtplib
 import sys
+import time
 import traceback
 import os
 
@@ -27,7 +28,8 @@ TRIPLET = ["--ip", "127.0.0.1", "--sender", "bob@example.com", "--recipient", "a
 
 
 def offer(server):
-    """The code for a recipient of a new session."""
+    """The code for a recipient of a new session, after the delay of 1 ms has passed."""
+    time.sleep(0.005)
     with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com") as smtp:
         smtp.ehlo()
         smtp.mail("bob@example.com")

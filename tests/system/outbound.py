@@ -341,7 +341,7 @@ def judge(case, peers, told):
     transcript = told["attempts"][-1]["transcript"]
     assert seen[:2] == (wanted, case.code) and case.text in seen[2], f"{seen}\n{transcript}"
     assert rcpt.get("in_doubt", False) == (case.status == "doubt"), f"{rcpt}\n{transcript}"
-    assert b"secret" not in transcript.encode() and "c2VjcmV0" not in transcript, transcript
+    assert not any(word in transcript for word in ("secret", "c2VjcmV0", "AG1lAHNlY3JldA")), transcript
     assert "line one" not in transcript, transcript
     if case.check is not None:
         case.check(case, peers)

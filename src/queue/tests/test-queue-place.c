@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "queue/queue.h"
+#include "queue/queue-stats.h"
 #include "sim/folder.h"
 
 enum { LARGE = 300 * 1024 };
