@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "control/generation.h"
 #include "net/line-reader.h"
+#include "queue/queue-destinations.h"
 #include "queue/queue-scan.h"
 #include "queue/queue-stats.h"
 #include "sim/folder.h"
