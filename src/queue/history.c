@@ -9,12 +9,16 @@
  * 16 bytes a record: where its line is, and a hash of its id; the line decides. A file that
  * is not written to any more gets 4 bytes a record besides at its first look-up: the records
  * in the order of their hashes. So a look-up goes over one file only, the newest.
+ *
+ * Two processes may write to one folder while the older drains: each locks the file that it
+ * writes to, and a file that is locked is somebody else's.
  */
 #include "queue/history.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,8 +57,9 @@ typedef struct {
 struct History {
     gchar *folder;
     HistoryOptions options;
-    GPtrArray *files; /* HistoryFile, oldest first; the last is written to */
-    GString *pending; /* lines of the last file that are not written yet */
+    GPtrArray *files; /* HistoryFile, oldest first */
+    HistoryFile *own; /* the one that is written to, or NULL */
+    GString *pending; /* lines of it that are not written yet */
     gsize total_bytes;
     guint last_number;
 };
@@ -77,6 +82,14 @@ get_path(const History *self, guint number)
     return g_strdup_printf("%s/" HISTORY_PREFIX "%08u" HISTORY_SUFFIX, self->folder, number);
 }
 
+static gint
+compare_files(gconstpointer a, gconstpointer b)
+{
+    const HistoryFile *left = *(HistoryFile *const *)a, *right = *(HistoryFile *const *)b;
+
+    return left->number < right->number ? -1 : left->number > right->number ? 1 : 0;
+}
+
 static HistoryFile *
 open_file(History *self, guint number, int flags, GError **error)
 {
@@ -93,6 +106,7 @@ open_file(History *self, guint number, int flags, GError **error)
     file->fd = fd;
     file->records = g_array_new(FALSE, FALSE, sizeof(HistoryRecord));
     g_ptr_array_add(self->files, file);
+    g_ptr_array_sort(self->files, compare_files);
     self->last_number = MAX(self->last_number, number);
     return file;
 }
@@ -152,21 +166,13 @@ index_line(HistoryFile *file, BaridSlice line, guint64 offset)
     g_array_append_val(file->records, record);
 }
 
-/* The tail of a file that was being written when the machine stopped is ended, so that
- * the next line does not join it. */
-static void
-end_last_line(HistoryFile *file, BaridSlice bytes)
-{
-    if (bytes.len > 0 && bytes.data[bytes.len - 1] != '\n' && write(file->fd, "\n", 1) == 1)
-        file->bytes++;
-}
-
+/* What was added since the last time. */
 static gboolean
 read_file(History *self, HistoryFile *file, GError **error)
 {
     g_autoptr(GMappedFile) map = g_mapped_file_new_from_fd(file->fd, FALSE, error);
     BaridSlice bytes;
-    gsize start = 0;
+    gsize start = file->bytes;
 
     if (map == NULL)
         return FALSE;
@@ -178,10 +184,17 @@ read_file(History *self, HistoryFile *file, GError **error)
         index_line(file, barid_slice(bytes.data + start, stop - start), start);
         start = stop + 1;
     }
+    self->total_bytes -= file->bytes;
     file->bytes = bytes.len;
-    end_last_line(file, bytes);
     self->total_bytes += file->bytes;
+    g_clear_pointer(&file->by_hash, g_free);
     return TRUE;
+}
+
+static gboolean
+lock_file(const HistoryFile *file)
+{
+    return flock(file->fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static gint
@@ -206,6 +219,57 @@ parse_name(const gchar *name, guint *out_number)
     return TRUE;
 }
 
+static HistoryFile *
+find_file(const History *self, guint number)
+{
+    for (guint i = 0; i < self->files->len; i++) {
+        HistoryFile *file = g_ptr_array_index(self->files, i);
+
+        if (file->number == number)
+            return file;
+    }
+    return NULL;
+}
+
+/* One that the other process has removed meanwhile is no error. */
+static gboolean
+read_number(History *self, guint number, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    HistoryFile *file = find_file(self, number);
+
+    if (file == self->own && file != NULL)
+        return TRUE;
+    if (file == NULL)
+        file = open_file(self, number, 0, &why);
+    if (g_error_matches(why, HISTORY_ERROR, BARID_ERROR_NOT_FOUND))
+        return TRUE;
+    if (why != NULL) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    return read_file(self, file, error);
+}
+
+/* The tail of a file that was being written when the machine stopped is ended, so that
+ * the next line does not join it. */
+static void
+take_last_file(History *self)
+{
+    HistoryFile *file =
+        self->files->len == 0 ? NULL : g_ptr_array_index(self->files, self->files->len - 1);
+    gchar last = '\n';
+
+    if (file == NULL || !lock_file(file))
+        return;
+    self->own = file;
+    if (file->bytes > 0 && pread(file->fd, &last, 1, (goffset)file->bytes - 1) == 1 &&
+        last != '\n' && write(file->fd, "\n", 1) == 1) {
+        file->bytes++;
+        self->total_bytes++;
+    }
+}
+
 static gboolean
 read_folder(History *self, GError **error)
 {
@@ -223,9 +287,7 @@ read_folder(History *self, GError **error)
     }
     g_array_sort(numbers, compare_numbers);
     for (guint i = 0; i < numbers->len; i++) {
-        HistoryFile *file = open_file(self, g_array_index(numbers, guint, i), 0, error);
-
-        if (file == NULL || !read_file(self, file, error))
+        if (!read_number(self, g_array_index(numbers, guint, i), error))
             return FALSE;
     }
     return TRUE;
@@ -246,20 +308,21 @@ history_open(const gchar *folder, const HistoryOptions *options, GError **error)
     }
     if (!read_folder(self, error))
         return NULL;
+    take_last_file(self);
     return g_steal_pointer(&self);
 }
 
-static HistoryFile *
-get_last(const History *self)
+gboolean
+history_refresh(History *self, GError **error)
 {
-    return self->files->len == 0 ? NULL : g_ptr_array_index(self->files, self->files->len - 1);
+    return read_folder(self, error);
 }
 
 /* Takes what was not written out of the index: the disk refused it. */
 static void
 forget_pending(History *self)
 {
-    HistoryFile *file = get_last(self);
+    HistoryFile *file = self->own;
     struct stat info;
     guint n = file->records->len;
 
@@ -282,7 +345,7 @@ forget_pending(History *self)
 static gboolean
 flush_pending(History *self, GError **error)
 {
-    const HistoryFile *file = get_last(self);
+    const HistoryFile *file = self->own;
     gsize done = 0;
 
     while (done < self->pending->len) {
@@ -320,19 +383,35 @@ get_file_limit(const History *self)
     return MAX(self->options.max_bytes / 8, (gsize)HISTORY_FILE_MIN);
 }
 
+static gboolean
+number_is_taken(const History *self, guint number)
+{
+    g_autofree gchar *path = get_path(self, number);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 /* The file to write to: age needs files that end, too, so one is not longer than an eighth
  * of the age either. */
 static HistoryFile *
 get_writable(History *self, gint64 now_ms, GError **error)
 {
-    HistoryFile *file = get_last(self);
+    HistoryFile *file = self->own;
 
     if (file != NULL && file->bytes < get_file_limit(self) &&
         (file->first_ms == 0 || now_ms - file->first_ms <= self->options.max_age_ms / 8))
         return file;
     if (file != NULL && !flush_pending(self, error))
         return NULL;
-    return open_file(self, self->last_number + 1, O_CREAT | O_EXCL, error);
+    /* Numbers may have been taken by the other process. */
+    while (number_is_taken(self, self->last_number + 1))
+        self->last_number++;
+    file = open_file(self, self->last_number + 1, O_CREAT | O_EXCL, error);
+    if (file != NULL) {
+        (void)lock_file(file);
+        self->own = file;
+    }
+    return file;
 }
 
 static gboolean
@@ -499,8 +578,8 @@ history_look_up(History *self, BaridSlice id, HistoryVisitor visit, gpointer dat
 
     for (guint i = self->files->len; i > 0; i--) {
         HistoryFile *file = g_ptr_array_index(self->files, i - 1);
-        gboolean goes_on = i == self->files->len ? look_up_in_newest(file, &lookup)
-                                                 : look_up_in_sorted(file, &lookup);
+        gboolean goes_on = file == self->own ? look_up_in_newest(file, &lookup)
+                                             : look_up_in_sorted(file, &lookup);
 
         if (!goes_on)
             return;
@@ -572,8 +651,10 @@ drop_oldest(History *self)
     HistoryFile *file = g_ptr_array_steal_index(self->files, 0);
     g_autofree gchar *path = get_path(self, file->number);
 
-    if (self->files->len == 0)
+    if (file == self->own) {
         g_string_truncate(self->pending, 0);
+        self->own = NULL;
+    }
     self->total_bytes -= file->bytes;
     (void)g_unlink(path);
     history_file_free(file);

@@ -20,6 +20,8 @@ typedef struct {
 /* Opens or makes the folder and reads what is there. A damaged line is skipped. */
 History *history_open(const gchar *folder, const HistoryOptions *options, GError **error);
 void history_close(History *self);
+/* Reads what another process has added to the folder meanwhile. */
+gboolean history_refresh(History *self, GError **error);
 /* Appends (document), which must be a JSON object on one line, under (id): a queue id or
  * a session id. Several records may share an id. */
 gboolean history_append(History *self, const gchar *id, gint64 now_ms, const gchar *document,

@@ -363,6 +363,9 @@ queue_places_look(Queue *self)
     }
     if (clock_wall_ms() < self->look_ms && !atomic_exchange(&self->look_now, FALSE))
         return;
+    /* Who leaves folders behind may have left history, too. */
+    if (self->history != NULL)
+        (void)history_refresh(self->history, NULL);
     all = self->home_is_main || place_take_main(self);
     /* A message that is in two folders counts where it was found first: in the main one. */
     if (self->home_is_main && place_get_home(self)->replayed)

@@ -324,6 +324,30 @@ START_TEST(test_trim_by_age)
 }
 END_TEST
 
+/* An older process drains while a younger one has begun. */
+START_TEST(test_two_writers)
+{
+    Bench bench;
+    History *older;
+
+    bench_init(&bench);
+    append(&bench, "aa", 1, "{\"n\":1}");
+    expect(&bench, "aa", "{\"n\":1};");
+    older = bench.history;
+    bench_open(&bench);
+    append(&bench, "aa", 2, "{\"n\":2}");
+    expect(&bench, "aa", "{\"n\":2};{\"n\":1};");
+    ck_assert(history_append(older, "aa", 3, "{\"n\":3}", NULL));
+    append(&bench, "bb", 4, "{\"n\":4}");
+    history_close(older);
+    ck_assert(history_refresh(bench.history, NULL));
+    expect(&bench, "bb", "{\"n\":4};");
+    expect(&bench, "aa", "{\"n\":2};{\"n\":3};{\"n\":1};");
+    ck_assert_uint_eq(count_files(&bench), 2);
+    bench_clear(&bench);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -341,6 +365,7 @@ main(void)
     tcase_add_loop_test(tcase, test_damage, 0, G_N_ELEMENTS(damage_rows));
     tcase_add_test(tcase, test_trim_by_bytes);
     tcase_add_test(tcase, test_trim_by_age);
+    tcase_add_test(tcase, test_two_writers);
     suite_add_tcase(suite, tcase);
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
