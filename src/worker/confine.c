@@ -126,7 +126,7 @@ confine_add_rules(scmp_filter_ctx filter)
 
 /* Unknown calls fail as if the kernel did not have them: libraries have other ways then,
  * and a kernel's new call does not kill the server. */
-static gboolean G_GNUC_UNUSED
+static G_GNUC_UNUSED gboolean /* where sanitizers need calls of their own */
 confine_limit_calls(GError **error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));

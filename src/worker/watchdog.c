@@ -19,7 +19,7 @@ static gint64 watchdog_limit_ms;
 /* --- crashes --- */
 
 /* The signal comes again, with its usual effect, when the handler returns. */
-static void
+static G_GNUC_UNUSED void /* sanitizers have handlers of their own */
 watchdog_on_crash(int number G_GNUC_UNUSED)
 {
     blame_accuse_thread(BLAME_CRASH);
