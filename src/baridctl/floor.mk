@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += src/baridctl/baridctl
 dist_man1_MANS += doc/baridctl.1
+completiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += src/baridctl/completion.bash
+install-data-local:
+	$(MKDIR_P) $(DESTDIR)$(completiondir)
+	$(INSTALL_DATA) $(srcdir)/src/baridctl/completion.bash $(DESTDIR)$(completiondir)/baridctl
+uninstall-local:
+	rm -f $(DESTDIR)$(completiondir)/baridctl
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/check.c src/baridctl/check.h \
 	src/baridctl/check-domain.c \
@@ -10,6 +17,7 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/offline.c \
 	src/baridctl/online.c src/baridctl/online.h \
 	src/baridctl/options.c src/baridctl/options.h \
+	src/baridctl/sendmail.c src/baridctl/sendmail.h \
 	src/baridctl/show.c src/baridctl/show.h \
 	src/baridctl/show-explain.c \
 	src/baridctl/table.c src/baridctl/table.h

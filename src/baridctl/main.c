@@ -6,6 +6,7 @@
 
 #include "baridctl/ctl.h"
 #include "baridctl/online.h"
+#include "baridctl/sendmail.h"
 #include "base/json-writer.h"
 #include "control/control.h"
 
@@ -151,9 +152,44 @@ ctl_run(const Options *options)
     return offline != NULL ? ctl_run_offline(offline, options) : online_run(options);
 }
 
+/* For sendmail's -bp and -q. */
+static int
+ctl_run_words(const gchar *const *words, const gchar *state)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_auto(Options) options = {0};
+
+    for (; *words != NULL; words++)
+        g_ptr_array_add(argv, (gpointer)(guintptr)*words);
+    if (state != NULL) {
+        g_ptr_array_add(argv, (gpointer)(guintptr) "--state");
+        g_ptr_array_add(argv, (gpointer)(guintptr)state);
+    }
+    g_ptr_array_add(argv, NULL);
+    return options_parse(&options, (const gchar *const *)argv->pdata, NULL)
+               ? (int)ctl_run(&options)
+               : CTL_INTERNAL;
+}
+
+/* Called by one of the names of old, or as "baridctl sendmail". */
+static gboolean
+ctl_is_sendmail(char **argv, const gchar **out_name, const gchar *const **out_argv)
+{
+    const gchar *slash = strrchr(argv[0], '/');
+    const gchar *name = slash == NULL ? argv[0] : slash + 1;
+    gboolean by_verb = argv[1] != NULL && strcmp(argv[1], "sendmail") == 0;
+
+    *out_name = by_verb ? "sendmail" : name;
+    *out_argv = (const gchar *const *)argv + (by_verb ? 2 : 1);
+    return by_verb || strcmp(name, "sendmail") == 0 || strcmp(name, "mailq") == 0 ||
+           strcmp(name, "newaliases") == 0;
+}
+
 int
 main(int argc G_GNUC_UNUSED, char **argv)
 {
+    const gchar *name;
+    const gchar *const *rest;
     g_auto(OnlineCommands) commands = {.argv = (const gchar *const *)argv + 1};
     g_auto(Options) options = {.find_more = online_find_option, .find_more_data = &commands};
     g_autoptr(GError) error = NULL;
@@ -163,6 +199,8 @@ main(int argc G_GNUC_UNUSED, char **argv)
     textdomain(GETTEXT_PACKAGE);
     /* A server that closes early has said why, which is worth reading. */
     signal(SIGPIPE, SIG_IGN);
+    if (ctl_is_sendmail(argv, &name, &rest))
+        return sendmail_run(name, rest, ctl_run_words);
     if (!options_parse(&options, (const gchar *const *)argv + 1, &error)) {
         ctl_complain("%s", error->message);
         return CTL_USAGE;

@@ -111,7 +111,8 @@ const BaridSetting listener_settings[] = {
     BARID_SETTING_BOOL("enabled", ListenerSettings, enabled, "yes",
                        N_("Whether the listener is opened.")),
     BARID_SETTING_LIST("address", ListenerSettings, address, NULL,
-                       N_("IP:PORT to listen on; [IPv6]:PORT; several with commas.")),
+                       N_("IP:PORT to listen on, [IPv6]:PORT, or unix:PATH; several with "
+                          "commas.")),
     BARID_SETTING_ENUM("protocol", ListenerSettings, protocol, "smtp",
                        N_("What is spoken there."), protocol_words),
     BARID_SETTING_ENUM("tls", ListenerSettings, tls, "starttls",

@@ -118,7 +118,7 @@ certificate_add_own(const Inbound *self, TlsServer *server, GError **error)
 /* --- listeners --- */
 
 static gboolean
-listener_check_addresses(const InboundListener *listener, SettingsContext *context,
+listener_check_addresses(InboundListener *listener, SettingsContext *context,
                          ConfigSection *section)
 {
     gboolean ok = listener->settings.address != NULL && listener->settings.address[0] != NULL;
@@ -126,10 +126,14 @@ listener_check_addresses(const InboundListener *listener, SettingsContext *conte
     for (gchar **text = listener->settings.address; ok && *text != NULL; text++) {
         Address address;
 
+        if (g_str_has_prefix(*text, "unix:") && (*text)[strlen("unix:")] != '\0') {
+            listener->is_local = TRUE;
+            continue;
+        }
         if (!address_parse(barid_slice_from_text(*text), &address)) {
             config_problems_add(context->problems, config_section_get_position(section),
                                 config_section_get_label(section), "address", NULL, 0,
-                                "\"%s\" is not IP:PORT or [IPv6]:PORT", *text);
+                                "\"%s\" is not IP:PORT, [IPv6]:PORT or unix:PATH", *text);
             return FALSE;
         }
     }

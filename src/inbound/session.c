@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inbound/session.h"
 
+#include <pwd.h>
 #include <stdarg.h>
 
 #include "base/chance.h"
@@ -274,6 +275,23 @@ session_forget(Session *self)
     self->offer = (SessionOffer){0};
 }
 
+/* Who comes over a unix socket is a user of this host: the kernel says who. */
+static void
+session_identify_local(Session *self)
+{
+    static const Address loopback = {.bytes = {127, 0, 0, 1}};
+    gchar buffer[1024];
+    struct passwd entry, *found = NULL;
+    uid_t uid;
+
+    if (!self->listener->is_local || !stream_get_peer_user(self->stream, &uid))
+        return;
+    self->facts.remote = self->facts.local = loopback;
+    self->facts.user = getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL
+                           ? arena_dup_text(self->arena, found->pw_name)
+                           : arena_printf(self->arena, "uid-%u", (guint)uid);
+}
+
 static void
 session_init(Session *self, InboundThread *thread, InboundListener *listener, Stream *stream,
              const Address *remote, const Address *local)
@@ -290,6 +308,7 @@ session_init(Session *self, InboundThread *thread, InboundListener *listener, St
     self->facts.remote = *remote;
     self->facts.local = *local;
     self->facts.listener = listener->name;
+    session_identify_local(self);
     self->facts.lmtp = listener->settings.protocol == LISTENER_LMTP;
     g_snprintf(self->facts.id, sizeof self->facts.id, "s%012" G_GINT64_MODIFIER "x",
                chance_u64() >> 16);

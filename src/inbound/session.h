@@ -26,6 +26,7 @@ struct InboundListener {
     ListenerSettings settings;
     const gchar *hostname;
     TlsServer *tls; /* NULL without TLS */
+    gboolean is_local; /* on unix sockets: the kernel says who comes */
     _Atomic guint n_sessions;
 };
 

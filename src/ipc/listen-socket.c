@@ -60,14 +60,14 @@ listen_remove_stale(const struct sockaddr_un *name)
 }
 
 int
-listen_socket_open_unix(const gchar *path, GError **error)
+listen_socket_open_unix(const gchar *path, guint mode, GError **error)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int fd;
 
     if (strlen(path) >= sizeof name.sun_path) {
         g_set_error(error, IPC_ERROR, BARID_ERROR_TOO_LARGE,
-                    "the path of the control socket is too long: %s", path);
+                    "the path of the socket is too long: %s", path);
         return -1;
     }
     memcpy(name.sun_path, path, strlen(path) + 1);
@@ -80,7 +80,7 @@ listen_socket_open_unix(const gchar *path, GError **error)
         errno = errno == 0 ? EADDRINUSE : errno;
         return listen_fail(fd, error, path);
     }
-    if (chmod(path, 0600) != 0 || listen(fd, 16) != 0)
+    if (chmod(path, mode) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
         return listen_fail(fd, error, path);
     return fd;
 }

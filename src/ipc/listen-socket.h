@@ -9,8 +9,8 @@
 
 /* A non-blocking TCP socket that listens on (address); -1 with the address in the error. */
 int listen_socket_open_tcp(const Address *address, GError **error);
-/* A stream socket at (path) with mode 0600; an old socket file that nobody listens on is
- * replaced. */
-int listen_socket_open_unix(const gchar *path, GError **error);
+/* A stream socket at (path) with permissions (mode); an old socket file that nobody listens
+ * on is replaced. */
+int listen_socket_open_unix(const gchar *path, guint mode, GError **error);
 
 #endif

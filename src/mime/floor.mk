@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += src/mime/libmime.la
 LIBBARID_PARTS += src/mime/libmime.la
 src_mime_libmime_la_SOURCES = \
+	src/mime/address-list.c src/mime/address-list.h \
 	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
 	src/mime/header.c src/mime/header.h \
@@ -13,8 +14,11 @@ src_mime_libmime_la_SOURCES = \
 MIME_LIBS = src/mime/libmime.la $(IDN2_LIBS) $(BASE_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += src/mime/tests/test-dsn src/mime/tests/test-header \
+check_PROGRAMS += src/mime/tests/test-address-list src/mime/tests/test-dsn src/mime/tests/test-header \
 	src/mime/tests/test-mail-address src/mime/tests/test-mail-date src/mime/tests/test-trace
+src_mime_tests_test_address_list_SOURCES = src/mime/tests/test-address-list.c
+src_mime_tests_test_address_list_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_address_list_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_dsn_SOURCES = src/mime/tests/test-dsn.c
 src_mime_tests_test_dsn_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_dsn_LDADD = $(MIME_LIBS) $(CHECK_LIBS)

@@ -39,6 +39,21 @@ stream_new(Scheduler *scheduler, int fd, GError **error)
     return self;
 }
 
+gboolean
+stream_get_peer_user(const Stream *self, uid_t *out_uid)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    int domain = 0;
+    socklen_t domain_len = sizeof domain;
+
+    if (getsockopt(self->fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) != 0 ||
+        domain != AF_UNIX || getsockopt(self->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return FALSE;
+    *out_uid = peer.uid;
+    return TRUE;
+}
+
 void
 stream_free(Stream *self)
 {

@@ -36,6 +36,8 @@ BARID_SUSPENDS gboolean stream_fill(Stream *self, GError **error);
 /* Whether nothing has arrived and the peer has not closed. Looks at the socket, does not
  * wait. */
 gboolean stream_is_quiet(const Stream *self);
+/* The user at the other end of a unix socket; FALSE for any other connection. */
+gboolean stream_get_peer_user(const Stream *self, uid_t *out_uid);
 /* Bytes received since the start. */
 guint64 stream_get_n_received(const Stream *self);
 

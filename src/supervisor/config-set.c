@@ -10,7 +10,7 @@
 struct BoundSocket {
     guint ref_count;
     int fd;
-    gchar address[ADDRESS_TEXT_MAX];
+    gchar *address; /* "IP:PORT", or the path of a unix socket */
 };
 
 static void
@@ -19,6 +19,9 @@ bound_socket_unref(BoundSocket *self)
     if (--self->ref_count > 0)
         return;
     close(self->fd);
+    if (g_path_is_absolute(self->address))
+        unlink(self->address);
+    g_free(self->address);
     g_free(self);
 }
 
@@ -112,45 +115,67 @@ config_set_find_socket(const ConfigSet *self, const gchar *address)
     return NULL;
 }
 
+/* (address) NULL: (text) is the path of a unix socket, where anybody may connect. */
 static BoundSocket *
 config_set_open_socket(const ConfigSet *self, const ConfigSet *previous, const Address *address,
-                       GError **error)
+                       const gchar *text, GError **error)
 {
-    gchar text[ADDRESS_TEXT_MAX];
-    BoundSocket *socket;
+    BoundSocket *socket = config_set_find_socket(self, text);
     int fd;
 
-    address_format(address, text);
-    socket = config_set_find_socket(self, text);
     if (socket == NULL)
         socket = config_set_find_socket(previous, text);
     if (socket != NULL) {
         socket->ref_count++;
         return socket;
     }
-    fd = listen_socket_open_tcp(address, error);
+    fd = address != NULL ? listen_socket_open_tcp(address, error)
+                         : listen_socket_open_unix(text, 0666, error);
     if (fd < 0)
         return NULL;
     socket = g_new0(BoundSocket, 1);
     socket->ref_count = 1;
     socket->fd = fd;
-    g_strlcpy(socket->address, text, sizeof socket->address);
+    socket->address = g_strdup(text);
     return socket;
 }
 
+typedef struct {
+    const ConfigSet *previous;
+    const gchar *run_dir;
+    GString *problems;
+} Binding;
+
+static BoundSocket *
+config_set_open_text(const ConfigSet *self, const Binding *binding, const gchar *text,
+                     GError **error)
+{
+    gchar normal[ADDRESS_TEXT_MAX];
+    g_autofree gchar *path = NULL;
+    Address address;
+
+    if (g_str_has_prefix(text, "unix:")) {
+        path = g_canonicalize_filename(text + strlen("unix:"), binding->run_dir);
+        return config_set_open_socket(self, binding->previous, NULL, path, error);
+    }
+    if (!address_parse(barid_slice_from_text(text), &address))
+        return NULL; /* the worker names it with its position */
+    return config_set_open_socket(self, binding->previous, &address,
+                                  address_format(&address, normal), error);
+}
+
 static gboolean
-config_set_bind_address(ConfigSet *self, const ConfigSet *previous, const gchar *listener,
-                        const gchar *text, GString *problems)
+config_set_bind_address(ConfigSet *self, const Binding *binding, const gchar *listener,
+                        const gchar *text)
 {
     ConfigSetListener bound = {NULL, NULL};
     g_autoptr(GError) error = NULL;
-    Address address;
 
-    if (!address_parse(barid_slice_from_text(text), &address))
-        return TRUE; /* the worker names it with its position */
-    bound.socket = config_set_open_socket(self, previous, &address, &error);
+    bound.socket = config_set_open_text(self, binding, text, &error);
+    if (bound.socket == NULL && error == NULL)
+        return TRUE;
     if (bound.socket == NULL) {
-        g_string_append_printf(problems, "%s\n", error->message);
+        g_string_append_printf(binding->problems, "%s\n", error->message);
         return FALSE;
     }
     bound.listener = g_strdup(listener);
@@ -159,8 +184,7 @@ config_set_bind_address(ConfigSet *self, const ConfigSet *previous, const gchar 
 }
 
 static gboolean
-config_set_bind_listener(ConfigSet *self, const ConfigSet *previous, ConfigSection *section,
-                         GString *problems)
+config_set_bind_listener(ConfigSet *self, const Binding *binding, ConfigSection *section)
 {
     g_autoptr(ConfigProblems) ignored = config_problems_new();
     const gchar *name = config_section_get_name(section);
@@ -172,19 +196,21 @@ config_set_bind_listener(ConfigSet *self, const ConfigSet *previous, ConfigSecti
     if (name == NULL || addresses == NULL || g_strcmp0(enabled, "no") == 0)
         return TRUE;
     for (; *addresses != NULL; addresses++) {
-        if (!config_set_bind_address(self, previous, name, *addresses, problems))
+        if (!config_set_bind_address(self, binding, name, *addresses))
             return FALSE;
     }
     return TRUE;
 }
 
 gboolean
-config_set_bind(ConfigSet *self, const ConfigSet *previous, GString *problems)
+config_set_bind(ConfigSet *self, const ConfigSet *previous, const gchar *run_dir,
+                GString *problems)
 {
+    const Binding binding = {previous, run_dir, problems};
     ConfigSection *section;
 
     for (guint i = 0; (section = config_tree_get_nth(self->tree, "listener", i)) != NULL; i++) {
-        if (!config_set_bind_listener(self, previous, section, problems))
+        if (!config_set_bind_listener(self, &binding, section))
             return FALSE;
     }
     return TRUE;

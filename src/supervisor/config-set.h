@@ -26,8 +26,10 @@ typedef struct {
 /* Reads and parses; (path) NULL is the installed configuration, or the embedded one. NULL
  * with lines about what is wrong appended to (problems). */
 ConfigSet *config_set_read(const gchar *path, GString *problems);
-/* Binds what (previous), which may be NULL, has not bound yet. */
-gboolean config_set_bind(ConfigSet *self, const ConfigSet *previous, GString *problems);
+/* Binds what (previous), which may be NULL, has not bound yet. A unix socket without a
+ * folder is made in (run_dir). */
+gboolean config_set_bind(ConfigSet *self, const ConfigSet *previous, const gchar *run_dir,
+                         GString *problems);
 ConfigSet *config_set_ref(ConfigSet *self);
 void config_set_unref(ConfigSet *self);
 /* A value of our own parse, or NULL; problems with it are the worker's to report. */

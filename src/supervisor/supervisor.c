@@ -56,6 +56,7 @@ typedef struct {
 typedef struct {
     const SupervisorOptions *options;
     gchar *state_dir, *socket_path;
+    gchar *run_dir; /* where sockets of no folder of their own are */
     ConfigSet *config; /* of the next start */
     int control_fd, signal_fd, lock_fd;
     uid_t uid;
@@ -111,9 +112,9 @@ supervisor_find_user(Supervisor *self)
 }
 
 static gboolean
-supervisor_make_folder(Supervisor *self, const gchar *path)
+supervisor_make_folder(Supervisor *self, const gchar *path, guint mode)
 {
-    if (g_mkdir_with_parents(path, 0700) != 0) {
+    if (g_mkdir_with_parents(path, (int)mode) != 0) {
         fprintf(stderr, "barid: %s: %s\n", path, g_strerror(errno));
         return FALSE;
     }
@@ -127,18 +128,17 @@ supervisor_make_folder(Supervisor *self, const gchar *path)
 static gboolean
 supervisor_make_folders(Supervisor *self)
 {
-    g_autofree gchar *runtime = paths_dup_runtime_dir(self->options->state_dir);
-
+    self->run_dir = paths_dup_runtime_dir(self->options->state_dir);
     self->state_dir = self->options->state_dir != NULL
                           ? g_canonicalize_filename(self->options->state_dir, NULL)
                           : paths_dup_state_dir();
     self->socket_path = self->options->socket_path != NULL
                             ? g_strdup(self->options->socket_path)
-                            : g_build_filename(runtime, "barid.sock", NULL);
-    if (!supervisor_make_folder(self, self->state_dir))
+                            : g_build_filename(self->run_dir, "barid.sock", NULL);
+    if (!supervisor_make_folder(self, self->state_dir, 0700))
         return FALSE;
-    return self->options->only_check || self->options->socket_path != NULL ||
-           supervisor_make_folder(self, runtime);
+    /* Users reach the socket for submission in it; that of control lets only root in. */
+    return self->options->only_check || supervisor_make_folder(self, self->run_dir, 0755);
 }
 
 /* Two supervisors on one state would never agree who has the main spool folder. */
@@ -162,7 +162,7 @@ supervisor_bind_control(Supervisor *self)
 {
     g_autoptr(GError) error = NULL;
 
-    self->control_fd = listen_socket_open_unix(self->socket_path, &error);
+    self->control_fd = listen_socket_open_unix(self->socket_path, 0600, &error);
     if (self->control_fd < 0) {
         supervisor_fail(error->message);
         return FALSE;
@@ -271,7 +271,8 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
     self->requester = requester;
     g_string_truncate(self->candidate_problems, 0);
     config = config_set_read(self->options->config_path, self->candidate_problems);
-    if (config == NULL || !config_set_bind(config, self->config, self->candidate_problems)) {
+    if (config == NULL || !config_set_bind(config, self->config, self->run_dir,
+                                          self->candidate_problems)) {
         supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
         return;
     }
@@ -693,7 +694,8 @@ supervisor_main(Supervisor *self)
     if (!self->options->only_check &&
         (!supervisor_lock_state(self) || !supervisor_bind_control(self)))
         return EXIT_FAILURE;
-    if (!self->options->only_check && !config_set_bind(self->config, NULL, problems)) {
+    if (!self->options->only_check &&
+        !config_set_bind(self->config, NULL, self->run_dir, problems)) {
         fprintf(stderr, "barid: %s", problems->str);
         return EXIT_FAILURE;
     }
@@ -726,6 +728,7 @@ supervisor_clear(Supervisor *self)
     config_set_unref(self->config);
     g_free(self->state_dir);
     g_free(self->socket_path);
+    g_free(self->run_dir);
     g_free(self->user);
 }
 

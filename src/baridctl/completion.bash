@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for baridctl: verbs and options as "baridctl --help" tells them.
+_baridctl()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} before="" word line verb
+    local -a words=() candidates=()
+
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        [[ $word == -* ]] || before+="$word "
+    done
+    if [[ $cur == -* ]]; then
+        mapfile -t candidates < <("${COMP_WORDS[0]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+    else
+        while IFS= read -r line; do
+            [[ $line == "$before"* ]] || continue
+            words=(${line#"$before"})
+            [[ ${#words[@]} -eq 0 ]] || candidates+=("${words[0]}")
+        done < <("${COMP_WORDS[0]}" --help | sed -n 's/^  \([a-z][a-z -]*[a-z]\).*/\1/p')
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "${candidates[*]}" -- "$cur" | sort -u)
+}
+complete -o default -F _baridctl baridctl

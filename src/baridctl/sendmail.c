@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "baridctl sendmail", and the program when it is called sendmail, mailq or newaliases: what
+ * other programs expect of a mail system. It submits over the local listener's socket, where
+ * the server knows the user. Either all recipients are taken or none, so that a program that
+ * tries again never sends twice.
+ */
+#include "baridctl/sendmail.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/paths.h"
+#include "base/text.h"
+#include "mime/address-list.h"
+#include "mime/header.h"
+
+enum { SENDMAIL_MESSAGE_MAX = 1 << 30, SENDMAIL_RECIPIENTS_MAX = 100000 };
+
+typedef enum { MODE_DELIVER, MODE_SMTP, MODE_LIST, MODE_RETRY, MODE_NOTHING } SendmailMode;
+
+typedef struct {
+    SendmailMode mode;
+    gboolean from_header;  /* -t: recipients are in the header */
+    gboolean ignores_dots; /* -i */
+    const gchar *sender;   /* NULL: the user */
+    const gchar *full_name;
+    const gchar *notify, *ret, *envid;
+    const gchar *state, *socket;
+    GPtrArray *recipients; /* of gchar * */
+    FILE *server, *replies; /* both ends of one connection */
+    gchar *hostname; /* as the server says */
+    GString *message;
+} Sendmail;
+
+static int
+sendmail_complain(int status, const gchar *format, ...)
+{
+    va_list args;
+
+    fputs("sendmail: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return status;
+}
+
+/* --- the command line --- */
+
+/* The value of an option letter: the rest of the word, or the next word. */
+static const gchar *
+sendmail_take_value(const gchar *const *argv, guint *index)
+{
+    if (argv[*index][2] != '\0')
+        return argv[*index] + 2;
+    return argv[*index + 1] == NULL ? "" : argv[++*index];
+}
+
+/* -oi and the like; those that no longer mean anything are taken silently. */
+static void
+sendmail_take_old_option(Sendmail *self, const gchar *word)
+{
+    if (strcmp(word, "-oi") == 0)
+        self->ignores_dots = TRUE;
+    else if (strcmp(word, "-ot") == 0)
+        self->from_header = TRUE;
+}
+
+static gboolean
+sendmail_take_mode(Sendmail *self, gchar letter)
+{
+    switch (letter) {
+    case 'm':
+        self->mode = MODE_DELIVER;
+        return TRUE;
+    case 's':
+        self->mode = MODE_SMTP;
+        return TRUE;
+    case 'p':
+        self->mode = MODE_LIST;
+        return TRUE;
+    case 'i':
+        self->mode = MODE_NOTHING;
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}
+
+static gboolean
+sendmail_take_option(Sendmail *self, const gchar *const *argv, guint *index)
+{
+    switch (argv[*index][1]) {
+    case 'b':
+        return sendmail_take_mode(self, argv[*index][2]);
+    case 'i':
+        self->ignores_dots = TRUE;
+        return TRUE;
+    case 't':
+        self->from_header = TRUE;
+        return TRUE;
+    case 'q':
+        self->mode = MODE_RETRY;
+        return TRUE;
+    case 'o':
+        sendmail_take_old_option(self, argv[*index]);
+        return TRUE;
+    case 'f':
+    case 'r':
+        self->sender = sendmail_take_value(argv, index);
+        return TRUE;
+    case 'F':
+        self->full_name = sendmail_take_value(argv, index);
+        return TRUE;
+    case 'N':
+        self->notify = sendmail_take_value(argv, index);
+        return TRUE;
+    case 'R':
+        self->ret = sendmail_take_value(argv, index);
+        return TRUE;
+    case 'V':
+        self->envid = sendmail_take_value(argv, index);
+        return TRUE;
+    case 'B': case 'C': case 'D': case 'd': case 'h': case 'L': case 'O': case 'p': case 'X':
+        (void)sendmail_take_value(argv, index);
+        return TRUE;
+    case 'G': case 'm': case 'n': case 'U': case 'v':
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}
+
+static gboolean
+sendmail_parse(Sendmail *self, const gchar *const *argv)
+{
+    gboolean options_end = FALSE;
+
+    for (guint i = 0; argv[i] != NULL; i++) {
+        if (options_end || argv[i][0] != '-' || argv[i][1] == '\0') {
+            g_ptr_array_add(self->recipients, g_strdup(argv[i]));
+        } else if (strcmp(argv[i], "--") == 0) {
+            options_end = TRUE;
+        } else if (strcmp(argv[i], "--state") == 0 && argv[i + 1] != NULL) {
+            self->state = argv[++i];
+        } else if (strcmp(argv[i], "--socket") == 0 && argv[i + 1] != NULL) {
+            self->socket = argv[++i];
+        } else if (!sendmail_take_option(self, argv, &i)) {
+            sendmail_complain(0, "the option %s is not known", argv[i]);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* --- the message --- */
+
+/* Lines end with CRLF from here on; a line with a single dot ends the message unless dots
+ * are to be ignored. */
+static gboolean
+sendmail_read_message(Sendmail *self)
+{
+    char *line = NULL;
+    size_t room = 0;
+    gssize len;
+
+    while ((len = getline(&line, &room, stdin)) > 0 && self->message->len < SENDMAIL_MESSAGE_MAX) {
+        gsize bytes = (gsize)len;
+
+        while (bytes > 0 && (line[bytes - 1] == '\n' || line[bytes - 1] == '\r'))
+            bytes--;
+        if (!self->ignores_dots && bytes == 1 && line[0] == '.')
+            break;
+        g_string_append_len(self->message, line, (gssize)bytes);
+        g_string_append(self->message, "\r\n");
+    }
+    free(line);
+    return ferror(stdin) == 0;
+}
+
+static BaridSlice
+sendmail_get_message(const Sendmail *self)
+{
+    return barid_slice(self->message->str, self->message->len);
+}
+
+static void
+sendmail_take_field(Sendmail *self, const HeaderField *field)
+{
+    AddressList list;
+    BaridSlice address;
+
+    address_list_init(&list, field->value);
+    while (address_list_next(&list, &address) &&
+           self->recipients->len < SENDMAIL_RECIPIENTS_MAX) {
+        g_autofree gchar *text = barid_slice_dup_text(text_trim(address), NULL);
+
+        if (text != NULL && *text != '\0')
+            g_ptr_array_add(self->recipients, g_steal_pointer(&text));
+    }
+}
+
+/* Recipients come from To, Cc and Bcc; Bcc is taken out, so that nobody reads it. */
+static void
+sendmail_take_recipients(Sendmail *self)
+{
+    g_autoptr(GString) kept = g_string_sized_new(self->message->len);
+    HeaderIter iter;
+    HeaderField field;
+
+    header_iter_init(&iter, sendmail_get_message(self));
+    while (header_iter_next(&iter, &field) == HEADER_FIELD) {
+        gboolean is_bcc = barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("bcc"));
+
+        if (is_bcc || barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("to")) ||
+            barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("cc")))
+            sendmail_take_field(self, &field);
+        if (!is_bcc)
+            g_string_append_len(kept, (const gchar *)field.whole.data, (gssize)field.whole.len);
+    }
+    {
+        gsize body = header_get_length(sendmail_get_message(self));
+
+        g_string_append_len(kept, self->message->str + body, (gssize)(self->message->len - body));
+    }
+    g_string_assign(self->message, "");
+    g_string_append_len(self->message, kept->str, (gssize)kept->len);
+}
+
+static gchar *
+sendmail_dup_user(void)
+{
+    const struct passwd *entry = getpwuid(getuid());
+
+    return entry != NULL ? g_strdup(entry->pw_name) : g_strdup_printf("uid-%u", (guint)getuid());
+}
+
+/* An address without a domain is one of this host. */
+static gchar *
+sendmail_complete(const Sendmail *self, const gchar *address)
+{
+    return *address == '\0' || strchr(address, '@') != NULL ||
+                   g_ascii_strcasecmp(address, "postmaster") == 0
+               ? g_strdup(address)
+               : g_strdup_printf("%s@%s", address, self->hostname);
+}
+
+static void
+sendmail_add_from(Sendmail *self, const gchar *sender)
+{
+    const struct passwd *entry = getpwuid(getuid());
+    g_autofree gchar *gecos = entry == NULL ? g_strdup("") : g_strdup(entry->pw_gecos);
+    const gchar *name = self->full_name;
+    HeaderField field;
+    g_auto(Buffer) value;
+    g_auto(Buffer) line;
+
+    if (header_find(sendmail_get_message(self), "From", 0, &field))
+        return;
+    gecos[strcspn(gecos, ",")] = '\0';
+    if (name == NULL)
+        name = gecos;
+    buffer_init(&value, 2000);
+    buffer_init(&line, 4000);
+    if (*name != '\0') {
+        buffer_append_text(&value, "\"");
+        for (const gchar *p = name; *p != '\0'; p++) {
+            if (*p == '"' || *p == '\\')
+                buffer_append_text(&value, "\\");
+            buffer_append(&value, p, 1);
+        }
+        buffer_append_text(&value, "\" ");
+    }
+    buffer_printf(&value, "<%s>", sender);
+    if (header_append(&line, "From", buffer_get_slice(&value)))
+        g_string_prepend_len(self->message, (const gchar *)line.data, (gssize)line.len);
+}
+
+/* --- talking with the server --- */
+
+static gboolean
+sendmail_connect(Sendmail *self)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    g_autofree gchar *folder = paths_dup_runtime_dir(self->state);
+    g_autofree gchar *path = self->socket != NULL ? g_strdup(self->socket)
+                                                  : g_build_filename(folder, "submit.sock", NULL);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(name.sun_path, path, sizeof name.sun_path);
+    if (fd >= 0 && strlen(path) < sizeof name.sun_path &&
+        connect(fd, (const struct sockaddr *)&name, sizeof name) == 0 &&
+        (self->replies = fdopen(dup(fd), "r")) != NULL &&
+        (self->server = fdopen(fd, "w")) != NULL)
+        return TRUE;
+    sendmail_complain(0, "no server takes mail at %s: %s", path, g_strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return FALSE;
+}
+
+/* The whole reply; its code, 0 when the server is gone. (out_text), the last line, is the
+ * caller's. */
+static guint
+sendmail_read_reply(Sendmail *self, gchar **out_text)
+{
+    char *line = NULL;
+    size_t room = 0;
+    guint code = 0;
+
+    fflush(self->server);
+    while (getline(&line, &room, self->replies) > 3) {
+        code = (guint)g_ascii_strtoull(line, NULL, 10);
+        if (line[3] != '-')
+            break;
+        code = 0;
+    }
+    *out_text = g_strchomp(g_strdup(line == NULL ? "the server is gone" : line));
+    free(line);
+    return code;
+}
+
+/* EX_OK, or the status that says what went wrong, which is told. */
+static int
+sendmail_expect(Sendmail *self, guint wanted, const gchar *what)
+{
+    g_autofree gchar *text = NULL;
+    guint code = sendmail_read_reply(self, &text);
+
+    if (code == wanted)
+        return EX_OK;
+    sendmail_complain(0, "%s: %s", what, text);
+    if (code / 100 == 5)
+        return code == 550 ? EX_NOUSER : EX_UNAVAILABLE;
+    return EX_TEMPFAIL;
+}
+
+/* The name in the greeting. */
+static int
+sendmail_greet(Sendmail *self)
+{
+    g_autofree gchar *text = NULL;
+    guint code = sendmail_read_reply(self, &text);
+
+    if (code != 220)
+        return sendmail_complain(EX_TEMPFAIL, "%s", text);
+    self->hostname = g_strndup(text + 4, strcspn(text + 4, " "));
+    fprintf(self->server, "EHLO %s\r\n", self->hostname);
+    return sendmail_expect(self, 250, "EHLO");
+}
+
+static int
+sendmail_name_sender(Sendmail *self, const gchar *sender)
+{
+    gboolean has_8bit = !text_is_ascii(sendmail_get_message(self));
+
+    fprintf(self->server, "MAIL FROM:<%s>%s", sender, has_8bit ? " BODY=8BITMIME" : "");
+    if (!text_is_ascii(barid_slice_from_text(sender)))
+        fputs(" SMTPUTF8", self->server);
+    if (self->ret != NULL)
+        fprintf(self->server, " RET=%s", g_ascii_strcasecmp(self->ret, "hdrs") == 0 ? "HDRS"
+                                                                                  : "FULL");
+    if (self->envid != NULL)
+        fprintf(self->server, " ENVID=%s", self->envid);
+    fputs("\r\n", self->server);
+    return sendmail_expect(self, 250, sender);
+}
+
+static int
+sendmail_name_recipients(Sendmail *self)
+{
+    int status = EX_OK;
+
+    for (guint i = 0; i < self->recipients->len; i++) {
+        g_autofree gchar *address =
+            sendmail_complete(self, g_ptr_array_index(self->recipients, i));
+        int one;
+
+        fprintf(self->server, "RCPT TO:<%s>%s%s\r\n", address,
+                self->notify != NULL ? " NOTIFY=" : "", self->notify != NULL ? self->notify : "");
+        one = sendmail_expect(self, 250, address);
+        if (status == EX_OK)
+            status = one;
+    }
+    return status;
+}
+
+static void
+sendmail_put_content(Sendmail *self)
+{
+    const gchar *text = self->message->str;
+    const gchar *end = text + self->message->len;
+
+    while (text < end) {
+        const gchar *stop = memchr(text, '\n', (gsize)(end - text));
+        gsize len = stop == NULL ? (gsize)(end - text) : (gsize)(stop - text) + 1;
+
+        if (*text == '.')
+            fputc('.', self->server);
+        fwrite(text, 1, len, self->server);
+        text += len;
+    }
+    fputs(".\r\n", self->server);
+}
+
+static gboolean
+sendmail_is_clean(const gchar *text)
+{
+    return text == NULL || text[strcspn(text, "\r\n<> ")] == '\0';
+}
+
+static int
+sendmail_submit(Sendmail *self)
+{
+    g_autofree gchar *user = sendmail_dup_user();
+    g_autofree gchar *sender = sendmail_complete(self, self->sender != NULL ? self->sender : user);
+    int status;
+
+    sendmail_add_from(self, sender);
+    status = sendmail_name_sender(self, sender);
+    if (status == EX_OK)
+        status = sendmail_name_recipients(self);
+    if (status == EX_OK) {
+        fputs("DATA\r\n", self->server);
+        status = sendmail_expect(self, 354, "DATA");
+    }
+    if (status == EX_OK) {
+        sendmail_put_content(self);
+        status = sendmail_expect(self, 250, "the message was not taken");
+    }
+    fputs("QUIT\r\n", self->server);
+    fflush(self->server);
+    return status;
+}
+
+static int
+sendmail_deliver(Sendmail *self)
+{
+    int status;
+
+    if (!sendmail_read_message(self))
+        return sendmail_complain(EX_IOERR, "cannot read the message");
+    if (self->from_header)
+        sendmail_take_recipients(self);
+    if (self->recipients->len == 0)
+        return sendmail_complain(EX_USAGE, "there are no recipients");
+    if (self->sender != NULL && strcmp(self->sender, "<>") == 0)
+        self->sender = "";
+    for (guint i = 0; i < self->recipients->len; i++) {
+        if (!sendmail_is_clean(g_ptr_array_index(self->recipients, i)))
+            return sendmail_complain(EX_DATAERR, "not an address: %s",
+                                     (const gchar *)g_ptr_array_index(self->recipients, i));
+    }
+    if (!sendmail_is_clean(self->sender) || !sendmail_is_clean(self->notify) ||
+        !sendmail_is_clean(self->envid))
+        return sendmail_complain(EX_USAGE, "an option holds what does not belong there");
+    if (!sendmail_connect(self))
+        return EX_TEMPFAIL;
+    status = sendmail_greet(self);
+    return status == EX_OK ? sendmail_submit(self) : status;
+}
+
+/* -bs: the caller speaks SMTP over us. */
+static int
+sendmail_speak(Sendmail *self)
+{
+    int fd;
+    struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.events = POLLIN}};
+
+    if (!sendmail_connect(self))
+        return EX_TEMPFAIL;
+    fd = fds[1].fd = fileno(self->server);
+    while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+        gchar bytes[2048];
+
+        for (guint i = 0; i < 2; i++) {
+            gssize len;
+
+            if (fds[i].revents == 0)
+                continue;
+            len = read(fds[i].fd, bytes, sizeof bytes);
+            if (len <= 0 && i == 1)
+                return EX_OK;
+            if (len <= 0) {
+                shutdown(fd, SHUT_WR);
+                fds[0].fd = -1;
+            } else if (write(i == 0 ? fd : STDOUT_FILENO, bytes, (gsize)len) != len) {
+                return EX_IOERR;
+            }
+        }
+    }
+    return EX_OSERR;
+}
+
+static void
+sendmail_clear(Sendmail *self)
+{
+    if (self->server != NULL)
+        fclose(self->server);
+    if (self->replies != NULL)
+        fclose(self->replies);
+    g_ptr_array_free(self->recipients, TRUE);
+    g_string_free(self->message, TRUE);
+    g_free(self->hostname);
+}
+
+int
+sendmail_run(const gchar *name, const gchar *const *argv, SendmailVerb run_verb)
+{
+    static const gchar *const list[] = {"queue", "list", NULL};
+    static const gchar *const retry[] = {"queue", "retry", "--all", NULL};
+    Sendmail self = {.mode = strcmp(name, "mailq") == 0        ? MODE_LIST
+                             : strcmp(name, "newaliases") == 0 ? MODE_NOTHING
+                                                               : MODE_DELIVER};
+    int status = EX_USAGE;
+
+    self.recipients = g_ptr_array_new_with_free_func(g_free);
+    self.message = g_string_new(NULL);
+    if (sendmail_parse(&self, argv)) {
+        switch (self.mode) {
+        case MODE_DELIVER:
+            status = sendmail_deliver(&self);
+            break;
+        case MODE_SMTP:
+            status = sendmail_speak(&self);
+            break;
+        case MODE_LIST:
+            status = run_verb(list, self.state);
+            break;
+        case MODE_RETRY:
+            status = run_verb(retry, self.state);
+            break;
+        case MODE_NOTHING:
+            status = EX_OK; /* aliases are read as they are needed */
+            break;
+        }
+    }
+    sendmail_clear(&self);
+    return status;
+}
