@@ -171,9 +171,24 @@ typedef struct {
     guint n_jobs;
     guint fail_first; /* attempts that are deferred */
     RecipientStatus then;
+    gint64 jump_us; /* the clock goes on by this after the first job */
     GMutex lock;
     GString *dsns; /* content of messages with a null sender */
 } Fixture;
+
+static gint64 jumped_us; /* atomic */
+
+static gint64
+jumping_wall_us(gpointer data G_GNUC_UNUSED)
+{
+    return g_get_real_time() + __atomic_load_n(&jumped_us, __ATOMIC_SEQ_CST);
+}
+
+static gint64
+jumping_monotonic_us(gpointer data G_GNUC_UNUSED)
+{
+    return g_get_monotonic_time();
+}
 
 /* Answers on the queue's thread. */
 static void
@@ -200,7 +215,8 @@ fixture_dispatch(QueueJob *job, gpointer data)
         g_string_append_len(fixture->dsns, (const gchar *)body.data, (gssize)body.len);
         g_mutex_unlock(&fixture->lock);
     }
-    fixture->n_jobs++;
+    if (fixture->n_jobs++ == 0)
+        __atomic_fetch_add(&jumped_us, fixture->jump_us, __ATOMIC_SEQ_CST);
     queue_job_finish(fixture->queue, job);
 }
 
@@ -455,14 +471,19 @@ body_expire(gpointer data)
 
 START_TEST(test_expire)
 {
+    static const ClockSource jumping = {.monotonic_us = jumping_monotonic_us,
+                                        .wall_us = jumping_wall_us};
     Fixture fixture;
 
     fixture_set_up(&fixture);
     queue_stop(fixture.queue);
     queue_free(fixture.queue);
-    fixture.options.expire_ms = 500; /* long enough for a first attempt on a busy machine */
+    clock_set_source(&jumping);
+    fixture.options.expire_ms = 3600000;
+    fixture.jump_us = 2 * G_GINT64_CONSTANT(3600000000);
     fixture_open(&fixture);
     fixture_run(&fixture, body_expire);
+    ck_assert_uint_eq(fixture.n_jobs, 2); /* the attempt, and the notice */
     ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Action: failed"));
     ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Status: 4.2.1"));
     fixture_tear_down(&fixture);
