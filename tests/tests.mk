@@ -99,5 +99,6 @@ EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/peer
 
 # Whole folders are shipped; what a build inside them left there is not.
 dist-hook:
-	rm -rf $(distdir)/tests/dialogue/run-dialogue $(distdir)/tests/*/*.o $(distdir)/tests/*/.libs \
-	  $(distdir)/tests/*/.deps $(distdir)/tests/*/.dirstamp $(distdir)/tests/*/__pycache__
+	rm -rf $(distdir)/tests/dialogue/run-dialogue
+	find $(distdir)/tests '(' -name '*.o' -o -name '*.lo' -o -name '*.la' -o -name .libs \
+	  -o -name .deps -o -name .dirstamp -o -name __pycache__ ')' -prune -exec rm -rf '{}' +
