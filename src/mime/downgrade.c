@@ -435,7 +435,8 @@ downgrade_message(BaridSlice message, Buffer *out)
     gsize start = out->len;
     DowngradeResult result = downgrade_entity(message, 0, out);
 
-    if (result != DOWNGRADE_OK)
+    /* Nothing may have been written, and there may be no buffer then. */
+    if (result != DOWNGRADE_OK || out->len == start)
         return result;
     return downgrade_is_needless(barid_slice(out->data + start, out->len - start))
                ? DOWNGRADE_OK
