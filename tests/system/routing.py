@@ -225,6 +225,14 @@ def test_rate(names):
         assert 0.8 < took < 5, took
 
 
+def wait_count(server, count):
+    """The peer has a message before the queue has heard so."""
+    end = time.monotonic() + 10
+    while server.ctl("queue", "count")["count"] != count:
+        assert time.monotonic() < end, server.ctl("queue", "list")
+        time.sleep(0.02)
+
+
 def test_suspend_and_reroute(names):
     with ScriptedPeer(port=PORT) as two, ScriptedPeer(address="127.0.0.3", port=PORT) as one, \
             Server(extra=EXTRA.format(retry="1h", dns=names.port, port=PORT, more="")
@@ -237,7 +245,7 @@ def test_suspend_and_reroute(names):
         send(server, "c@s1.example")
         one.wait(lambda peer: len(peer.messages) == 1)
         assert not two.connections
-        assert server.ctl("queue", "count")["count"] == 2
+        wait_count(server, 2)
         assert server.ctl_raw("queue", "reroute", first, "--to", "nobody").returncode != 0
         assert server.ctl("queue", "reroute", first, "--to", "other")["count"] == 1
         one.wait(lambda peer: len(peer.messages) == 2)
