@@ -67,6 +67,7 @@ bench_programs = \
 	tests/bench/bench-proto \
 	tests/bench/bench-rule \
 	tests/bench/bench-spool \
+	tests/bench/smtp-count \
 	tests/bench/smtp-load
 tests_bench_bench_proto_SOURCES = tests/bench/bench-proto.c
 tests_bench_bench_proto_LDADD = $(SMTP_LIBS)
@@ -74,9 +75,12 @@ tests_bench_bench_rule_SOURCES = tests/bench/bench-rule.c
 tests_bench_bench_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS)
 tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
+tests_bench_smtp_count_SOURCES = tests/bench/smtp-count.c
+tests_bench_smtp_count_LDADD = $(GLIB_LIBS)
 tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
 tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
-EXTRA_DIST += tests/bench/bench-server.py tests/bench/peer-root tests/bench/servers.py
+EXTRA_DIST += tests/bench/bench-relay.py tests/bench/bench-server.py tests/bench/measure.py \
+	tests/bench/peer-root tests/bench/relays.py tests/bench/servers.py
 
 # A module of the system tests, which put it beside the others in a build of their own.
 check_LTLIBRARIES += tests/system/probe/probe.la

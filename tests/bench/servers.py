@@ -76,6 +76,17 @@ class Peer:
                 return
             spent = now
 
+    def wait_idle(self, seconds=600, load=0.2):
+        """Until less than (load) of a processor is used over two seconds."""
+        end = time.monotonic() + seconds
+        spent = self.cpu()
+        while time.monotonic() < end:
+            time.sleep(2)
+            now = self.cpu()
+            if now - spent < 2 * load:
+                return
+            spent = now
+
 
 class Barid(Peer):
     name = "Barid"
@@ -149,6 +160,7 @@ class Unpacked(Peer):
     def __enter__(self):
         self.port = server.free_port()
         self.folder = tempfile.mkdtemp(prefix="barid-bench-")
+        self.prepare()
         with open(os.path.join(self.folder, "setup"), "w", encoding="utf-8") as file:
             file.write(self.setup.format(port=self.port))
         self.log = open(os.path.join(self.folder, "log"), "wb")
@@ -179,6 +191,9 @@ class Unpacked(Peer):
                 pass
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self):
+        pass
 
     def after_start(self):
         pass

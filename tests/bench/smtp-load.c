@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smtp-load: a client for bench-server.py.
  *
- *   smtp-load send PORT SESSIONS MESSAGES EACH SIZE   EACH messages a connection
+ *   smtp-load send PORT SESSIONS MESSAGES EACH SIZE [WORD...]   EACH messages a connection
  *   smtp-load idle PORT SESSIONS plain|tls            EHLO, then silence until stdin ends
  *
  * "send" prints: messages seconds p50_us p99_us max_us, the last three of the time between
- * the final dot and its reply. "idle" prints "ready" when all sessions have said EHLO. */
+ * the final dot and its reply. Its words: "tls" (STARTTLS first), "recipients=N" (of each
+ * message), "domain=NAME" (theirs), "places=N" (instead, messages go to N domains by turns,
+ * each an address literal of 127.0.0.0/8 that no other has). "idle" prints "ready" when all
+ * sessions have said EHLO. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
@@ -23,12 +26,15 @@
 
 enum { SENDERS_A_SOURCE = 2000, REPLY_MAX = 2048, EVENTS_MAX = 64 };
 
-typedef enum { GREETING, EHLO, MAIL, RCPT, DATA, DOT, QUIT } Step;
+typedef enum { GREETING, PLAIN_EHLO, STARTTLS, HANDSHAKE, EHLO, MAIL, RCPT, DATA, DOT, QUIT } Step;
 
 typedef struct {
     int fd;
     Step step;
-    guint sent; /* messages on this connection */
+    gnutls_session_t tls; /* or NULL */
+    guint sent;   /* messages on this connection */
+    guint number; /* of the message at hand */
+    guint n_rcpt; /* recipients said */
     gchar reply[REPLY_MAX];
     gsize len;
     gint64 dot_ns;
@@ -37,6 +43,9 @@ typedef struct {
 typedef struct {
     guint16 port;
     guint n_messages, each, size;
+    guint n_recipients, n_places;
+    const gchar *domain;
+    gnutls_certificate_credentials_t trust; /* NULL: in the clear */
     guint started, done;
     int epoll_fd;
     gchar *content;
@@ -89,13 +98,64 @@ static void
 say(const Client *client, const gchar *text, gsize len)
 {
     while (len > 0) {
-        gssize sent = send(client->fd, text, len, MSG_NOSIGNAL);
+        gssize sent = client->tls != NULL ? gnutls_record_send(client->tls, text, len)
+                                          : send(client->fd, text, len, MSG_NOSIGNAL);
 
         if (sent < 0)
             die("send");
         text += sent;
         len -= (gsize)sent;
     }
+}
+
+static void
+say_text(const Client *client, const gchar *text)
+{
+    say(client, text, strlen(text));
+}
+
+/* What is there, without waiting; -1 when nothing is. */
+static gssize
+hear(const Client *client, gchar *buffer, gsize size)
+{
+    gssize got;
+
+    if (client->tls == NULL)
+        return recv(client->fd, buffer, size, 0);
+    got = gnutls_record_recv(client->tls, buffer, size);
+    return got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED ? -1 : MAX(got, 0);
+}
+
+static ssize_t
+pull_now(gnutls_transport_ptr_t fd, void *data, size_t len)
+{
+    return recv((int)(gintptr)fd, data, len, MSG_DONTWAIT);
+}
+
+static void
+client_begin_tls(const Load *load, Client *client)
+{
+    gnutls_init(&client->tls, GNUTLS_CLIENT);
+    gnutls_set_default_priority(client->tls);
+    gnutls_credentials_set(client->tls, GNUTLS_CRD_CERTIFICATE, load->trust);
+    gnutls_transport_set_int(client->tls, client->fd);
+    gnutls_transport_set_pull_function(client->tls, pull_now);
+    client->step = HANDSHAKE;
+}
+
+static void
+client_shake_hands(Client *client)
+{
+    int code = gnutls_handshake(client->tls);
+
+    if (code < 0 && gnutls_error_is_fatal(code)) {
+        fprintf(stderr, "smtp-load: %s\n", gnutls_strerror(code));
+        exit(1);
+    }
+    if (code < 0)
+        return;
+    client->step = EHLO;
+    say_text(client, "EHLO client.example.net\r\n");
 }
 
 static void
@@ -113,22 +173,50 @@ client_begin_message(Load *load, Client *client)
 {
     if (load->started == load->n_messages || client->sent == load->each) {
         client->step = QUIT;
-        say(client, "QUIT\r\n", 6);
+        say_text(client, "QUIT\r\n");
         return;
     }
-    load->started++;
+    client->number = load->started++;
     client->sent++;
+    client->n_rcpt = 0;
     client->step = MAIL;
-    say(client, "MAIL FROM:<bench@example.net>\r\n", 31);
+    say_text(client, "MAIL FROM:<bench@example.net>\r\n");
+}
+
+/* Many places take turns, so that each has as many messages as any other. */
+static void
+client_say_rcpt(const Load *load, Client *client)
+{
+    gchar line[320];
+    guint place = load->n_places > 0 ? client->number % load->n_places : 0;
+
+    if (load->n_places > 0)
+        g_snprintf(line, sizeof line, "RCPT TO:<r%u@[127.%u.%u.%u]>\r\n", client->n_rcpt,
+                   1 + place / 62500, place / 250 % 250, 1 + place % 250);
+    else
+        g_snprintf(line, sizeof line, "RCPT TO:<%s%.0u@%s>\r\n",
+                   client->n_rcpt == 0 ? "alice" : "r", client->n_rcpt, load->domain);
+    client->n_rcpt++;
+    client->step = RCPT;
+    say_text(client, line);
 }
 
 static void
 client_close(Load *load, Client *client)
 {
+    if (client->tls != NULL)
+        gnutls_deinit(client->tls);
     close(client->fd);
     client->fd = -1;
     if (load->started < load->n_messages)
         client_open(load, client);
+}
+
+static void
+client_say_ehlo(const Load *load, Client *client)
+{
+    client->step = load->trust != NULL ? PLAIN_EHLO : EHLO;
+    say_text(client, "EHLO client.example.net\r\n");
 }
 
 static void
@@ -144,16 +232,28 @@ client_on_reply(Load *load, Client *client)
     client->len = 0;
     switch (client->step) {
     case GREETING:
-        client->step = EHLO;
-        say(client, "EHLO client.example.net\r\n", 25);
+        client_say_ehlo(load, client);
+        return;
+    case PLAIN_EHLO:
+        client->step = STARTTLS;
+        say_text(client, "STARTTLS\r\n");
+        return;
+    case STARTTLS:
+        client_begin_tls(load, client);
+        client_shake_hands(client);
+        return;
+    case HANDSHAKE:
         return;
     case MAIL:
-        client->step = RCPT;
-        say(client, "RCPT TO:<alice@example.org>\r\n", 29);
+        client_say_rcpt(load, client);
         return;
     case RCPT:
+        if (client->n_rcpt < load->n_recipients) {
+            client_say_rcpt(load, client);
+            return;
+        }
         client->step = DATA;
-        say(client, "DATA\r\n", 6);
+        say_text(client, "DATA\r\n");
         return;
     case DATA:
         client->step = DOT;
@@ -189,10 +289,17 @@ reply_is_whole(const gchar *reply, gsize len)
 static void
 client_on_event(Load *load, Client *client)
 {
-    gssize got = recv(client->fd, client->reply + client->len, REPLY_MAX - client->len, 0);
+    gssize got;
 
-    if (got <= 0)
+    if (client->step == HANDSHAKE) {
+        client_shake_hands(client);
+        return;
+    }
+    got = hear(client, client->reply + client->len, REPLY_MAX - client->len);
+    if (got == 0 || (got < 0 && client->tls == NULL))
         die("the server closed");
+    if (got < 0)
+        return; /* a record of TLS that is no text */
     client->len += (gsize)got;
     if (reply_is_whole(client->reply, client->len))
         client_on_reply(load, client);
@@ -339,6 +446,19 @@ number(const gchar *text)
     return (guint)g_ascii_strtoull(text, NULL, 10);
 }
 
+static void
+load_take_word(Load *load, const gchar *word)
+{
+    if (strcmp(word, "tls") == 0)
+        gnutls_certificate_allocate_credentials(&load->trust);
+    else if (g_str_has_prefix(word, "recipients="))
+        load->n_recipients = number(word + strlen("recipients="));
+    else if (g_str_has_prefix(word, "places="))
+        load->n_places = number(word + strlen("places="));
+    else if (g_str_has_prefix(word, "domain="))
+        load->domain = word + strlen("domain=");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -347,19 +467,23 @@ main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    if (argc == 7 && strcmp(argv[1], "send") == 0) {
+    if (argc >= 7 && strcmp(argv[1], "send") == 0) {
         Load load = {
             .port = (guint16)number(argv[2]),
             .n_messages = number(argv[4]),
             .each = number(argv[5]),
             .size = number(argv[6]),
+            .n_recipients = 1,
+            .domain = "example.org",
         };
 
+        for (int i = 7; i < argc; i++)
+            load_take_word(&load, argv[i]);
         run_send(&load, number(argv[3]));
     } else if (argc == 5 && strcmp(argv[1], "idle") == 0) {
         run_idle((guint16)number(argv[2]), number(argv[3]), strcmp(argv[4], "tls") == 0);
     } else {
-        fputs("usage: smtp-load send PORT SESSIONS MESSAGES EACH SIZE\n"
+        fputs("usage: smtp-load send PORT SESSIONS MESSAGES EACH SIZE [WORD...]\n"
               "       smtp-load idle PORT SESSIONS plain|tls\n",
               stderr);
         return 2;

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""bench-relay.py [--quick] [--out FILE] [--only NAMES] [--no-peers]: relayed mail, Barid
+beside Postfix, OpenSMTPD and Exim.
+
+End to end: taken over SMTP, queued, delivered over SMTP to a sink that counts. CPU time is
+that of all processes of the server; the client and the sink are not counted. All servers
+run in one go, on the same disk, on loopback, medians of three. Needs what bench-server.py
+needs, and tests/bench/smtp-count; nothing may listen on port 25. (NAMES) is a comma list
+of: relay, large, many, tls, beside, restart."""
+import argparse
+import glob
+import os
+import statistics
+import subprocess
+import threading
+import time
+
+from measure import CACHE, ROUNDS, Sources, Table, profile
+from relays import CountingSink, RelayBarid, RelayExim, RelayOpenSmtpd, RelayPostfix
+from servers import raise_file_limit, read
+
+PARTS = ["relay", "large", "many", "tls", "beside", "restart"]
+LARGE = 100 * 1024
+KEPT = 1000  # messages a connection
+PLACES = 1000  # hosts that refuse
+RESTART_RETRY = 10  # seconds
+
+
+def run_relay(peer, sources, sink, messages, each, words, size):
+    """One round: (CPU seconds for 1000, messages a second)."""
+    peer.settle()
+    sink.ask()
+    before, start = peer.cpu(), time.monotonic()
+    sources.load_run(peer.port, messages, each, *words, size=size)
+    _, last = sink.wait(messages)
+    peer.settle()
+    return (peer.cpu() - before) * 1000 / messages, messages / (last - start)
+
+
+def measure_relay(peer, sources, sink, messages, each=KEPT, words=(), size=4096):
+    run_relay(peer, sources, sink, max(messages // 10, 50), each, words, size)
+    rounds = [run_relay(peer, sources, sink, messages, each, words, size) for _ in range(ROUNDS)]
+    return tuple(statistics.median(column) for column in zip(*rounds))
+
+
+def bench_row(table, sources, options, name, what, goal, messages, **how):
+    peers, rates = {}, {}
+    with CountingSink() as sink:
+        with RelayBarid(sink, options.retry) as barid:
+            ours, rates["Barid"] = measure_relay(barid, sources, sink, messages, **how)
+            profile(barid.pid, "relay-" + name,
+                    lambda: run_relay(barid, sources, sink, messages, how.get("each", KEPT),
+                                      how.get("words", ()), how.get("size", 4096)))
+        for peer_class in options.peers:
+            with peer_class(sink, options.retry) as peer:
+                count = messages // 10 if peer_class is RelayExim else messages // 4
+                peers[peer.name], rates[peer.name] = measure_relay(peer, sources, sink, count,
+                                                                   **how)
+    table.add(f"CPU seconds per 1000 relayed, {what}", ours, peers, f"< {goal:.2f}")
+    print("# messages a second:", {key: round(rate) for key, rate in rates.items()})
+
+
+def bench_relay(table, sources, options):
+    bench_row(table, sources, options, "small", "4 KiB", 0.15, options.messages)
+
+
+def bench_large(table, sources, options):
+    bench_row(table, sources, options, "large", "100 KiB", 0.35, options.messages // 4, size=LARGE)
+
+
+def bench_many(table, sources, options):
+    bench_row(table, sources, options, "many", "50 recipients", 0.60, options.messages // 8,
+              words=("recipients=50",))
+
+
+# --- accepting with TLS ---
+
+def measure_tls(peer, sources, sink, messages):
+    seconds = []
+    for count in [max(messages // 10, 20)] + [messages] * ROUNDS:
+        peer.settle()
+        before = peer.cpu()
+        sources.load_run(peer.port, count, 1, "tls")
+        peer.settle()
+        seconds.append((peer.cpu() - before) * 1000 / count)
+    return statistics.median(seconds[1:])
+
+
+def bench_tls(table, sources, options):
+    """Accepted only; a handshake for each message."""
+    peers = {}
+    with CountingSink() as sink:
+        with RelayBarid(sink, options.retry, hold=True) as barid:
+            ours = measure_tls(barid, sources, sink, options.messages // 4)
+            profile(barid.pid, "starttls",
+                    lambda: sources.load_run(barid.port, options.messages // 4, 1, "tls"))
+        for peer_class in options.peers:
+            if peer_class is RelayOpenSmtpd:
+                continue  # a new connection is answered after a second, now and then
+            with peer_class(sink, options.retry, hold=True) as peer:
+                peers[peer.name] = measure_tls(peer, sources, sink, options.messages // 20)
+    table.add("CPU seconds per 1000 accepted, STARTTLS, P-256, own connections", ours, peers,
+              "< 0.35")
+
+
+# --- beside deferred mail ---
+
+def load_deferred(peer, sources, count):
+    sources.load_run(peer.port, count, KEPT, f"places={PLACES}", size=1024)
+    peer.wait_idle()
+
+
+def measure_beside(peer, sources, sink, messages, count):
+    """(ratio of rates, ratio of CPU seconds, both with deferred mail to without)."""
+    alone_cpu, alone = measure_relay(peer, sources, sink, messages)
+    load_deferred(peer, sources, count)
+    cpu, rate = measure_relay(peer, sources, sink, messages)
+    return rate / alone, cpu / alone_cpu
+
+
+def bench_beside(table, sources, options):
+    rates, seconds = {}, {}
+    with CountingSink() as sink:
+        with RelayBarid(sink, options.retry) as barid:
+            rates["Barid"], seconds["Barid"] = measure_beside(
+                barid, sources, sink, options.messages, options.deferred)
+            assert barid.count() == options.deferred, barid.count()
+            profile(barid.pid, "beside", lambda: run_relay(barid, sources, sink, options.messages,
+                                                           KEPT, (), 4096))
+        for peer_class in options.peers:
+            if peer_class is RelayExim:
+                continue
+            with peer_class(sink, options.retry) as peer:
+                try:
+                    rates[peer.name], seconds[peer.name] = measure_beside(
+                        peer, sources, sink, options.messages // 4, options.peers_deferred)
+                except (RuntimeError, subprocess.CalledProcessError) as error:
+                    print(f"# {peer.name} beside deferred mail: {error}", flush=True)
+    what = f"beside {options.deferred} deferred to {PLACES} hosts (peers: {options.peers_deferred})"
+    table.add(f"rate of fresh mail {what}, of that alone", rates.pop("Barid"), rates, "> 0.95")
+    table.add(f"CPU time of fresh mail {what}, of that alone", seconds.pop("Barid"), seconds, "")
+
+
+def send_first(sources, port):
+    while True:
+        try:
+            sources.load_run(port, 1, 1)
+            return
+        except subprocess.CalledProcessError:
+            time.sleep(0.005)
+
+
+def bench_restart(table, sources, options):
+    """All that waits is due when the server comes back."""
+    seconds = []
+    with CountingSink() as sink, RelayBarid(sink, RESTART_RETRY) as barid:
+        sources.load_run(barid.port, options.deferred, KEPT, f"places={PLACES}", size=1024)
+        barid.wait_idle(seconds=60)
+        for _ in range(ROUNDS):
+            sender = threading.Thread(target=send_first, args=(sources, barid.server.port))
+            barid.server.stop()
+            time.sleep(RESTART_RETRY)
+            sink.ask()
+            sender.start()
+            start = barid.restart()
+            first, _ = sink.wait(1)
+            sender.join()
+            seconds.append(first - start)
+        assert barid.count() == options.deferred
+    table.add(f"start to the first fresh delivery, {options.deferred} due",
+              statistics.median(seconds), {}, "< 1 s", "s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--deferred", type=int, help="messages that wait")
+    parser.add_argument("--retry", type=int, default=300, help="seconds until they are due again")
+    options = parser.parse_args()
+    options.messages = 4000 if options.quick else 16000
+    options.deferred = options.deferred or (20000 if options.quick else 100000)
+    options.peers_deferred = min(options.deferred, 5000 if options.quick else 20000)
+    options.peers = [] if options.no_peers else [RelayPostfix, RelayOpenSmtpd, RelayExim]
+    raise_file_limit()
+    os.makedirs(CACHE, exist_ok=True)
+    sources = Sources()
+    table = Table()
+    for part in options.only.split(","):
+        globals()["bench_" + part](table, sources, options)
+    text = table.text()
+    for path in sorted(glob.glob(os.path.join(CACHE, "profile-*.txt"))):
+        text += f"\n{os.path.basename(path)[8:-4]}: {read(path)}"
+    if options.out:
+        with open(options.out, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main()
