@@ -51,14 +51,16 @@ class World:
         self.home.close()
         self.there.close()
 
-    def send(self, mail_options=(), rcpt_options=(), sender=ME, recipients=("x@there.example",)):
+    def send(self, mail_options=(), rcpt_options=(), sender=ME, recipients=("x@there.example",),
+             content=CONTENT):
         client = smtplib.SMTP("127.0.0.1", self.server.port, local_hostname="c.example.com")
+        client.command_encoding = "utf-8"
         client.ehlo()
         assert client.mail(sender, list(mail_options))[0] == 250
         for recipient in recipients:
             code, text = client.rcpt(recipient, list(rcpt_options))
             assert code == 250, text
-        assert client.data(CONTENT)[0] == 250
+        assert client.data(content)[0] == 250
         client.quit()
 
     def notice(self, number=0):
@@ -130,6 +132,23 @@ def test_delivered():
         world.send([], ["NOTIFY=SUCCESS"])
         _, (rcpt,), _, _, _ = world.notice()
         assert rcpt["Action"] == "delivered", rcpt
+
+
+def test_long_original_recipient():
+    """RFC 6533 section 3: 240 characters beyond ASCII fit as they are, but four times as long
+    in escapes they are more than RFC 3461 section 4.2 lets a peer expect."""
+    original = "ORCPT=utf-8;" + "\u00fc" * 230 + "@there.example"
+    unicode_subject = CONTENT.replace(b"the subject", "S\u00fcjet".encode())
+    with World() as world:
+        world.send(["SMTPUTF8", "BODY=8BITMIME"], [original], content=unicode_subject)
+        world.there.wait(lambda peer: peer.messages)
+        line = world.there.messages[0].recipients[0]
+        assert original in line, line
+    with World() as world:
+        world.send(["SMTPUTF8"], [original])
+        world.there.wait(lambda peer: peer.messages)
+        line = world.there.messages[0].recipients[0]
+        assert "ORCPT" not in line, line
 
 
 def test_not_asked_for():
