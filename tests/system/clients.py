@@ -10,11 +10,11 @@ import ssl
 import subprocess
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from peers import find_peer
 from server import Server, free_port
+from tap import run_tests
 
 MESSAGE = (b"From: <bob@example.com>\r\nTo: <alice@example.org>\r\nSubject: from a client\r\n"
            b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <m@example.com>\r\n\r\n"
@@ -204,22 +204,10 @@ error-delay = 10ms
     return server
 
 
-def main():
-    tests = [(name[5:], test) for name, test in sorted(globals().items())
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            with make_server() as server:
-                test(server)
-            print(f"ok {number} - {name}")
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "))
-    return 1 if failed else 0
+def with_server(test):
+    with make_server() as server:
+        test(server)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals(), with_server))

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from outbound import wait_tried
 from peers import find_peer
 from server import Server, free_port
+from tap import Skip, run_tests
 
 EIGHT = ("Subject: k\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
          "Content-Transfer-Encoding: 8bit\r\n\r\nk\u00e4se\r\n.dot\r\n").encode()
@@ -323,8 +323,7 @@ class Exim(Program):
 
 def test_exim():
     if os.getuid() != 0:
-        print("ok - test_exim # SKIP needs root")
-        return
+        raise Skip("needs root")
     with Exim() as exim, Server(extra=relay_to(exim.port)) as server:
         queue_id = send(server, [f"x{n}@far.example" for n in range(7)])
         wait_for(lambda: exim.n_taken() == 3)
@@ -340,21 +339,5 @@ def test_exim():
         assert (rcpt["status"], rcpt["code"]) == ("failed", "5.3.4"), rcpt
 
 
-def main():
-    failed = 0
-    tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
-    if sys.argv[1:]:
-        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
-    for test in tests:
-        try:
-            test()
-            print(f"ok - {test.__name__}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok - {test.__name__}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))
