@@ -76,7 +76,7 @@ tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
 tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
 tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
-EXTRA_DIST += tests/bench/bench-server.py tests/bench/peer-root tests/bench/servers.py
+EXTRA_DIST += tests/bench/bench-server.py tests/bench/servers.py
 
 # A module of the system tests, which put it beside the others in a build of their own.
 check_LTLIBRARIES += tests/system/probe/probe.la
