@@ -76,7 +76,7 @@ tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
 tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
 tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
-EXTRA_DIST += tests/bench/bench-server.py tests/bench/peer-root tests/bench/servers.py
+EXTRA_DIST += tests/bench/bench-server.py tests/bench/servers.py
 
 # A module of the system tests, which put it beside the others in a build of their own.
 check_LTLIBRARIES += tests/system/probe/probe.la
@@ -95,7 +95,7 @@ check-programs: $(check_PROGRAMS) $(check_LTLIBRARIES)
 list-check-programs:
 	@echo $(check_PROGRAMS)
 
-EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/peers tests/system
+EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/npm tests/peers tests/system
 
 # Whole folders are shipped; what a build inside them left there is not.
 dist-hook:

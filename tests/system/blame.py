@@ -11,16 +11,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
 from server import Server
-
-
-class Tap:
-    def __init__(self):
-        self.count, self.failed = 0, 0
-
-    def test(self, ok, what):
-        self.count += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.count} - {what}", flush=True)
+from tap import run_main
 
 
 def provoke_rcpt(server, word):
@@ -123,8 +114,7 @@ def transport(server, tap):
              "and the server stays up")
 
 
-def main():
-    tap = Tap()
+def main(tap):
     extra = ("[server]\nwatchdog = 4s\n\n[module probe]\nenabled = yes\non-error = defer\n")
     with tempfile.TemporaryDirectory(prefix="barid-build-") as build:
         barid.copy_build(build)
@@ -154,9 +144,7 @@ def main():
         with Server("[module probe]\nenabled = yes\ncrash-at-start = yes\n") as server:
             tap.test(module_state(server) == "contained",
                      "a module that crashes at every start is contained, and the server serves")
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main(main))

@@ -13,20 +13,11 @@ import tempfile
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
 from server import Server
+from tap import run_main
 
 USER = "nobody"
 DENIED = (errno.EACCES, errno.EPERM)
 NONE = (errno.ENOSYS, errno.EPERM)
-
-
-class Tap:
-    def __init__(self):
-        self.count, self.failed = 0, 0
-
-    def test(self, ok, what):
-        self.count += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.count} - {what}", flush=True)
 
 
 def try_all(tap, level, user, expectations):
@@ -55,11 +46,9 @@ def try_all(tap, level, user, expectations):
         tap.test(server.ctl_raw("reload").returncode == 0, f"{name}: reload")
 
 
-def main():
-    tap = Tap()
+def main(tap):
     if os.geteuid() != 0:
-        print("Bail out! the supervisor must be started by root to become another user")
-        return 1
+        raise RuntimeError("the supervisor must be started by root to become another user")
     with tempfile.TemporaryDirectory(prefix="barid-build-") as build, \
             socket.create_server(("127.0.0.1", 0)) as other, \
             tempfile.NamedTemporaryFile() as outside:
@@ -85,9 +74,7 @@ def main():
         try_all(tap, "full", USER, with_landlock)
         try_all(tap, "full", "", with_landlock)
         try_all(tap, "calls", USER, without_landlock)
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main(main))

@@ -6,12 +6,12 @@ import email
 import os
 import smtplib
 import sys
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from outbound import without
 from scripted_peer import ScriptedPeer
 from server import Server
+from tap import run_tests
 
 CONTENT = b"Subject: the subject\r\n\r\nthe secret body\r\n"
 EXTRA = """
@@ -212,21 +212,5 @@ def test_delay_not_wanted():
         assert rcpt["Action"] == "failed", rcpt
 
 
-def main():
-    failed = 0
-    tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
-    if sys.argv[1:]:
-        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
-    for test in tests:
-        try:
-            test()
-            print(f"ok - {test.__name__}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok - {test.__name__}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

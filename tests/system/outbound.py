@@ -8,12 +8,13 @@ import os
 import smtplib
 import subprocess
 import sys
+import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from scripted_peer import ALL, CLOSE, RESET, ScriptedPeer
 from server import Server
+from tap import run_rows
 
 ASCII = b"Subject: plain\r\n\r\nline one\r\n.dot\r\n..two dots\r\nlast line\r\n"
 EIGHT = ("Subject: eight\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -348,24 +349,17 @@ def judge(case, peers, told):
 
 
 def main():
-    probe = Server()
-    certificate = make_certificate(probe.folder)
-    wanted = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        return run_cases(make_certificate(folder))
+
+
+def run_cases(certificate):
     cases = [(case, open_peers(case, certificate)) for case in CASES]
-    failed = 0
     with Server(extra=make_config(cases)) as server:
         ids = [send(server, case, number) for number, (case, _) in enumerate(cases)]
-        for queue_id, (case, peers) in zip(ids, cases):
-            if wanted and case.name not in wanted:
-                continue
-            try:
-                judge(case, peers, wait_tried(server, queue_id))
-                print(f"ok - {case.name}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok - {case.name}")
-                print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
+        return run_rows([(case.name, lambda queue_id=queue_id, case=case, peers=peers:
+                          judge(case, peers, wait_tried(server, queue_id)))
+                         for queue_id, (case, peers) in zip(ids, cases)])
 
 
 if __name__ == "__main__":
