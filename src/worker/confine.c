@@ -19,6 +19,8 @@
 
 ERROR_DOMAIN_DEFINE(confine_error_quark, "barid-confine-error")
 
+enum { CONFINE_ALONE_TRIES = 100 };
+
 /* --- privileges --- */
 
 static gboolean
@@ -247,6 +249,18 @@ confine_count_threads(void)
     return count;
 }
 
+/* The kernel lists a thread that was joined for a moment more. */
+static gboolean
+confine_is_alone(void)
+{
+    for (guint i = 0; i < CONFINE_ALONE_TRIES; i++) {
+        if (confine_count_threads() <= 1)
+            return TRUE;
+        g_usleep(1000);
+    }
+    return FALSE;
+}
+
 gboolean
 confine_process(const ConfineOptions *options, GError **error)
 {
@@ -254,7 +268,7 @@ confine_process(const ConfineOptions *options, GError **error)
         barid_log(BARID_LOG_WARNING, "confine.off", NULL);
         return TRUE;
     }
-    if (confine_count_threads() > 1) {
+    if (!confine_is_alone()) {
         g_set_error_literal(error, CONFINE_ERROR, BARID_ERROR_FAILED,
                             "a module has started a thread before the server was confined");
         return FALSE;
