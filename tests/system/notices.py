@@ -3,11 +3,14 @@
 """Status notifications over the wire: the sender lives elsewhere and hears of failure, delay
 and success by mail; nobody hears of what must not be told."""
 import email
+import json
 import os
 import smtplib
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
+import server as barid
 from outbound import without
 from scripted_peer import ScriptedPeer
 from server import Server
@@ -93,6 +96,30 @@ def test_failure():
         assert rcpt["Diagnostic-Code"].replace("\n", "") == "smtp; 550 5.1.1 nobody here", rcpt
         assert "S: 550 5.1.1 nobody here" in text and "C: RCPT TO:" in text, text
         assert "the secret body" in returned
+
+
+def check_dsn(content, *options):
+    done = subprocess.run([os.path.join(barid.BUILD, "src/baridctl/baridctl"), "check", "dsn",
+                           *options, "-"], input=content, capture_output=True)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_read_by_the_tool():
+    with World(RCPT="550 5.1.1 nobody here") as world:
+        world.send(["ENVID=abc"], ["ORCPT=rfc822;alias@there.example"])
+        content = world.notice()[4]
+    for form in (content, content.replace(b"\r\n", b"\n")):
+        status, text, _ = check_dsn(form, "--json")
+        read = json.loads(text)
+        assert status == 0 and read["envelope_id"] == "abc" and read["unreadable"] == 0, read
+        (rcpt,) = read["recipients"]
+        assert rcpt["address"] == "x@there.example" and rcpt["action"] == "failed", rcpt
+        assert rcpt["original"] == "alias@there.example" and rcpt["status"] == "5.1.1", rcpt
+        assert rcpt["diagnostic"] == "550 5.1.1 nobody here", rcpt
+    status, text, _ = check_dsn(content)
+    assert status == 0 and "x@there.example: failed (5.1.1)" in text, text
+    status, _, error = check_dsn(b"Subject: no notice\n\n")
+    assert status == 1 and "no delivery status notification" in error, (status, error)
 
 
 def test_headers_only():
