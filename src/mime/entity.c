@@ -20,6 +20,8 @@ entity_read(BaridSlice content, Entity *out)
     gsize header_len;
 
     *out = (Entity){.whole = content};
+    if (content.len == 0)
+        return; /* and it may point nowhere */
     header_iter_init(&iter, content);
     while (header_iter_next(&iter, &field) == HEADER_FIELD) {
         if (field_is(&field, "Content-Type"))
