@@ -309,10 +309,12 @@ static gboolean
 control_is_over(gpointer data)
 {
     const Control *self = data;
-    InboundStats stats;
+    InboundStats stats = {.n_sessions = 0};
 
-    inbound_get_stats(self->services.generation->inbound, &stats);
-    return stats.n_sessions == 0 && outbound_get_n_active(self->services.outbound) == 0;
+    if (self->services.generation != NULL)
+        inbound_get_stats(self->services.generation->inbound, &stats);
+    return stats.n_sessions == 0 && (self->services.outbound == NULL ||
+                                     outbound_get_n_active(self->services.outbound) == 0);
 }
 
 static void
