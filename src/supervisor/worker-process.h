@@ -7,6 +7,7 @@
 
 #include "ipc/ipc.h"
 #include "supervisor/config-set.h"
+#include "supervisor/connect-gate.h"
 
 typedef enum {
     WORKER_STARTING, /* reads and checks; may ask for files */
@@ -23,6 +24,9 @@ typedef struct {
     gint64 started_ms;
     gboolean told_problems;
     int blame_fd; /* of its page; -1 without */
+    gboolean is_other_user; /* whose links must not lead us */
+    ConnectGateFor whom;
+    ConnectGate *gate;      /* NULL where the kernel keeps its ports */
 } WorkerProcess;
 
 typedef struct {
@@ -45,6 +49,6 @@ void worker_process_free(WorkerProcess *self);
 void worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text);
 /* Opens what stands in its configuration, and only before it serves. */
 void worker_process_answer_open(WorkerProcess *self, const IpcMessage *message,
-                                const gchar *state_dir);
+                                const Folder *state);
 
 #endif

@@ -15,8 +15,9 @@ import subprocess
 import threading
 import time
 
-from measure import CACHE, ROUNDS, Sources, Table, profile
-from servers import Barid, OpenSmtpd, Postfix, Sink, list_tree, raise_file_limit, read
+from measure import BUILD, CACHE, ROUNDS, Sources, Table, profile
+from servers import Barid, OpenSmtpd, Postfix, Sink, raise_file_limit
+from unpacked import list_tree, read
 
 HOLD = "[queue]\nconcurrency = 0\n"
 PARTS = ["cpu", "delivery", "calls", "wait", "idle", "index"]

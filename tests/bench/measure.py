@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import time
 
-from servers import TOP, list_tree, server, unpack
+from servers import TOP, server
+from unpacked import list_tree, unpack
 
 BUILD = server.BUILD
 CACHE = os.path.join(TOP, ".cache", "bench")

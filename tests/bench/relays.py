@@ -3,10 +3,11 @@
 sink that counts it, mail for address literals to hosts that refuse the connection."""
 import os
 import subprocess
+import tempfile
 import time
 
 from measure import BUILD
-from servers import POSTFIX_SETUP, Barid, OpenSmtpd, Peer, Postfix, Unpacked, read, server
+from servers import Barid, OpenSmtpd, Peer, Postfix, Unpacked, read, server, unpacked
 
 BARID_RELAY = """
 [queue]
@@ -26,18 +27,18 @@ chain = {folder}/chain.pem
 key = {folder}/key.pem
 """
 
-# The tables of the peers; certificates are theirs to read.
+# Its certificate, for the peers to read.
 CERTIFICATE = """
 mkdir -p /etc/bench
-cp {folder}/chain.pem {folder}/key.pem /etc/bench/
-chmod 644 /etc/bench/*
+cat > /etc/bench/key.pem <<END
+{key}END
+cat > /etc/bench/chain.pem <<END
+{chain}END
 """
 
 POSTFIX_RELAY = """
-sed -i '/^smtpd_client_restrictions\\|^smtpd_tls_security_level\\|^mydestination/d' \\
-    /etc/postfix/main.cf
-cat >> /etc/postfix/main.cf <<END
 mydestination =
+mynetworks = 127.0.0.0/8
 transport_maps = inline:{{{{example.org=smtp:[127.0.0.1]:{sink}}}}}
 minimal_backoff_time = {retry}s
 queue_run_delay = {retry}s
@@ -46,14 +47,14 @@ smtp_tls_security_level = none
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = /etc/bench/key.pem, /etc/bench/chain.pem
 smtpd_client_connection_count_limit = 0
-END
 """
+POSTFIX_HOLD = "smtpd_client_restrictions = check_client_access static:HOLD\n"
 
 OPENSMTPD_RELAY = """
 set -eu
 cat > /etc/smtpd.conf <<END
 smtp limit max-mails 1000000
-listen on 127.0.0.1 port {{port}} hostname mx.example.org
+listen on 127.0.0.1 port {port} hostname mx.example.org
 action "sink" relay host smtp://127.0.0.1:{sink}
 action "mx" relay
 match from any for domain "example.org" action "sink"
@@ -77,7 +78,7 @@ log_file_path = /var/log/exim-%slog
 pid_file_path = /var/spool/exim/pid
 primary_hostname = mx.example.org
 keep_environment =
-daemon_smtp_ports = {{port}}
+daemon_smtp_ports = {port}
 local_interfaces = 127.0.0.1
 tls_advertise_hosts = *
 tls_certificate = /etc/bench/chain.pem
@@ -176,33 +177,30 @@ class RelayBarid(Barid):
 
 
 class Relay(Unpacked):
-    """(setup) is made when the sink's port is known; (count) is of no use here."""
-    relay, holds = "", ""
-
     def __init__(self, sink, retry, hold=False):
         self.sink, self.retry, self.hold = sink, retry, hold
 
-    def prepare(self):
-        make_certificate(self.folder)
-        self.setup = (self.base + CERTIFICATE.replace("{folder}", self.folder)
-                      + self.relay.format(sink=self.sink.port, retry=self.retry)
-                      + (self.holds if self.hold else ""))
+    def fill(self, text):
+        return text.format(port=self.port, sink=self.sink.port, retry=self.retry)
+
+    def certificate(self):
+        with tempfile.TemporaryDirectory() as folder:
+            make_certificate(folder)
+            return CERTIFICATE.format(key=read(folder + "/key.pem"),
+                                      chain=read(folder + "/chain.pem"))
 
 
 class RelayPostfix(Relay, Postfix):
-    base, relay = POSTFIX_SETUP.replace("/usr/sbin/postfix check\n", ""), POSTFIX_RELAY
-    queue = "postfix"
-    holds = """
-echo 'smtpd_client_restrictions = check_client_access static:HOLD' >> /etc/postfix/main.cf
-"""
-
-    def count(self):
-        return sum(len(files) for folder in ("incoming", "active", "deferred") for _, _, files in
-                   os.walk(os.path.join(self.folder, "spool/postfix", folder)))
+    def make_program(self):
+        settings = POSTFIX_RELAY.format(sink=self.sink.port, retry=self.retry)
+        return unpacked.Postfix(self.port, settings + (POSTFIX_HOLD if self.hold else ""),
+                                commands=self.certificate(), name="mx.example.org")
 
 
 class RelayOpenSmtpd(Relay, OpenSmtpd):
-    base, relay = "", OPENSMTPD_RELAY
+    def make_program(self):
+        return unpacked.Unpacked("opensmtpd", self.fill(OPENSMTPD_RELAY),
+                                 ["/usr/sbin/smtpd", "-d"])
 
     def after_start(self):
         pass
@@ -210,10 +208,10 @@ class RelayOpenSmtpd(Relay, OpenSmtpd):
 
 class RelayExim(Relay):
     name = "Exim"
-    own_max = 1000
-    base, relay = "", EXIM_RELAY
-    holds = """
-sed -i '1i queue_only = true' /etc/bench.conf
-"""
-    package, queue = "exim4-daemon-light", "exim/input"
-    command = ["/usr/sbin/exim4", "-C", "/etc/bench.conf", "-bdf", "-q5m"]
+    queue = "exim/input"
+
+    def make_program(self):
+        queue_only = "sed -i '1i queue_only = true' /etc/bench.conf\n" if self.hold else ""
+        return unpacked.Unpacked(
+            "exim4-daemon-light", self.certificate() + self.fill(EXIM_RELAY) + queue_only,
+            ["/usr/sbin/exim4", "-C", "/etc/bench.conf", "-bdf", "-q5m"])

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from server import Server
+from tap import run_main
 
 KILLS = int(os.environ.get("BARID_KILLS", "50"))
 SESSIONS = 20
@@ -80,7 +81,7 @@ def read_back(server):
     return found
 
 
-def main():
+def main(tap):
     seed = int(os.environ.get("BARID_SEED", str(random.randrange(1 << 30))))
     chance = random.Random(seed)
     print(f"# seed {seed}")
@@ -109,11 +110,9 @@ def main():
                and any(digest != accepted[name] for digest in digests)]
     twice = sum(len(digests) - 1 for digests in found.values())
     print(f"# {killed} kills, {len(accepted)} accepted, {len(found)} found, {twice} delivered again")
-    print("1..3")
-    print(("ok" if not lost else "not ok") + f" 1 - nothing that got 250 is lost {lost[:5]}")
-    print(("ok" if not changed else "not ok") + f" 2 - all are byte-identical {changed[:5]}")
-    print(("ok" if len(accepted) >= KILLS else "not ok") + " 3 - sessions were busy")
-    return 1 if lost or changed or len(accepted) < KILLS else 0
+    tap.test(not lost, f"nothing that got 250 is lost {lost[:5]}")
+    tap.test(not changed, f"all are byte-identical {changed[:5]}")
+    tap.test(len(accepted) >= KILLS, "sessions were busy")
 
 
 def server_pid(server, old):
@@ -130,4 +129,4 @@ def server_pid(server, old):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main(main))
