@@ -138,7 +138,17 @@ remove_message(Spool *self, const SpoolDraft *draft)
         spool_file_name_format(draft->header.id, name);
         (void)self->disk->unlink(self->disk, self->folder_fd, name);
     }
+    spool_segment_guard(self->active, draft->header.id, draft->ref->segment);
     spool_detach(self, draft->ref);
+}
+
+static void
+apply_draft_without_ref(Spool *self, const SpoolDraft *draft)
+{
+    if (draft->header.type == SPOOL_RECORD_REMOVE)
+        spool_segment_guard(self->active, draft->header.id, draft->guarded);
+    else if (draft->header.type == SPOOL_RECORD_VOID)
+        spool_segment_bind(self->active, self->active->generation - 1);
 }
 
 static void
@@ -147,12 +157,16 @@ apply_draft(Spool *self, const SpoolDraft *draft)
     SpoolRef *ref = draft->ref;
     guint64 size = spool_record_get_size(&draft->header);
 
-    if (ref == NULL)
+    if (ref == NULL) {
+        apply_draft_without_ref(self, draft);
         return;
+    }
     self->n_changes++;
     if (draft->header.type == SPOOL_RECORD_ADD) {
-        if (ref->segment != 0)
+        if (ref->segment != 0) {
+            spool_segment_bind(self->active, ref->segment);
             spool_detach(self, ref);
+        }
         spool_attach(self, ref, self->active, draft->offset, size);
         ref->has_file = (draft->header.flags & SPOOL_RECORD_LARGE) != 0;
     } else if (ref->segment == 0) {

@@ -24,6 +24,8 @@
 typedef struct {
     guint64 id;
     gboolean is_settled; /* given or removed: older records do not count */
+    gboolean is_removed;
+    guint32 settled_in;  /* generation of the record that did it */
     guint32 state_segment;
     goffset state_offset;
     guint64 state_size;
@@ -164,6 +166,7 @@ keep_record(SpoolReplay *replay, const SpoolRecord *record)
         return;
     if (record->header.type == SPOOL_RECORD_VOID) {
         remember_void(replay, &record->header);
+        spool_segment_bind(replay->segment, replay->segment->generation - 1);
         return;
     }
     if (record->envelope.len > 0)
@@ -254,9 +257,27 @@ set_fate(SpoolReplay *replay, guint64 id, BaridSlice state)
 }
 
 static void
-settle(SpoolReplay *replay, guint64 id)
+settle(SpoolReplay *replay, const SpoolRecordHeader *header)
 {
-    set_fate(replay, id, BARID_SLICE_EMPTY)->is_settled = TRUE;
+    ReplayFate *fate = set_fate(replay, header->id, BARID_SLICE_EMPTY);
+
+    fate->is_settled = TRUE;
+    fate->is_removed = header->type == SPOOL_RECORD_REMOVE;
+    fate->settled_in = replay->segment->generation;
+}
+
+/* An ADD that does not count any more: what makes it so must not leave before it. */
+static void
+guard_add(Spool *self, const ReplayFate *fate)
+{
+    SpoolSegment *segment = spool_find_segment(self, fate->settled_in);
+    guint32 generation = self->replay->segment->generation;
+
+    g_assert(segment != NULL);
+    if (fate->is_removed)
+        spool_segment_guard(segment, fate->id, generation);
+    else
+        spool_segment_bind(segment, generation);
 }
 
 static gboolean
@@ -312,14 +333,17 @@ judge(Spool *self, const ReplayRecord *record, SpoolVisitor visitor, gpointer da
     ReplayFate *fate = g_hash_table_lookup(replay->fates, &id);
 
     queue_id_advance_past(id);
-    if (fate != NULL && fate->is_settled)
+    if (fate != NULL && fate->is_settled) {
+        if (record->header.type == SPOOL_RECORD_ADD)
+            guard_add(self, fate);
         return;
+    }
     if (record->header.type == SPOOL_RECORD_ADD) {
         if (file_is_there(self, record))
             judge_add(self, record, fate, visitor, data);
-        settle(replay, id);
+        settle(replay, &record->header);
     } else if (record->header.type == SPOOL_RECORD_REMOVE) {
-        settle(replay, id);
+        settle(replay, &record->header);
     } else if (fate == NULL) {
         fate = set_fate(replay, id,
                         barid_slice(replay->meta->data + record->meta_start,
@@ -373,6 +397,12 @@ finish(Spool *self)
     g_hash_table_iter_init(&iter, self->replay->files);
     while (g_hash_table_iter_next(&iter, &id, NULL))
         settle_file(self, *(const guint64 *)id);
+    /* What could not be read may be readable another time: then it must not lack its end. */
+    for (guint i = 0; self->replay->has_damage && i < self->segments->len; i++) {
+        SpoolSegment *segment = g_ptr_array_index(self->segments, i);
+
+        spool_segment_bind(segment, segment->generation - 1);
+    }
     g_clear_pointer(&self->replay, spool_replay_free);
 }
 

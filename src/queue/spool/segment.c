@@ -21,7 +21,28 @@ spool_segment_free(SpoolSegment *segment)
         return;
     if (segment->fd >= 0)
         (void)close(segment->fd);
+    if (segment->guards != NULL)
+        g_array_unref(segment->guards);
     g_free(segment);
+}
+
+void
+spool_segment_guard(SpoolSegment *segment, guint64 id, guint32 generation)
+{
+    SpoolGuard guard = {id, generation};
+
+    if (generation == segment->generation)
+        return;
+    if (segment->guards == NULL)
+        segment->guards = g_array_new(FALSE, FALSE, sizeof(SpoolGuard));
+    g_array_append_val(segment->guards, guard);
+}
+
+void
+spool_segment_bind(SpoolSegment *segment, guint32 generation)
+{
+    if (generation < segment->generation)
+        segment->bound_to = MAX(segment->bound_to, generation);
 }
 
 /* Generations may have holes, where beginning a segment failed. */
@@ -225,9 +246,9 @@ is_recyclable(const Spool *self, const SpoolSegment *segment)
  * file is used again: otherwise, after loss of power, an old message could be there again
  * without the record that ended it. */
 gboolean
-spool_reclaim_oldest(Spool *self)
+spool_reclaim(Spool *self, guint index)
 {
-    SpoolSegment *segment = g_ptr_array_index(self->segments, 0);
+    SpoolSegment *segment = g_ptr_array_index(self->segments, index);
     gchar name[SPOOL_SEGMENT_NAME_MAX];
     g_autofree gchar *spare = NULL;
 
@@ -244,7 +265,8 @@ spool_reclaim_oldest(Spool *self)
     } else if (self->disk->unlink(self->disk, self->folder_fd, name) != 0) {
         return FALSE;
     }
-    spool_segment_free(g_ptr_array_steal_index(self->segments, 0));
+    spool_segment_free(g_ptr_array_steal_index(self->segments, index));
+    self->n_left++;
     self->folder_is_dirty = self->disk->sync_folder(self->disk, self->folder_fd) != 0;
     (void)spool_look_at_space(self);
     return !self->folder_is_dirty;

@@ -3,11 +3,14 @@
  * What the files of the spool share: the open spool, its segments, the log's writing end.
  *
  * The order of the log is the order of generations, and of offsets within a segment. The
- * invariant on which everything rests: segments leave the log oldest first, and only when
- * they hold no live message. A STATE or REMOVE is always younger than the ADD it speaks
- * about, and compaction copies a message to the young end while it lives; so whatever
- * ends a message leaves the log after every copy of the message, and a removed message
- * can never come back. VOID outlives the segment it speaks about for the same reason.
+ * invariant on which everything rests: a segment leaves the log only when nothing in it
+ * lives, and whatever ends a message leaves after every copy of the message, so that a
+ * removed message can never come back. A STATE or REMOVE is always younger than the ADD it
+ * speaks about, and compaction copies a message to the young end while it lives: the oldest
+ * segment may always leave. So that messages that stay long do not keep all the log behind
+ * them, others may leave before it: each knows which of its records end a message of an
+ * older segment that is still there (SpoolGuard), and these are written again first. A
+ * segment with a copy or a VOID is bound to stay longer than what it replaces.
  */
 #ifndef SPOOL_CORE_H
 #define SPOOL_CORE_H
@@ -20,6 +23,12 @@
 
 typedef struct SpoolReplay SpoolReplay;
 
+/* A REMOVE of a message whose ADD is in another segment. */
+typedef struct {
+    guint64 id;
+    guint32 generation; /* of the ADD */
+} SpoolGuard;
+
 typedef struct {
     guint32 generation;
     guint64 key;
@@ -29,12 +38,16 @@ typedef struct {
     guint64 live_bytes;
     SpoolRef *refs;    /* the messages whose newest ADD is here */
     gboolean is_void;  /* records from (end) on were reported as failed */
+    GArray *guards;    /* of SpoolGuard; NULL when there never was one */
+    guint32 guards_seen; /* Spool.n_left when (guards) were looked through last */
+    guint32 bound_to;  /* leaves after all segments up to this generation; 0: none */
 } SpoolSegment;
 
 /* A record on its way into the log. */
 typedef struct {
     SpoolRecordHeader header;
-    SpoolRef *ref;         /* NULL for SEAL and VOID */
+    SpoolRef *ref;         /* NULL for SEAL, VOID, and a REMOVE that is written again */
+    guint32 guarded;       /* of the last: generation of the ADD */
     BaridSlice parts[4];   /* envelope, state, prefix, body */
     GError **error;        /* where to report, or NULL */
     goffset offset;        /* given when it is written */
@@ -56,6 +69,7 @@ struct Spool {
     SpoolSegment *active;  /* the last of them, or NULL before the first commit */
     GPtrArray *spares;     /* names of files to recycle */
     guint32 last_generation;
+    guint32 n_left;        /* segments that left the log */
     gboolean folder_is_dirty; /* a reclaimed segment's leaving is not durable yet */
     GArray *drafts;        /* SpoolDraft: the batch being built */
     guint64 batch_bytes;
@@ -81,9 +95,13 @@ gboolean spool_begin_segment(Spool *self, guint64 need, GError **error);
  * a full disk can still be told what may be forgotten. */
 #define SPOOL_SMALL_SEGMENT (64 * 1024)
 gboolean spool_begin_any_segment(Spool *self, guint64 need, GError **error);
-/* Takes the oldest segment, which must hold nothing live, out of the log. FALSE when the
- * folder could not be synced: nothing may be reclaimed or recycled until it is. */
-gboolean spool_reclaim_oldest(Spool *self);
+/* Takes a segment, which must hold nothing live and guard nothing, out of the log. FALSE when
+ * the folder could not be synced: nothing may be reclaimed or recycled until it is. */
+gboolean spool_reclaim(Spool *self, guint index);
+/* Notes that a REMOVE in (segment) ends a message of (generation). */
+void spool_segment_guard(SpoolSegment *segment, guint64 id, guint32 generation);
+/* Lets it stay until all segments up to (generation) have left. */
+void spool_segment_bind(SpoolSegment *segment, guint32 generation);
 /* Keeps at most the wanted number of spare segments. */
 void spool_trim_spares(Spool *self);
 /* Makes a spare ahead of its time; FALSE when none is needed or possible. */

@@ -5,6 +5,10 @@
  * (little lives in it) or when the log as a whole is mostly dead. In the second case each
  * turn of the ring copies all that lives once and frees at least (100 - compact_percent)
  * hundredths of the log, so copying stays a fixed share of writing.
+ *
+ * Mail that waits for days would keep the log of all mail behind it; so a younger segment in
+ * which nothing lives leaves, too, as soon as it guards nothing. The few messages that ended
+ * here but began in an older segment are ended once more at the young end.
  */
 #include <errno.h>
 
@@ -14,6 +18,8 @@
 /* The copying of one call: bounded, because accepting mail waits meanwhile. */
 #define TIDY_RECORDS 64
 #define TIDY_BYTES (1024 * 1024)
+/* With more guards a segment waits until what it guards has left. */
+#define TIDY_GUARDS_MAX 1024
 
 static gboolean
 is_sparse(guint64 live, guint64 total, guint percent)
@@ -154,6 +160,70 @@ empty_some(Spool *self, const SpoolSegment *oldest)
     return moved;
 }
 
+/* Only segments that are still there need a guard. */
+static void
+prune_guards(const Spool *self, SpoolSegment *segment)
+{
+    guint kept = 0;
+
+    if (segment->guards == NULL || segment->guards_seen == self->n_left)
+        return;
+    segment->guards_seen = self->n_left;
+    for (guint i = 0; i < segment->guards->len; i++) {
+        SpoolGuard guard = g_array_index(segment->guards, SpoolGuard, i);
+
+        if (spool_find_segment(self, guard.generation) != NULL)
+            g_array_index(segment->guards, SpoolGuard, kept++) = guard;
+    }
+    g_array_set_size(segment->guards, kept);
+}
+
+/* What is written twice because a flush failed does no harm. */
+static gboolean
+carry_guards(Spool *self, SpoolSegment *segment)
+{
+    guint left = segment->guards->len - MIN(segment->guards->len, TIDY_RECORDS);
+    GError *failed = NULL;
+    gboolean ok;
+
+    for (guint i = left; i < segment->guards->len && failed == NULL; i++) {
+        const SpoolGuard *guard = &g_array_index(segment->guards, SpoolGuard, i);
+        SpoolDraft draft = {
+            .header = {.id = guard->id, .type = SPOOL_RECORD_REMOVE},
+            .guarded = guard->generation,
+            .error = &failed,
+        };
+
+        spool_log_append(self, &draft);
+    }
+    ok = spool_log_flush(self) && failed == NULL;
+    if (ok)
+        g_array_set_size(segment->guards, left);
+    g_clear_error(&failed);
+    return ok;
+}
+
+/* One step towards the leaving of a segment that is not the oldest; FALSE when none can. */
+static gboolean
+leave_early(Spool *self)
+{
+    const SpoolSegment *oldest = g_ptr_array_index(self->segments, 0);
+
+    for (guint i = 1; i < self->segments->len; i++) {
+        SpoolSegment *segment = g_ptr_array_index(self->segments, i);
+
+        if (segment == self->active || segment->refs != NULL || segment->live_bytes > 0 ||
+            segment->bound_to >= oldest->generation)
+            continue;
+        prune_guards(self, segment);
+        if (segment->guards == NULL || segment->guards->len == 0)
+            return spool_reclaim(self, i);
+        if (segment->guards->len <= TIDY_GUARDS_MAX)
+            return carry_guards(self, segment);
+    }
+    return FALSE;
+}
+
 gboolean
 spool_tidy(Spool *self)
 {
@@ -168,8 +238,8 @@ spool_tidy(Spool *self)
     if (oldest == self->active)
         return spool_prepare_spare(self);
     if (oldest->refs == NULL)
-        return spool_reclaim_oldest(self);
+        return spool_reclaim(self, 0);
     if (should_empty(self, oldest))
         return empty_some(self, oldest);
-    return spool_prepare_spare(self);
+    return leave_early(self) || spool_prepare_spare(self);
 }
