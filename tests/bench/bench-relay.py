@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """bench-relay.py [--quick] [--out FILE] [--only NAMES] [--no-peers]: relayed mail, Barid
-beside Postfix, OpenSMTPD and Exim.
+beside Postfix and OpenSMTPD.
 
 End to end: taken over SMTP, queued, delivered over SMTP to a sink that counts. CPU time is
 that of all processes of the server; the client and the sink are not counted. All servers
@@ -17,7 +17,7 @@ import threading
 import time
 
 from measure import CACHE, ROUNDS, Sources, Table, profile
-from relays import CountingSink, RelayBarid, RelayExim, RelayOpenSmtpd, RelayPostfix
+from relays import CountingSink, RelayBarid, RelayOpenSmtpd, RelayPostfix
 from servers import raise_file_limit, read
 
 PARTS = ["relay", "large", "many", "tls", "beside", "restart"]
@@ -54,12 +54,16 @@ def bench_row(table, sources, options, name, what, goal, messages, **how):
                     lambda: run_relay(barid, sources, sink, messages, how.get("each", KEPT),
                                       how.get("words", ()), how.get("size", 4096)))
         for peer_class in options.peers:
-            with peer_class(sink, options.retry) as peer:
-                count = messages // 10 if peer_class is RelayExim else messages // 4
-                peers[peer.name], rates[peer.name] = measure_relay(peer, sources, sink, count,
-                                                                   **how)
+            count = max(messages // peer_class.share, 20)
+            try:
+                with peer_class(sink, options.retry) as peer:
+                    peers[peer.name], rates[peer.name] = measure_relay(peer, sources, sink,
+                                                                       count, **how)
+            except (RuntimeError, subprocess.CalledProcessError) as error:
+                print(f"# {peer_class.name}, {what}: {error}", flush=True)
     table.add(f"CPU seconds per 1000 relayed, {what}", ours, peers, f"< {goal:.2f}")
-    print("# messages a second:", {key: round(rate) for key, rate in rates.items()})
+    print("# messages a second:", {key: round(rate) for key, rate in rates.items()},
+          flush=True)
 
 
 def bench_relay(table, sources, options):
@@ -134,11 +138,9 @@ def compare_beside(peer_class, sources, options, messages, count):
 def bench_beside(table, sources, options):
     rates, seconds = {}, {}
     for peer_class in (RelayBarid, *options.peers):
-        if peer_class is RelayExim:
-            continue
         messages, count = options.messages, options.deferred
         if peer_class is not RelayBarid:
-            messages, count = messages // 4, options.peers_deferred
+            messages, count = messages // peer_class.share, options.peers_deferred
         try:
             rates[peer_class.name], seconds[peer_class.name] = compare_beside(
                 peer_class, sources, options, messages, count)
@@ -192,7 +194,7 @@ def main():
     options.messages = 4000 if options.quick else 16000
     options.deferred = options.deferred or (20000 if options.quick else 100000)
     options.peers_deferred = min(options.deferred, 5000 if options.quick else 20000)
-    options.peers = [] if options.no_peers else [RelayPostfix, RelayOpenSmtpd, RelayExim]
+    options.peers = [] if options.no_peers else [RelayPostfix, RelayOpenSmtpd]
     raise_file_limit()
     os.makedirs(CACHE, exist_ok=True)
     sources = Sources()

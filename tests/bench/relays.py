@@ -67,48 +67,6 @@ chgrp opensmtpq /usr/sbin/smtpctl
 chmod 2755 /usr/sbin/smtpctl
 """
 
-EXIM_RELAY = """
-set -eu
-id=900
-echo "Debian-exim:x:$id:$id::/nonexistent:/usr/sbin/nologin" >> /etc/passwd
-echo "Debian-exim:x:$id:" >> /etc/group
-cat > /etc/bench.conf <<END
-spool_directory = /var/spool/exim
-log_file_path = /var/log/exim-%slog
-pid_file_path = /var/spool/exim/pid
-primary_hostname = mx.example.org
-keep_environment =
-daemon_smtp_ports = {port}
-local_interfaces = 127.0.0.1
-tls_advertise_hosts = *
-tls_certificate = /etc/bench/chain.pem
-tls_privatekey = /etc/bench/key.pem
-host_lookup =
-rfc1413_query_timeout = 0s
-smtp_accept_max = 100
-smtp_accept_queue_per_connection = 0
-acl_smtp_rcpt = take
-acl_smtp_data = take
-begin acl
-take:
-  accept
-begin routers
-sink:
-  driver = manualroute
-  domains = example.org
-  transport = smtp
-  route_list = * 127.0.0.1::{sink}
-  self = send
-begin transports
-smtp:
-  driver = smtp
-  hosts_avoid_tls = *
-END
-mkdir -p /var/spool/exim
-chown Debian-exim /var/spool/exim /var/log
-"""
-
-
 def make_certificate(folder):
     """P-256, as most servers have."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -194,6 +152,8 @@ class Relay(Unpacked):
 
 
 class RelayPostfix(Relay, Postfix):
+    share = 4  # of what Barid gets to do
+
     def make_program(self):
         settings = POSTFIX_RELAY.format(sink=self.sink.port, retry=self.retry)
         return unpacked.Postfix(self.port, settings + (POSTFIX_HOLD if self.hold else ""),
@@ -201,20 +161,11 @@ class RelayPostfix(Relay, Postfix):
 
 
 class RelayOpenSmtpd(Relay, OpenSmtpd):
+    share = 40  # it sends some tens a second to one host
+
     def make_program(self):
         return unpacked.Unpacked("opensmtpd", self.fill(OPENSMTPD_RELAY),
                                  ["/usr/sbin/smtpd", "-d"])
 
     def after_start(self):
         pass
-
-
-class RelayExim(Relay):
-    name = "Exim"
-    queue = "exim/input"
-
-    def make_program(self):
-        queue_only = "sed -i '1i queue_only = true' /etc/bench.conf\n" if self.hold else ""
-        return unpacked.Unpacked(
-            "exim4-daemon-light", self.certificate() + self.fill(EXIM_RELAY) + queue_only,
-            ["/usr/sbin/exim4", "-C", "/etc/bench.conf", "-bdf", "-q5m"])

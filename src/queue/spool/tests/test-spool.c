@@ -282,6 +282,59 @@ START_TEST(test_tidy_reclaims)
 }
 END_TEST
 
+/* Traffic beside messages that stay, of which every sixth, from (first) on, ends now and then:
+ * in a segment that leaves before the one where it began. */
+static guint
+run_beside_keepers(Fixture *fixture, FixtureEntry **keepers, guint first)
+{
+    SpoolStats stats;
+    guint n_most = 0;
+
+    for (guint i = 0; i < 300; i++) {
+        SpoolChange *add = fixture_make_add(fixture, 10, 10, 2000);
+        FixtureEntry *entry = (FixtureEntry *)(void *)add->ref;
+
+        fixture_do(fixture, add);
+        if (i % 30 == 29)
+            fixture_do(fixture, fixture_make_remove(keepers[i / 30 * 6 + first]));
+        fixture_do(fixture, fixture_make_remove(entry));
+        while (spool_tidy(fixture->spool))
+            continue;
+        spool_get_stats(fixture->spool, &stats);
+        n_most = MAX(n_most, stats.n_segments);
+    }
+    return n_most;
+}
+
+START_TEST(test_dead_segments_leave_early)
+{
+    Fixture *fixture = fixture_new(NULL);
+    FixtureEntry *keepers[60];
+    SpoolStats stats;
+
+    fixture->options.compact_percent = 0;
+    fixture_reopen(fixture);
+    for (guint i = 0; i < G_N_ELEMENTS(keepers); i++) {
+        SpoolChange *add = fixture_make_add(fixture, 10, 10, 2000);
+
+        keepers[i] = (FixtureEntry *)(void *)add->ref;
+        fixture_do(fixture, add);
+    }
+    spool_get_stats(fixture->spool, &stats);
+    ck_assert_uint_le(run_beside_keepers(fixture, keepers, 0), stats.n_segments + 3);
+    fixture_check(fixture);
+    /* What guards what is known after a replay, too. */
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 50);
+    ck_assert_uint_le(run_beside_keepers(fixture, keepers, 1), stats.n_segments + 4);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 40);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, 40);
+    fixture_free(fixture);
+}
+END_TEST
+
 static gboolean
 append_piece(BaridSlice piece, gpointer data)
 {
@@ -499,6 +552,7 @@ make_suite(void)
     tcase_add_test(tcase, test_unwanted_stay);
     tcase_add_test(tcase, test_commit_during_replay);
     tcase_add_test(tcase, test_tidy_reclaims);
+    tcase_add_test(tcase, test_dead_segments_leave_early);
     tcase_add_test(tcase, test_reader);
     tcase_add_loop_test(tcase, test_damaged_file, 0, G_N_ELEMENTS(file_rows));
     tcase_add_test(tcase, test_left_over_file);
