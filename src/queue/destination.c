@@ -284,7 +284,7 @@ destinations_next(Destinations *self, gint64 now_ms, DestinationJob *out_job)
     Destination *destination;
 
     schedule_advance(&self->timers, now_ms);
-    while ((item = schedule_pop(&self->timers)) != NULL)
+    while ((item = schedule_pop(&self->timers, SCHEDULE_ANY)) != NULL)
         destinations_update(self, (Destination *)(void *)((guint8 *)item -
                                                           G_STRUCT_OFFSET(Destination, timer)),
                             now_ms);

@@ -9,6 +9,7 @@ enum {
     JOB_UNREADABLE_RETRY_MS = 60000,
     JOB_PUT_BACK_MS = 1000,
     JOB_DISPATCH_STEP = 256,
+    JOB_FRESH_SHARE = 4, /* one of so many slots is kept for first attempts */
     JOB_IN_DOUBT_WAIT = 3, /* times the usual wait */
 };
 
@@ -123,6 +124,7 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->destination = destination;
     entry->n_jobs++;
     self->n_active++;
+    self->n_retrying += job->n_attempts > 0 ? 1u : 0u;
     self->dispatch(job, self->dispatch_data);
 }
 
@@ -316,13 +318,22 @@ job_dispatch_called(Queue *self)
 static gboolean
 job_dispatch_scheduled(Queue *self)
 {
-    ScheduleItem *item = schedule_pop(&self->schedule);
+    ScheduleItem *item = schedule_pop(&self->schedule, queue_get_who(self));
 
     if (item == NULL)
         return FALSE;
     job_dispatch(self, (QueueEntry *)(void *)((guint8 *)item - G_STRUCT_OFFSET(QueueEntry, item)),
                  job_look, 0);
     return TRUE;
+}
+
+ScheduleWho
+queue_get_who(const Queue *self)
+{
+    guint kept = self->options.concurrency / JOB_FRESH_SHARE;
+
+    return self->n_retrying + kept < self->options.concurrency ? SCHEDULE_ANY
+                                                               : SCHEDULE_FRESH_ONLY;
 }
 
 /* By turns from the lines of destinations and from what has become due, so that neither
@@ -480,6 +491,7 @@ queue_take_result(Queue *self, QueueJob *job)
     DeliveryState state;
 
     self->n_active--;
+    self->n_retrying -= job->n_attempts > 0 ? 1u : 0u;
     entry->n_jobs--;
     destinations_leave(self->destinations, job->destination, clock_wall_ms());
     if (job->untouched) {

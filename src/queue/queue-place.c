@@ -471,6 +471,7 @@ move_finish(Queue *self, PlaceMove *move)
 {
     QueueEntry *old = move->old, *fresh = move->fresh;
 
+    fresh->item.is_retry = old->item.is_retry;
     fresh->place = (guint8)self->home;
     fresh->state = g_steal_pointer(&old->state);
     fresh->state_len = old->state_len;

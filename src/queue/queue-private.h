@@ -88,6 +88,7 @@ struct Queue {
     QueueDescribe describe;
     gpointer describe_data;
     guint n_active, n_held;
+    guint n_retrying;          /* of the active: not at their first attempt */
     _Atomic guint n_messages;   /* of the index; other threads ask for the quota */
     _Atomic guint64 bytes_kib;
     gboolean replayed;
@@ -120,6 +121,9 @@ void queue_entry_remove(Queue *self, QueueEntry *entry);
 
 /* queue-jobs.c */
 void queue_dispatch_due(Queue *self);
+/* Who may go now: a part of the slots is kept for fresh mail, however many hosts that do not
+ * answer the retries wait for. */
+ScheduleWho queue_get_who(const Queue *self);
 void queue_take_result(Queue *self, QueueJob *job);
 /* Fills in a fresh message's state: due now, its expiry and first notice. */
 void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,

@@ -81,6 +81,7 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
                      const DeliveryState *state)
 {
     gint64 due_ms = SCHEDULE_NEVER;
+    guint8 is_retry = 0;
 
     if ((entry->held != 0) != (state->held != FALSE)) {
         self->n_held += state->held ? 1u : -1u;
@@ -91,6 +92,7 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
 
         if (envelope->n_domains > 1 && !queue_domain_is_pending(envelope, state, i))
             continue;
+        is_retry |= domain->n_attempts > 0;
         due_ms = MIN(due_ms, domain->expires_ms);
         /* Who stands in a destination's line is called from there. */
         if (entry->n_waiting == 0 ||
@@ -99,6 +101,8 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
         if (domain->notify_ms != 0)
             due_ms = MIN(due_ms, domain->notify_ms);
     }
+    schedule_remove(&self->schedule, &entry->item);
+    entry->item.is_retry = is_retry;
     schedule_put(&self->schedule, &entry->item,
                  state->held || entry->n_jobs > 0 ? SCHEDULE_NEVER : due_ms, entry->priority);
 }
@@ -447,7 +451,7 @@ queue_get_next_ms(Queue *self)
         return SCHEDULE_NEVER;
     if (self->n_active >= self->options.concurrency)
         return schedule_get_next_ms(&self->schedule);
-    if (self->schedule.n_in_line > 0)
+    if (schedule_has_due(&self->schedule, queue_get_who(self)))
         return 0;
     return MIN(schedule_get_next_ms(&self->schedule),
                destinations_get_next_ms(self->destinations));

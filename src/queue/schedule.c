@@ -79,7 +79,13 @@ schedule_leave_heap(Schedule *self, ScheduleItem *item)
 static guint
 schedule_line_of(const ScheduleItem *item)
 {
-    return (guint)(SCHEDULE_PRIORITY_MAX - item->priority);
+    return 2 * (guint)(SCHEDULE_PRIORITY_MAX - item->priority) + (item->is_retry ? 1 : 0);
+}
+
+static guint *
+schedule_count_of(Schedule *self, const ScheduleItem *item)
+{
+    return item->is_retry ? &self->n_retries : &self->n_fresh;
 }
 
 static void
@@ -95,7 +101,7 @@ schedule_enter_line(Schedule *self, ScheduleItem *item)
     else
         self->first[line] = item;
     self->last[line] = item;
-    self->n_in_line++;
+    (*schedule_count_of(self, item))++;
 }
 
 static void
@@ -114,7 +120,7 @@ schedule_leave_line(Schedule *self, ScheduleItem *item)
     item->in_line = 0;
     item->next = NULL;
     item->previous = NULL;
-    self->n_in_line--;
+    (*schedule_count_of(self, item))--;
 }
 
 void
@@ -150,18 +156,41 @@ schedule_advance(Schedule *self, gint64 now_ms)
     }
 }
 
-ScheduleItem *
-schedule_pop(Schedule *self)
+/* The first of every second line from (line) on; NULL when all are empty. */
+static ScheduleItem *
+schedule_find(const Schedule *self, guint line)
 {
-    for (guint line = 0; self->n_in_line > 0 && line < G_N_ELEMENTS(self->first); line++) {
-        ScheduleItem *item = self->first[line];
-
-        if (item != NULL) {
-            schedule_leave_line(self, item);
-            return item;
-        }
+    for (; line < SCHEDULE_N_LINES; line += 2) {
+        if (self->first[line] != NULL)
+            return self->first[line];
     }
     return NULL;
+}
+
+gboolean
+schedule_has_due(const Schedule *self, ScheduleWho who)
+{
+    return self->n_fresh > 0 || (who == SCHEDULE_ANY && self->n_retries > 0);
+}
+
+ScheduleItem *
+schedule_pop(Schedule *self, ScheduleWho who)
+{
+    ScheduleItem *fresh = self->n_fresh > 0 ? schedule_find(self, 0) : NULL;
+    ScheduleItem *retry =
+        who == SCHEDULE_ANY && self->n_retries > 0 ? schedule_find(self, 1) : NULL;
+    ScheduleItem *item = fresh;
+
+    if (item == NULL ||
+        (retry != NULL && (retry->priority > fresh->priority ||
+                           (retry->priority == fresh->priority &&
+                            self->n_passed >= SCHEDULE_FRESH_RUN))))
+        item = retry;
+    if (item == NULL)
+        return NULL;
+    self->n_passed = item == retry ? 0 : self->n_passed + 1;
+    schedule_leave_line(self, item);
+    return item;
 }
 
 gint64

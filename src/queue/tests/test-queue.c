@@ -127,7 +127,7 @@ START_TEST(test_schedule_order)
     schedule_put(&schedule, &items[19], 5000, 0); /* moved */
     for (gint64 now = 0; now < 1000; now++) {
         schedule_advance(&schedule, now);
-        while ((item = schedule_pop(&schedule)) != NULL) {
+        while ((item = schedule_pop(&schedule, SCHEDULE_ANY)) != NULL) {
             ck_assert_int_le(item->due_ms, now);
             ck_assert_int_ge(item->due_ms, last);
             last = item->due_ms;
@@ -152,9 +152,41 @@ START_TEST(test_schedule_priority)
     schedule_advance(&schedule, 10);
     /* One of the line is called back before its turn. */
     schedule_put(&schedule, &items[1], SCHEDULE_NEVER, 0);
-    ck_assert_ptr_eq(schedule_pop(&schedule), &items[2]);
-    ck_assert_ptr_eq(schedule_pop(&schedule), &items[0]);
-    ck_assert_ptr_null(schedule_pop(&schedule));
+    ck_assert_ptr_eq(schedule_pop(&schedule, SCHEDULE_ANY), &items[2]);
+    ck_assert_ptr_eq(schedule_pop(&schedule, SCHEDULE_ANY), &items[0]);
+    ck_assert_ptr_null(schedule_pop(&schedule, SCHEDULE_ANY));
+    schedule_clear(&schedule);
+}
+END_TEST
+
+START_TEST(test_schedule_fresh_first)
+{
+    static const gchar expected[] = "ffffffffrffffffffrffr"; /* SCHEDULE_FRESH_RUN is 8 */
+    ScheduleItem items[21] = {0};
+    Schedule schedule;
+
+    schedule_init(&schedule);
+    for (guint i = 0; i < 21; i++) {
+        items[i].is_retry = i < 3 ? 1 : 0;
+        schedule_put(&schedule, &items[i], i, 0);
+    }
+    schedule_advance(&schedule, 100);
+    for (guint i = 0; i < 21; i++) {
+        ScheduleItem *item = schedule_pop(&schedule, SCHEDULE_ANY);
+
+        ck_assert_ptr_nonnull(item);
+        ck_assert_int_eq(item->is_retry ? 'r' : 'f', expected[i]);
+    }
+    schedule_put(&schedule, &items[0], 1, 5);
+    schedule_put(&schedule, &items[9], 1, 0);
+    schedule_advance(&schedule, 100);
+    ck_assert_ptr_eq(schedule_pop(&schedule, SCHEDULE_FRESH_ONLY), &items[9]);
+    ck_assert(!schedule_has_due(&schedule, SCHEDULE_FRESH_ONLY));
+    ck_assert(schedule_has_due(&schedule, SCHEDULE_ANY));
+    schedule_put(&schedule, &items[9], 1, 0);
+    schedule_advance(&schedule, 100);
+    /* Priority goes before freshness. */
+    ck_assert_ptr_eq(schedule_pop(&schedule, SCHEDULE_ANY), &items[0]);
     schedule_clear(&schedule);
 }
 END_TEST
@@ -173,6 +205,7 @@ typedef struct {
     RecipientStatus then;
     gint64 jump_us; /* the clock goes on by this after the first job */
     GMutex lock;
+    GPtrArray *kept; /* retries that get no answer; NULL: all get one */
     GString *dsns; /* content of messages with a null sender */
 } Fixture;
 
@@ -196,6 +229,12 @@ fixture_dispatch(QueueJob *job, gpointer data)
 {
     Fixture *fixture = data;
 
+    if (fixture->kept != NULL && job->n_attempts > 0) {
+        g_mutex_lock(&fixture->lock);
+        g_ptr_array_add(fixture->kept, job);
+        g_mutex_unlock(&fixture->lock);
+        return;
+    }
     for (guint i = 0; i < job->n_recipients; i++) {
         gboolean defer = job->n_attempts < fixture->fail_first && job->envelope.sender.len > 0;
 
@@ -375,6 +414,59 @@ START_TEST(test_retry)
     fixture_set_up(&fixture);
     fixture_run(&fixture, body_retry);
     fixture_tear_down(&fixture);
+}
+END_TEST
+
+static guint
+count_kept(Fixture *fixture)
+{
+    guint count;
+
+    g_mutex_lock(&fixture->lock);
+    count = fixture->kept->len;
+    g_mutex_unlock(&fixture->lock);
+    return count;
+}
+
+/* Retries that hang leave room for fresh mail. */
+static void
+body_slots_for_fresh_mail(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    QueueFilter all = {.limit = 0};
+
+    for (guint i = 0; i < 30; i++)
+        submit(fixture, "s@example.com", one, 0, FALSE);
+    while (count_kept(fixture) < 8)
+        ck_assert(barid_sleep(1, NULL));
+    fixture->fail_first = 0;
+    submit(fixture, "s@example.com", one, 0, FALSE);
+    while (queue_count(fixture->queue, &all) > 30)
+        ck_assert(barid_sleep(1, NULL));
+    ck_assert_uint_eq(count_kept(fixture), 8); /* of ten slots */
+    for (guint i = 0; i < 8; i++) {
+        QueueJob *job = g_ptr_array_index(fixture->kept, i);
+
+        job->untouched = TRUE;
+        queue_job_finish(fixture->queue, job);
+    }
+}
+
+START_TEST(test_slots_for_fresh_mail)
+{
+    Fixture fixture;
+    GPtrArray *kept = g_ptr_array_new();
+
+    fixture_set_up(&fixture);
+    fixture.kept = kept;
+    fixture.fail_first = 1;
+    fixture_run(&fixture, body_slots_for_fresh_mail);
+    queue_suspend(fixture.queue);
+    for (guint i = 8; i < kept->len; i++)
+        queue_job_finish(fixture.queue, g_ptr_array_index(kept, i));
+    fixture_tear_down(&fixture);
+    g_ptr_array_free(kept, TRUE);
 }
 END_TEST
 
@@ -618,6 +710,8 @@ main(void)
     tcase_add_test(cases, test_envelope_lying_count);
     tcase_add_test(cases, test_schedule_order);
     tcase_add_test(cases, test_schedule_priority);
+    tcase_add_test(cases, test_schedule_fresh_first);
+    tcase_add_test(cases, test_slots_for_fresh_mail);
     tcase_add_test(cases, test_deliver);
     tcase_add_test(cases, test_retry);
     tcase_add_test(cases, test_failure_is_told_once);
