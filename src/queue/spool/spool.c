@@ -183,7 +183,7 @@ spool_close(Spool *self)
     spool_free(self);
 }
 
-/* Oldest first, each leaving made durable, for the reason that spool_reclaim_oldest() has. */
+/* Oldest first, each leaving made durable, for the reason that spool_reclaim() has. */
 static gboolean
 remove_segments(Spool *self)
 {
