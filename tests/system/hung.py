@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Workers that hang (stopped from outside, they read nothing any more) hold nobody up: the
+supervisor goes on, says so, and puts others in their place."""
+import os
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(__file__))
+import server as barid
+from server import Server
+
+QUESTIONS = 40  # more than a socket holds that nobody reads
+
+
+def ctl(server, *words, seconds=60):
+    return subprocess.run([os.path.join(barid.BUILD, "src/baridctl/baridctl"), "--state",
+                           server.state, *words], capture_output=True, timeout=seconds)
+
+
+def wait_gone(pid, seconds=60):
+    end = time.monotonic() + seconds
+    while os.path.exists(f"/proc/{pid}"):
+        assert time.monotonic() < end, f"the process {pid} is still there"
+        time.sleep(0.1)
+
+
+def wait_logged(server, text, seconds=60):
+    end = time.monotonic() + seconds
+    while text not in server.read_log():
+        assert time.monotonic() < end, f"{text} is not logged"
+        time.sleep(0.1)
+
+
+def send(server):
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
+        client.sendmail("bob@example.com", ["alice@example.org"], "Subject: x\r\n\r\nhi\r\n")
+
+
+def end_stopped(pid):
+    """So that a failed test leaves none behind."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def test_draining_worker():
+    with Server("[server]\ndrain = 10min\ngrace = 10min\n") as server:
+        old = server.worker_pid()
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
+            client.ehlo()
+            assert ctl(server, "reload").returncode == 0
+            assert server.worker_pid() != old
+            os.kill(old, signal.SIGSTOP)
+            try:
+                # Each is asked of the one that drains, too.
+                threads = [threading.Thread(target=ctl, args=(server, "status"))
+                           for _ in range(QUESTIONS)]
+                for thread in threads:
+                    thread.start()
+                wait_logged(server, "worker.hung")
+                wait_gone(old)
+                for thread in threads:
+                    thread.join(60)
+                done = ctl(server, "reload")
+                assert done.returncode == 0, done
+                send(server)
+                server.wait_queue_empty()
+            finally:
+                end_stopped(old)
+            client.sock.close()
+            client.sock = None
+
+
+def test_question_is_given_up():
+    """One question does not fill the socket: what the others know is told all the same."""
+    with Server("[server]\ndrain = 10min\ngrace = 10min\n") as server:
+        old = server.worker_pid()
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
+            client.ehlo()
+            assert ctl(server, "reload").returncode == 0
+            os.kill(old, signal.SIGSTOP)
+            try:
+                assert ctl(server, "status").returncode == 0
+            finally:
+                os.kill(old, signal.SIGCONT)
+            assert any(one["pid"] == old for one in server.ctl("status")["draining"])
+            client.noop()
+
+
+def test_serving_worker():
+    with Server() as server:
+        old = server.worker_pid()
+        os.kill(old, signal.SIGSTOP)
+        try:
+            server.process.send_signal(signal.SIGHUP)
+            wait_logged(server, "worker.hung")
+            wait_gone(old)
+        finally:
+            end_stopped(old)
+        done = ctl(server, "reload")
+        assert done.returncode == 0, done
+        send(server)
+        server.wait_queue_empty()
+        assert len(server.mails()) == 1
+
+
+def main():
+    tests = [(name[5:], test) for name, test in sorted(globals().items())
+             if name.startswith("test_")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {name}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"not ok {number} - {name}")
+            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
