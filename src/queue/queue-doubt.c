@@ -8,9 +8,10 @@
  * A mark that still has the number of the message's state tells that the next hop may have
  * the message: the next process puts that attempt on record before it makes another.
  */
+#include "queue/queue-doubt.h"
+
 #include "base/cursor.h"
 #include "base/wire.h"
-#include "queue/queue-private.h"
 
 void
 queue_job_mark(const QueueJob *job, const gchar *peer)

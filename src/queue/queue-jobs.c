@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/queue-doubt.h"
 #include "queue/queue-private.h"
 
 enum {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "queue/queue-doubt.h"
 #include "queue/queue-private.h"
 
 enum {

@@ -16,7 +16,7 @@
 #include "queue/destination.h"
 #include "queue/envelope.h"
 #include "queue/history.h"
-#include "queue/spool/spool.h"
+#include "queue/spool/marks.h"
 
 #define QUEUE_ERROR (queue_error_quark())
 GQuark queue_error_quark(void);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marks: a file of slots. Nothing here waits for the disk. */
+/* A file of slots. Nothing here waits for the disk. */
+#include "queue/spool/marks.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -149,7 +151,8 @@ marks_read_block(const guint8 *block, SpoolMarkVisitor visitor, gpointer data)
     guint64 id;
 
     if (cursor_take_u32(&cursor, &crc) && cursor_take_u32(&cursor, &len) &&
-        cursor_take_u64(&cursor, &id) && len <= SPOOL_MARK_MAX && cursor_take(&cursor, len, &bytes) &&
+        cursor_take_u64(&cursor, &id) && len <= SPOOL_MARK_MAX &&
+        cursor_take(&cursor, len, &bytes) &&
         crc32c_update(0, block + 4, MARK_HEADER - 4 + len) == crc)
         visitor(id, bytes, data);
 }

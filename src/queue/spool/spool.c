@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error-domain.h"
+#include "queue/spool/marks.h"
 #include "queue/spool/spool-core.h"
 
 #define LOCK_NAME "lock"

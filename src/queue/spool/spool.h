@@ -135,27 +135,6 @@ BaridSlice spool_content_get_body(const SpoolContent *self);
 /* The envelope as it was added; borrowed from the content. */
 BaridSlice spool_content_get_envelope(const SpoolContent *self);
 
-/* --- marks --- */
-
-/* A mark is a few bytes about a message, for the process that comes after this one: any
- * thread writes it, without waiting for the disk. It outlives the end of the process,
- * whatever ended it, but not a loss of power. A mark is replaced by the next one in the same
- * SpoolMark, and never cleared: who reads it must tell whether it still means anything. */
-#define SPOOL_MARK_MAX 240
-typedef struct SpoolMark SpoolMark;
-
-/* Owner thread; NULL when there can be none. Freed only when its mark means nothing any
- * more, which may be after the spool was closed. */
-SpoolMark *spool_mark_new(Spool *spool);
-void spool_mark_free(SpoolMark *self);
-/* One thread at a time; nothing happens without a mark, or on a disk that is full. */
-void spool_mark_write(const SpoolMark *self, QueueId id, BaridSlice data);
-/* The marks that earlier processes left when they ended without spool_close(). */
-typedef void (*SpoolMarkVisitor)(QueueId id, BaridSlice data, gpointer user_data);
-void spool_marks_visit(const Spool *spool, SpoolMarkVisitor visitor, gpointer data);
-/* Removes them. */
-void spool_marks_forget(Spool *spool);
-
 /* A nameless file in the spool's folder for a message that is still arriving; any
  * thread. The caller closes it. -1 with (error) when there is no space. */
 int spool_make_file(Spool *self, GError **error);

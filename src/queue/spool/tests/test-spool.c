@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "queue/spool/marks.h"
 #include "queue/spool/reader.h"
 #include "queue/spool/tests/fixture.h"
 
