@@ -10,6 +10,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-directory \
 	tests/fuzz/fuzz-downgrade \
 	tests/fuzz/fuzz-dns \
+	tests/fuzz/fuzz-dsn \
 	tests/fuzz/fuzz-header \
 	tests/fuzz/fuzz-reply \
 	tests/fuzz/fuzz-rule \
@@ -47,6 +48,9 @@ tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dsn_SOURCES = tests/fuzz/fuzz-dsn.c $(fuzz_main)
+tests_fuzz_fuzz_dsn_LDADD = $(MIME_LIBS)
+tests_fuzz_fuzz_dsn_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_downgrade_SOURCES = tests/fuzz/fuzz-downgrade.c $(fuzz_main)
 tests_fuzz_fuzz_downgrade_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_downgrade_LDFLAGS = $(fuzz_ldflags)

@@ -2,6 +2,7 @@
 #include "ipc/listen-socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -45,42 +46,113 @@ listen_socket_open_tcp(const Address *address, GError **error)
     return fd;
 }
 
+/* --- unix sockets --- */
+
+/* The calls that take the address of a unix socket take no folder; this path names it. */
+static gboolean
+listen_get_name(int folder_fd, const gchar *path, struct sockaddr_un *out_name)
+{
+    g_autofree gchar *file = g_path_get_basename(path);
+    int len;
+
+    *out_name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    len = g_snprintf(out_name->sun_path, sizeof out_name->sun_path, "/proc/self/fd/%d/%s",
+                     folder_fd, file);
+    return len >= 0 && (gsize)len < sizeof out_name->sun_path;
+}
+
+static gboolean
+listen_is_socket(int folder_fd, const gchar *file)
+{
+    struct stat info;
+
+    return fstatat(folder_fd, file, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(info.st_mode);
+}
+
 /* A socket file is stale when nobody answers on it. */
 static gboolean
-listen_remove_stale(const struct sockaddr_un *name)
+listen_remove_stale(int folder_fd, const gchar *file, const struct sockaddr_un *name)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    gboolean alive;
+    gboolean is_stale;
+    int fd;
 
+    if (!listen_is_socket(folder_fd, file)) {
+        errno = EEXIST;
+        return FALSE;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return FALSE;
-    alive = connect(fd, (const struct sockaddr *)name, sizeof *name) == 0;
+    is_stale = connect(fd, (const struct sockaddr *)name, sizeof *name) != 0 &&
+               errno == ECONNREFUSED;
     close(fd);
-    return !alive && unlink(name->sun_path) == 0;
+    errno = EADDRINUSE;
+    return is_stale && unlinkat(folder_fd, file, 0) == 0;
+}
+
+/* The mode is right from the first moment: there is no path to be changed afterwards. */
+static gboolean
+listen_bind(int fd, const struct sockaddr_un *name, guint mode)
+{
+    mode_t before = umask((mode_t)(0777 & ~mode));
+    gboolean ok = bind(fd, (const struct sockaddr *)name, sizeof *name) == 0;
+
+    umask(before);
+    return ok;
 }
 
 int
-listen_socket_open_unix(const gchar *path, guint mode, GError **error)
+listen_socket_open_unix(int folder_fd, const gchar *path, guint mode, GError **error)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    g_autofree gchar *file = g_path_get_basename(path);
+    struct sockaddr_un name;
     int fd;
 
-    if (strlen(path) >= sizeof name.sun_path) {
+    /* Clients reach it by its whole path only. */
+    if (strlen(path) >= sizeof name.sun_path || !listen_get_name(folder_fd, path, &name)) {
         g_set_error(error, IPC_ERROR, BARID_ERROR_TOO_LARGE,
                     "the path of the socket is too long: %s", path);
         return -1;
     }
-    memcpy(name.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return listen_fail(fd, error, path);
-    if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0 &&
-        (errno != EADDRINUSE || !listen_remove_stale(&name) ||
-         bind(fd, (struct sockaddr *)&name, sizeof name) != 0)) {
-        errno = errno == 0 ? EADDRINUSE : errno;
+    if (!listen_bind(fd, &name, mode) &&
+        (errno != EADDRINUSE || !listen_remove_stale(folder_fd, file, &name) ||
+         !listen_bind(fd, &name, mode)))
         return listen_fail(fd, error, path);
-    }
-    if (chmod(path, mode) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
+    if (listen(fd, LISTEN_BACKLOG) != 0)
         return listen_fail(fd, error, path);
     return fd;
+}
+
+/* The folder may be one where others write: what is given is what was looked at, and is a
+ * socket of ours that has no second name. */
+gboolean
+listen_socket_give_unix(int folder_fd, const gchar *path, uid_t uid, gid_t gid, GError **error)
+{
+    g_autofree gchar *file = g_path_get_basename(path);
+    int fd = openat(folder_fd, file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    gboolean ok = fd >= 0 && fstat(fd, &info) == 0;
+
+    if (ok && (!S_ISSOCK(info.st_mode) || info.st_uid != geteuid() || info.st_nlink != 1)) {
+        errno = EPERM;
+        ok = FALSE;
+    }
+    ok = ok && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
+    if (!ok)
+        error_set_errno(error, IPC_ERROR, errno, "cannot give away %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+void
+listen_socket_remove_unix(int folder_fd, const gchar *path)
+{
+    g_autofree gchar *file = g_path_get_basename(path);
+
+    if (listen_is_socket(folder_fd, file))
+        (void)unlinkat(folder_fd, file, 0);
 }

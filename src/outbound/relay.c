@@ -206,6 +206,7 @@ relay_fill_options(Relay *self)
         .protocol = host != NULL ? (HostProtocol)host->protocol : HOST_SMTP,
         .user = host != NULL ? relay_get_text(host->user) : NULL,
         .password = host != NULL ? relay_get_text(host->password) : NULL,
+        .trust = host != NULL ? host->trust : NULL,
     };
     relay_choose_source(self);
     self->options.helo_name = relay_choose_helo_name(self);
@@ -226,7 +227,7 @@ relay_open(Relay *self, SmtpClientFailure *failure)
     SmtpClientOptions plain = self->options;
 
     if (client != NULL || !failure->tls_failed ||
-        self->options.tls != SMTP_CLIENT_TLS_OPPORTUNISTIC ||
+        self->options.tls != SMTP_CLIENT_TLS_OPPORTUNISTIC || self->options.trust != NULL ||
         !barid_rule_get_bool(self->settings->tls_fallback, &self->attempt->facts))
         return client;
     transcript_note(&self->transcript, "(again, without TLS)");

@@ -35,6 +35,7 @@ typedef struct {
     const gchar *helo_name;
     HostProtocol protocol;
     SmtpClientTls tls;
+    const TlsTrust *trust; /* NULL checks no certificate; must outlive the connection */
     const gchar *user, *password; /* NULL without; must outlive the connection */
     gboolean pipelining, chunking; /* used where offered */
     gint64 timeouts_ms[OUTBOUND_N_TIMEOUTS];

@@ -146,6 +146,23 @@ rcpt_add_notify(GString *line, guint notify)
     }
 }
 
+/* RFC 3461 section 4.2: an original recipient longer than a peer must take stays behind. */
+static void
+rcpt_add_orcpt(const Transaction *self, const SmtpClientRecipient *rcpt, GString *line)
+{
+    SmtpOrcptForm form = self->message->is_utf8 ? SMTP_ORCPT_UNICODE : SMTP_ORCPT_ASCII;
+    BaridSlice type = rcpt->orcpt_type;
+    BaridSlice encoded;
+
+    if (rcpt->orcpt_address.len == 0)
+        return;
+    encoded = smtp_orcpt_encode(type, rcpt->orcpt_address, form, self->arena);
+    if (type.len + 1 + encoded.len > SMTP_ORCPT_LEN_MAX)
+        return;
+    g_string_append_printf(line, " ORCPT=%.*s;%.*s", (int)type.len, (const gchar *)type.data,
+                           (int)encoded.len, (const gchar *)encoded.data);
+}
+
 static gboolean
 transaction_put_rcpt(Transaction *self, const SmtpClientRecipient *rcpt)
 {
@@ -155,14 +172,7 @@ transaction_put_rcpt(Transaction *self, const SmtpClientRecipient *rcpt)
     g_string_append_c(line, '>');
     if (smtp_peer_offers(&self->client->peer, SMTP_PEER_DSN)) {
         rcpt_add_notify(line, rcpt->notify);
-        if (rcpt->orcpt_address.len > 0) {
-            BaridSlice encoded =
-                smtp_orcpt_encode(rcpt->orcpt_type, rcpt->orcpt_address, self->arena);
-
-            g_string_append_printf(line, " ORCPT=%.*s;%.*s", (int)rcpt->orcpt_type.len,
-                                   (const gchar *)rcpt->orcpt_type.data, (int)encoded.len,
-                                   (const gchar *)encoded.data);
-        }
+        rcpt_add_orcpt(self, rcpt, line);
     }
     return smtp_client_put(self->client, &self->failure, "%s", line->str);
 }

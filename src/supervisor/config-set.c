@@ -10,6 +10,7 @@
 struct BoundSocket {
     guint ref_count;
     int fd;
+    int folder_fd;  /* of a unix socket; else -1 */
     gchar *address; /* "IP:PORT", or the path of a unix socket */
 };
 
@@ -19,8 +20,10 @@ bound_socket_unref(BoundSocket *self)
     if (--self->ref_count > 0)
         return;
     close(self->fd);
-    if (g_path_is_absolute(self->address))
-        unlink(self->address);
+    if (self->folder_fd >= 0) {
+        listen_socket_remove_unix(self->folder_fd, self->address);
+        close(self->folder_fd);
+    }
     g_free(self->address);
     g_free(self);
 }
@@ -115,53 +118,81 @@ config_set_find_socket(const ConfigSet *self, const gchar *address)
     return NULL;
 }
 
-/* (address) NULL: (text) is the path of a unix socket, where anybody may connect. */
+typedef struct {
+    const ConfigSet *previous;
+    const Folder *run;
+    GString *problems;
+} Binding;
+
 static BoundSocket *
-config_set_open_socket(const ConfigSet *self, const ConfigSet *previous, const Address *address,
-                       const gchar *text, GError **error)
+config_set_share_socket(const ConfigSet *self, const Binding *binding, const gchar *address)
 {
-    BoundSocket *socket = config_set_find_socket(self, text);
-    int fd;
+    BoundSocket *socket = config_set_find_socket(self, address);
 
     if (socket == NULL)
-        socket = config_set_find_socket(previous, text);
-    if (socket != NULL) {
+        socket = config_set_find_socket(binding->previous, address);
+    if (socket != NULL)
         socket->ref_count++;
-        return socket;
-    }
-    fd = address != NULL ? listen_socket_open_tcp(address, error)
-                         : listen_socket_open_unix(text, 0666, error);
-    if (fd < 0)
-        return NULL;
-    socket = g_new0(BoundSocket, 1);
-    socket->ref_count = 1;
-    socket->fd = fd;
-    socket->address = g_strdup(text);
     return socket;
 }
 
-typedef struct {
-    const ConfigSet *previous;
-    const gchar *run_dir;
-    GString *problems;
-} Binding;
+static BoundSocket *
+bound_socket_new(int fd, int folder_fd, const gchar *address)
+{
+    BoundSocket *self = g_new0(BoundSocket, 1);
+
+    self->ref_count = 1;
+    self->fd = fd;
+    self->folder_fd = folder_fd;
+    self->address = g_strdup(address);
+    return self;
+}
+
+static BoundSocket *
+config_set_open_tcp(const ConfigSet *self, const Binding *binding, const Address *address,
+                    GError **error)
+{
+    gchar text[ADDRESS_TEXT_MAX];
+    BoundSocket *socket = config_set_share_socket(self, binding, address_format(address, text));
+    int fd;
+
+    if (socket != NULL)
+        return socket;
+    fd = listen_socket_open_tcp(address, error);
+    return fd < 0 ? NULL : bound_socket_new(fd, -1, text);
+}
+
+/* Anybody may connect there. */
+static BoundSocket *
+config_set_open_unix(const ConfigSet *self, const Binding *binding, const gchar *text,
+                     GError **error)
+{
+    g_autofree gchar *path = g_canonicalize_filename(text, binding->run->path);
+    BoundSocket *socket = config_set_share_socket(self, binding, path);
+    int fd, folder_fd;
+
+    if (socket != NULL)
+        return socket;
+    folder_fd = folder_open_parent(binding->run, text, error);
+    fd = folder_fd < 0 ? -1 : listen_socket_open_unix(folder_fd, path, 0666, error);
+    if (fd >= 0)
+        return bound_socket_new(fd, folder_fd, path);
+    if (folder_fd >= 0)
+        close(folder_fd);
+    return NULL;
+}
 
 static BoundSocket *
 config_set_open_text(const ConfigSet *self, const Binding *binding, const gchar *text,
                      GError **error)
 {
-    gchar normal[ADDRESS_TEXT_MAX];
-    g_autofree gchar *path = NULL;
     Address address;
 
-    if (g_str_has_prefix(text, "unix:")) {
-        path = g_canonicalize_filename(text + strlen("unix:"), binding->run_dir);
-        return config_set_open_socket(self, binding->previous, NULL, path, error);
-    }
+    if (g_str_has_prefix(text, "unix:"))
+        return config_set_open_unix(self, binding, text + strlen("unix:"), error);
     if (!address_parse(barid_slice_from_text(text), &address))
         return NULL; /* the worker names it with its position */
-    return config_set_open_socket(self, binding->previous, &address,
-                                  address_format(&address, normal), error);
+    return config_set_open_tcp(self, binding, &address, error);
 }
 
 static gboolean
@@ -203,10 +234,9 @@ config_set_bind_listener(ConfigSet *self, const Binding *binding, ConfigSection 
 }
 
 gboolean
-config_set_bind(ConfigSet *self, const ConfigSet *previous, const gchar *run_dir,
-                GString *problems)
+config_set_bind(ConfigSet *self, const ConfigSet *previous, const Folder *run, GString *problems)
 {
-    const Binding binding = {previous, run_dir, problems};
+    const Binding binding = {previous, run, problems};
     ConfigSection *section;
 
     for (guint i = 0; (section = config_tree_get_nth(self->tree, "listener", i)) != NULL; i++) {

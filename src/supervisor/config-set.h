@@ -8,6 +8,7 @@
 #define CONFIG_SET_H
 
 #include "conf/config-tree.h"
+#include "supervisor/folder.h"
 
 typedef struct BoundSocket BoundSocket;
 
@@ -27,8 +28,8 @@ typedef struct {
  * with lines about what is wrong appended to (problems). */
 ConfigSet *config_set_read(const gchar *path, GString *problems);
 /* Binds what (previous), which may be NULL, has not bound yet. A unix socket without a
- * folder is made in (run_dir). */
-gboolean config_set_bind(ConfigSet *self, const ConfigSet *previous, const gchar *run_dir,
+ * folder is made in (run). */
+gboolean config_set_bind(ConfigSet *self, const ConfigSet *previous, const Folder *run,
                          GString *problems);
 ConfigSet *config_set_ref(ConfigSet *self);
 void config_set_unref(ConfigSet *self);

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,8 +54,10 @@ typedef struct {
 
 typedef struct {
     const SupervisorOptions *options;
-    gchar *state_dir, *socket_path;
-    gchar *run_dir; /* where sockets of no folder of their own are */
+    Folder state;
+    Folder run; /* where sockets of no folder of their own are */
+    gchar *socket_path;
+    int socket_folder_fd;
     ConfigSet *config; /* of the next start */
     int control_fd, signal_fd, lock_fd;
     uid_t uid;
@@ -111,67 +112,75 @@ supervisor_find_user(Supervisor *self)
     return TRUE;
 }
 
+/* The worker keeps its own there. */
 static gboolean
-supervisor_make_folder(Supervisor *self, const gchar *path, guint mode)
+supervisor_make_state(Supervisor *self, GError **error)
 {
-    if (g_mkdir_with_parents(path, (int)mode) != 0) {
-        fprintf(stderr, "barid: %s: %s\n", path, g_strerror(errno));
-        return FALSE;
-    }
-    if (self->user != NULL && chown(path, self->uid, self->gid) != 0) {
-        fprintf(stderr, "barid: %s: %s\n", path, g_strerror(errno));
-        return FALSE;
-    }
-    return TRUE;
+    g_autofree gchar *path = self->options->state_dir != NULL
+                                 ? g_canonicalize_filename(self->options->state_dir, NULL)
+                                 : paths_dup_state_dir();
+
+    return folder_open(&self->state, path, 0700, error) &&
+           (self->user == NULL || folder_give(&self->state, self->uid, self->gid, error));
+}
+
+/* Users reach the socket for submission in it; that of control lets only root in. Nothing in
+ * it is the worker's to change. */
+static gboolean
+supervisor_make_run(Supervisor *self, GError **error)
+{
+    g_autofree gchar *named = paths_dup_runtime_dir(self->options->state_dir);
+    g_autofree gchar *path = g_canonicalize_filename(named, NULL);
+
+    return folder_open(&self->run, path, 0755, error) && folder_keep(&self->run, error);
 }
 
 static gboolean
 supervisor_make_folders(Supervisor *self)
 {
-    self->run_dir = paths_dup_runtime_dir(self->options->state_dir);
-    self->state_dir = self->options->state_dir != NULL
-                          ? g_canonicalize_filename(self->options->state_dir, NULL)
-                          : paths_dup_state_dir();
-    self->socket_path = self->options->socket_path != NULL
-                            ? g_strdup(self->options->socket_path)
-                            : g_build_filename(self->run_dir, "barid.sock", NULL);
-    if (!supervisor_make_folder(self, self->state_dir, 0700))
-        return FALSE;
-    /* Users reach the socket for submission in it; that of control lets only root in. */
-    return self->options->only_check || supervisor_make_folder(self, self->run_dir, 0755);
+    g_autoptr(GError) error = NULL;
+
+    if (supervisor_make_state(self, &error) &&
+        (self->options->only_check || supervisor_make_run(self, &error)))
+        return TRUE;
+    supervisor_fail(error->message);
+    return FALSE;
 }
 
 /* Two supervisors on one state would never agree who has the main spool folder. */
 static gboolean
 supervisor_lock_state(Supervisor *self)
 {
-    g_autofree gchar *path = g_build_filename(self->state_dir, "lock", NULL);
-
-    self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    self->lock_fd =
+        openat(self->state.fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (self->lock_fd >= 0 && flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return TRUE;
     if (self->lock_fd >= 0 && errno == EWOULDBLOCK)
-        fprintf(stderr, "barid: %s: another server uses this folder\n", self->state_dir);
+        fprintf(stderr, "barid: %s: another server uses this folder\n", self->state.path);
     else
-        fprintf(stderr, "barid: %s: %s\n", path, g_strerror(errno));
+        fprintf(stderr, "barid: %s/lock: %s\n", self->state.path, g_strerror(errno));
     return FALSE;
 }
 
 static gboolean
 supervisor_bind_control(Supervisor *self)
 {
+    const gchar *named = self->options->socket_path;
+    g_autofree gchar *path =
+        named == NULL ? g_strdup("barid.sock") : g_canonicalize_filename(named, NULL);
     g_autoptr(GError) error = NULL;
 
-    self->control_fd = listen_socket_open_unix(self->socket_path, 0600, &error);
-    if (self->control_fd < 0) {
-        supervisor_fail(error->message);
-        return FALSE;
-    }
-    if (self->user != NULL && chown(self->socket_path, self->uid, self->gid) != 0) {
-        supervisor_fail(g_strerror(errno));
-        return FALSE;
-    }
-    return TRUE;
+    self->socket_path = g_canonicalize_filename(path, self->run.path);
+    self->socket_folder_fd = folder_open_parent(&self->run, path, &error);
+    if (self->socket_folder_fd >= 0)
+        self->control_fd =
+            listen_socket_open_unix(self->socket_folder_fd, self->socket_path, 0600, &error);
+    if (self->control_fd >= 0 &&
+        (self->user == NULL || listen_socket_give_unix(self->socket_folder_fd, self->socket_path,
+                                                       self->uid, self->gid, &error)))
+        return TRUE;
+    supervisor_fail(error->message);
+    return FALSE;
 }
 
 /* --- workers --- */
@@ -181,7 +190,7 @@ supervisor_spawn(Supervisor *self, ConfigSet *config, GError **error)
 {
     WorkerStart start = {
         .number = self->number + 1,
-        .state_dir = self->state_dir,
+        .state_dir = self->state.path,
         .control_fd = self->control_fd,
         .only_check = self->options->only_check,
         .contained = self->contained,
@@ -271,7 +280,7 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
     self->requester = requester;
     g_string_truncate(self->candidate_problems, 0);
     config = config_set_read(self->options->config_path, self->candidate_problems);
-    if (config == NULL || !config_set_bind(config, self->config, self->run_dir,
+    if (config == NULL || !config_set_bind(config, self->config, &self->run,
                                           self->candidate_problems)) {
         supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
         return;
@@ -442,7 +451,7 @@ supervisor_on_message(Supervisor *self, WorkerProcess *worker)
     }
     switch (message.type) {
     case IPC_OPEN:
-        worker_process_answer_open(worker, &message, self->state_dir);
+        worker_process_answer_open(worker, &message, &self->state);
         break;
     case IPC_READY:
         supervisor_on_ready(self, worker);
@@ -695,7 +704,7 @@ supervisor_main(Supervisor *self)
         (!supervisor_lock_state(self) || !supervisor_bind_control(self)))
         return EXIT_FAILURE;
     if (!self->options->only_check &&
-        !config_set_bind(self->config, NULL, self->run_dir, problems)) {
+        !config_set_bind(self->config, NULL, &self->run, problems)) {
         fprintf(stderr, "barid: %s", problems->str);
         return EXIT_FAILURE;
     }
@@ -720,22 +729,30 @@ supervisor_clear(Supervisor *self)
     g_ptr_array_free(self->contained, TRUE);
     g_string_free(self->candidate_problems, TRUE);
     if (self->control_fd >= 0) {
-        unlink(self->socket_path);
+        listen_socket_remove_unix(self->socket_folder_fd, self->socket_path);
         close(self->control_fd);
     }
+    if (self->socket_folder_fd >= 0)
+        close(self->socket_folder_fd);
     if (self->lock_fd >= 0)
         close(self->lock_fd);
     config_set_unref(self->config);
-    g_free(self->state_dir);
+    folder_close(&self->state);
+    folder_close(&self->run);
     g_free(self->socket_path);
-    g_free(self->run_dir);
     g_free(self->user);
 }
 
 int
 supervisor_run(const SupervisorOptions *options)
 {
-    Supervisor self = {.options = options, .control_fd = -1, .signal_fd = -1, .lock_fd = -1};
+    Supervisor self = {.options = options,
+                       .state = {.fd = -1},
+                       .run = {.fd = -1},
+                       .control_fd = -1,
+                       .socket_folder_fd = -1,
+                       .signal_fd = -1,
+                       .lock_fd = -1};
     int status;
 
     self.workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_process_free);

@@ -133,6 +133,7 @@ worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error)
     self->pid = pid;
     self->ipc_end = ends[0];
     self->blame_fd = -1;
+    self->is_other_user = start->user != NULL;
     self->config = config_set_ref(config);
     self->started_ms = clock_monotonic_ms();
     /* One that dies this early is told by its end. */
@@ -165,13 +166,28 @@ worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text)
 /* --- requests --- */
 
 static int
+worker_process_open_path(const WorkerProcess *self, const Folder *state, const gchar *path,
+                         const gchar **out_why)
+{
+    const gchar *relative = self->is_other_user ? folder_get_relative(state, path) : NULL;
+    int fd = relative != NULL ? folder_open_file(state, relative)
+                              : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0)
+        return fd;
+    *out_why = relative != NULL && (errno == ELOOP || errno == ENOTDIR || errno == EPERM)
+                   ? "it must be a file without links when it is below the state folder"
+                   : g_intern_string(g_strerror(errno));
+    return -1;
+}
+
+static int
 worker_process_open_file(const WorkerProcess *self, const gchar *label, const gchar *key,
-                         const gchar *state_dir, const gchar **out_why)
+                         const Folder *state, const gchar **out_why)
 {
     g_auto(GStrv) words = g_strsplit(label, " ", 2);
     const gchar *text;
     g_autofree gchar *path = NULL;
-    int fd;
 
     *out_why = "the file is not named in the configuration";
     if (self->state != WORKER_STARTING || words[0] == NULL)
@@ -179,20 +195,16 @@ worker_process_open_file(const WorkerProcess *self, const gchar *label, const gc
     text = config_set_get_text(self->config, words[0], words[1], key);
     if (text == NULL || *text == '\0')
         return -1;
-    path = g_canonicalize_filename(text, state_dir);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        *out_why = g_intern_string(g_strerror(errno));
-    return fd;
+    path = g_canonicalize_filename(text, state->path);
+    return worker_process_open_path(self, state, path, out_why);
 }
 
 void
-worker_process_answer_open(WorkerProcess *self, const IpcMessage *message,
-                           const gchar *state_dir)
+worker_process_answer_open(WorkerProcess *self, const IpcMessage *message, const Folder *state)
 {
     const gchar *why;
     int fd = worker_process_open_file(self, ipc_message_get_text(message, 0),
-                                      ipc_message_get_text(message, 1), state_dir, &why);
+                                      ipc_message_get_text(message, 1), state, &why);
 
     ipc_send(self->ipc_end, IPC_FILE, fd < 0 ? barid_slice_from_text(why) : BARID_SLICE_EMPTY, fd,
              NULL);

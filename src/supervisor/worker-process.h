@@ -23,6 +23,7 @@ typedef struct {
     gint64 started_ms;
     gboolean told_problems;
     int blame_fd; /* of its page; -1 without */
+    gboolean is_other_user; /* whose links must not lead us */
 } WorkerProcess;
 
 typedef struct {
@@ -45,6 +46,6 @@ void worker_process_free(WorkerProcess *self);
 void worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text);
 /* Opens what stands in its configuration, and only before it serves. */
 void worker_process_answer_open(WorkerProcess *self, const IpcMessage *message,
-                                const gchar *state_dir);
+                                const Folder *state);
 
 #endif

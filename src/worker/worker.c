@@ -99,7 +99,7 @@ worker_read_all(int fd, GError **error)
 
 /* Files that only the supervisor may read are asked of it, before READY. */
 static GBytes *
-worker_open_secret(const gchar *section, const gchar *key, const gchar *path G_GNUC_UNUSED,
+worker_open_file(const gchar *section, const gchar *key, const gchar *path G_GNUC_UNUSED,
                    gpointer data, GError **error)
 {
     Worker *self = data;
@@ -361,7 +361,7 @@ worker_start(Worker *self, gboolean only_check)
 {
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(GError) error = NULL;
-    GenerationOptions options = {.open_secret = worker_open_secret, .open_secret_data = self};
+    GenerationOptions options = {.open_file = worker_open_file, .open_file_data = self};
 
     if (!worker_receive_all(self, &error))
         return worker_refuse(self, error->message);
