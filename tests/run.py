@@ -3,8 +3,9 @@
 """Builds the tree and runs its tests; ./run-tests calls this.
 
 Every kind of test speaks TAP: a line "ok" or "not ok" a test, "# SKIP reason" when it
-could not run. A program that dies, that prints no test, or whose exit status disagrees
-with its lines counts as one more failure, so nothing passes by saying nothing.
+could not run, and a plan "1..N". A program that dies, that prints no test or no plan, or
+whose exit status or plan disagrees with its lines counts as one more failure, so nothing
+passes by saying nothing.
 """
 import argparse
 import concurrent.futures
@@ -64,7 +65,10 @@ def read_tap(text, status, name):
     if count == 0:
         failed += 1
         text += "\nThe program printed no test.\n"
-    elif plan not in (None, 0) and plan != count:
+    elif plan is None:
+        failed += 1
+        text += "\nThe program printed no plan: it did not get to its end.\n"
+    elif plan not in (0, count):
         failed += 1
         text += f"\nThe program planned {plan} tests and ran {count}.\n"
     elif status != 0 and failed == 0:

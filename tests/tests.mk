@@ -10,6 +10,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-directory \
 	tests/fuzz/fuzz-downgrade \
 	tests/fuzz/fuzz-dns \
+	tests/fuzz/fuzz-dsn \
 	tests/fuzz/fuzz-header \
 	tests/fuzz/fuzz-reply \
 	tests/fuzz/fuzz-rule \
@@ -47,6 +48,9 @@ tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dsn_SOURCES = tests/fuzz/fuzz-dsn.c $(fuzz_main)
+tests_fuzz_fuzz_dsn_LDADD = $(MIME_LIBS)
+tests_fuzz_fuzz_dsn_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_downgrade_SOURCES = tests/fuzz/fuzz-downgrade.c $(fuzz_main)
 tests_fuzz_fuzz_downgrade_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_downgrade_LDFLAGS = $(fuzz_ldflags)
@@ -76,7 +80,7 @@ tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
 tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
 tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
-EXTRA_DIST += tests/bench/bench-server.py tests/bench/peer-root tests/bench/servers.py
+EXTRA_DIST += tests/bench/bench-server.py tests/bench/servers.py
 
 # A module of the system tests, which put it beside the others in a build of their own.
 check_LTLIBRARIES += tests/system/probe/probe.la
@@ -95,7 +99,7 @@ check-programs: $(check_PROGRAMS) $(check_LTLIBRARIES)
 list-check-programs:
 	@echo $(check_PROGRAMS)
 
-EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/peers tests/system
+EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/npm tests/peers tests/system
 
 # Whole folders are shipped; what a build inside them left there is not.
 dist-hook:

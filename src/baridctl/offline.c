@@ -315,6 +315,8 @@ offline_spool_cat(const Options *options, const gchar *const *args)
 const CtlVerb offline_verbs[] = {
     {"check domain", "check domain NAME [--dns HOST:PORT]",
      N_("Show what a sender finds out about a domain."), check_domain},
+    {"check dsn", "check dsn FILE",
+     N_("Show what a delivery status notification says."), check_dsn},
     {"check iprev", "check iprev --ip ADDRESS [--dns HOST:PORT]",
      N_("Confirm the reverse name of an address."), check_iprev},
     {"config check", "config check [--config FILE] [--state DIR]",

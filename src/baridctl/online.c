@@ -58,7 +58,7 @@ online_print(const Options *options, const gchar *verb, const gchar *line, JsonO
     return CTL_DONE;
 }
 
-static CtlStatus
+CtlStatus
 online_take_answer(const Options *options, const gchar *verb, const gchar *line)
 {
     g_autoptr(JsonParser) parser = json_parser_new();
@@ -76,35 +76,6 @@ online_take_answer(const Options *options, const gchar *verb, const gchar *line)
         puts(line);
     ctl_complain("%s", show_get_text(answer, "error"));
     return online_get_status(show_get_text(answer, "code"));
-}
-
-/* --- traces --- */
-
-static CtlStatus
-online_follow(const Options *options, FILE *stream)
-{
-    g_autoptr(JsonParser) parser = json_parser_new();
-    CtlStatus status = CTL_DONE;
-    gchar *line;
-    Show show;
-
-    show_init(&show, stdout);
-    for (; status == CTL_DONE && (line = client_read_line(stream, NULL)) != NULL; g_free(line)) {
-        JsonNode *root = NULL;
-
-        if (json_parser_load_from_data(parser, line, -1, NULL))
-            root = json_parser_get_root(parser);
-        if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
-            status = CTL_INTERNAL;
-        else if (json_object_has_member(json_node_get_object(root), "error"))
-            status = online_take_answer(options, "trace", line);
-        else if (options_has(options, "json"))
-            puts(line);
-        else
-            show_trace_record(&show, json_node_get_object(root));
-        fflush(stdout);
-    }
-    return status;
 }
 
 /* --- asking --- */
@@ -131,15 +102,11 @@ online_run(const Options *options)
     g_autofree gchar *line = NULL;
     g_autoptr(GError) error = NULL;
     FILE *stream = client_open(options, &error);
-    CtlStatus status;
 
     if (stream == NULL)
         return online_fail_unreachable(options, error);
-    if (strcmp(verb, "trace") == 0) {
-        status = online_follow(options, stream);
-        fclose(stream);
-        return status;
-    }
+    if (strcmp(verb, "trace") == 0)
+        return follow_run(options, stream);
     line = client_read_line(stream, &error);
     fclose(stream);
     if (line == NULL)

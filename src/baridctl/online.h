@@ -3,10 +3,16 @@
 #ifndef ONLINE_H
 #define ONLINE_H
 
+#include <stdio.h>
+
 #include "baridctl/ctl.h"
 
 /* Asks, prints, and says how it went. */
 CtlStatus online_run(const Options *options);
+/* Takes the server's (line) apart, which answers (verb), and prints it. */
+CtlStatus online_take_answer(const Options *options, const gchar *verb, const gchar *line);
+/* Prints what (stream) tells, line by line, and what its successors tell. Takes the stream. */
+CtlStatus follow_run(const Options *options, FILE *stream);
 /* The name of the verb that the words begin with, as the core's table has it, or the first
  * word: it may be a module's command. */
 gchar *online_dup_verb(const Options *options);

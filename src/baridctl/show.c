@@ -467,6 +467,57 @@ show_reload(const Show *self, JsonObject *answer)
             show_get_integer(answer, "generation"));
 }
 
+/* --- check dsn --- */
+
+/* "  NAME: value", unless there is none. */
+static void
+show_line_of(const Show *self, JsonObject *object, const gchar *key, const gchar *name)
+{
+    const gchar *value = show_get_text(object, key);
+
+    if (value == NULL)
+        return;
+    fprintf(self->out, "    %s%s:%s ", self->dim, name, self->plain);
+    show_put(self, value);
+    fputc('\n', self->out);
+}
+
+static void
+show_dsn_recipient(const Show *self, JsonObject *rcpt)
+{
+    const gchar *action = show_get_text(rcpt, "action");
+    gboolean is_bad = g_strcmp0(action, "failed") == 0;
+
+    fputs(self->bold, self->out);
+    show_put(self, show_get_text(rcpt, "address"));
+    fprintf(self->out, "%s: %s%s%s (%s)\n", self->plain, is_bad ? self->bad : self->good, action,
+            self->plain, show_get_text(rcpt, "status"));
+    show_line_of(self, rcpt, "original", _("sent to"));
+    show_line_of(self, rcpt, "remote", _("said by"));
+    show_line_of(self, rcpt, "diagnostic", _("reason"));
+    show_line_of(self, rcpt, "last_attempt", _("last attempt"));
+    show_line_of(self, rcpt, "will_retry_until", _("tried until"));
+}
+
+static void
+show_dsn(const Show *self, JsonObject *answer)
+{
+    gint64 n_unreadable = show_get_integer(answer, "unreadable");
+
+    fprintf(self->out, "%s\n", _("Notification"));
+    show_line_of(self, answer, "reporting_mta", _("made by"));
+    show_line_of(self, answer, "message_id", _("about"));
+    show_line_of(self, answer, "envelope_id", _("envelope"));
+    show_line_of(self, answer, "arrival", _("arrived there"));
+    for (guint i = 0; i < show_get_n(answer, "recipients"); i++)
+        show_dsn_recipient(self, show_get_nth(answer, "recipients", i));
+    if (n_unreadable > 0)
+        fprintf(self->out,
+                g_dngettext(GETTEXT_PACKAGE, "%u recipient cannot be read.\n",
+                            "%u recipients cannot be read.\n", (gulong)n_unreadable),
+                (guint)n_unreadable);
+}
+
 /* --- by verb --- */
 
 static const struct {
@@ -491,6 +542,7 @@ static const struct {
     {"queue reroute", show_count},
     {"queue destinations", show_destinations},
     {"explain", show_explanation},
+    {"check dsn", show_dsn},
     {"config show", show_settings},
     {"metrics", show_metrics},
     {"spool list", show_queue_list},

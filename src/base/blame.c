@@ -99,6 +99,8 @@ blame_find_stuck(gint64 interval_ms, gint64 limit_ms, gint64 *out_ms)
         guint32 turn = atomic_load_explicit(&slot->turn, memory_order_relaxed);
         guint32 label = atomic_load_explicit(&slot->label, memory_order_relaxed);
 
+        if (atomic_load_explicit(&slot->may_block, memory_order_relaxed))
+            continue;
         look->stuck_ms = label != 0 && turn == look->turn ? look->stuck_ms + interval_ms : 0;
         look->turn = turn;
         if (look->stuck_ms >= limit_ms) {

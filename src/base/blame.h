@@ -21,6 +21,7 @@ typedef enum { BLAME_NOBODY, BLAME_CRASH, BLAME_HANG } BlameReason;
 typedef struct {
     _Alignas(64) _Atomic guint32 label;
     _Atomic guint32 turn; /* changes whenever the thread goes on to something else */
+    _Atomic guint32 may_block; /* it is there to wait: the watchdog lets it be */
 } BlameSlot;
 
 /* --- the process that is watched --- */

@@ -63,6 +63,20 @@ settings_context_clear(SettingsContext *self)
     g_clear_pointer(&self->lists, rule_lists_free);
 }
 
+GBytes *
+settings_open_file(const SettingsContext *self, const gchar *section, const gchar *key,
+                   const gchar *path, GError **error)
+{
+    gchar *text = NULL;
+    gsize len;
+
+    if (self->open_file != NULL)
+        return self->open_file(section, key, path, self->open_file_data, error);
+    if (!g_file_get_contents(path, &text, &len, error))
+        return NULL;
+    return g_bytes_new_take(text, len);
+}
+
 static gboolean
 settings_refuse(SettingsBinding *binding, const gchar *reason)
 {

@@ -19,6 +19,11 @@ typedef struct {
     const BaridSetting *setting;
 } EffectiveSetting;
 
+/* Gives the bytes of a file that the configuration names (keys, certificates) in setting (key)
+ * of (section): what the worker may not open itself is opened by the supervisor. */
+typedef GBytes *(*SettingsOpenFile)(const gchar *section, const gchar *key, const gchar *path,
+                                    gpointer data, GError **error);
+
 /* What is bound in one generation: the tree, the problems, and all effective settings. */
 typedef struct {
     ConfigTree *tree;
@@ -26,12 +31,18 @@ typedef struct {
     GPtrArray *effective; /* of EffectiveSetting *, owned */
     const gchar *state_dir; /* relative paths are below it; NULL leaves them as they are */
     RuleLists *lists;       /* of the tree's [list NAME] sections; rules point into it */
+    SettingsOpenFile open_file; /* NULL reads files directly */
+    gpointer open_file_data;
 } SettingsContext;
 
 /* Reads the named lists of the tree at once. All three are borrowed. */
 void settings_context_init(SettingsContext *self, ConfigTree *tree, ConfigProblems *problems,
                            const gchar *state_dir);
 void settings_context_clear(SettingsContext *self);
+/* The content of the file that (key) of (section), its label, names with (path): a key or a
+ * certificate that only the supervisor may read. At start only. */
+GBytes *settings_open_file(const SettingsContext *self, const gchar *section, const gchar *key,
+                           const gchar *path, GError **error);
 
 /* Fills (target), zeroed and as large as the table's struct, from (section), which may be
  * NULL (all defaults; (label) names it then, e.g. "module greylist"). (setting_size) is

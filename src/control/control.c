@@ -304,6 +304,19 @@ client_send(ControlClient *self, const gchar *answer)
     return is_sent;
 }
 
+/* Of a process that drains: all sessions and deliveries have ended. */
+static gboolean
+control_is_over(gpointer data)
+{
+    const Control *self = data;
+    InboundStats stats = {.n_sessions = 0};
+
+    if (self->services.generation != NULL)
+        inbound_get_stats(self->services.generation->inbound, &stats);
+    return stats.n_sessions == 0 && (self->services.outbound == NULL ||
+                                     outbound_get_n_active(self->services.outbound) == 0);
+}
+
 static void
 client_trace(ControlClient *self, const ControlRequest *request)
 {
@@ -311,7 +324,7 @@ client_trace(ControlClient *self, const ControlRequest *request)
     g_autofree gchar *answer = NULL;
 
     if (request_check_options(request->verb, request->options, &error) &&
-        trace_serve(request, self->stream, &error))
+        trace_serve(request, self->stream, control_is_over, self->control, &error))
         return;
     answer = control_format_error(error);
     client_send(self, answer);
@@ -367,11 +380,11 @@ client_answer(ControlClient *self, BaridSlice line)
     gboolean is_ours = is_parsed && control_make_request(&text, &request);
     gboolean is_sent;
 
+    self->is_answering = TRUE;
     if (is_ours && request.verb->handler == verb_trace) {
         client_trace(self, &request);
         return FALSE;
     }
-    self->is_answering = TRUE;
     answer = control_answer(self->control, is_parsed ? &text : NULL, error);
     if (is_ours)
         answer = client_merge(self, request.verb, line, answer);
@@ -501,6 +514,7 @@ control_drain(Control *self)
         return;
     self->draining = TRUE;
     fiber_group_cancel(&self->acceptors);
+    trace_tell_draining();
     for (guint i = 0; i < self->present->len; i++) {
         const ControlClient *client = g_ptr_array_index(self->present, i);
 

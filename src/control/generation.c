@@ -89,8 +89,6 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
         .directories = self->directories,
         .hostname = self->server.hostname,
         .state_dir = self->state_dir,
-        .open_secret = options->open_secret,
-        .open_secret_data = options->open_secret_data,
     };
     self->inbound = inbound_new(&self->context, &services);
 }
@@ -104,6 +102,8 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     scope_register_variables();
     self->state_dir = g_strdup(options->state_dir);
     settings_context_init(&self->context, tree, problems, self->state_dir);
+    self->context.open_file = options->open_file;
+    self->context.open_file_data = options->open_file_data;
     generation_bind_all(self, options);
     config_tree_report_unknown(tree, problems);
     if (config_problems_get_count(problems) > 0)

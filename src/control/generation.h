@@ -18,8 +18,8 @@ GQuark control_error_quark(void);
 typedef struct {
     const ConfigFiles *files;
     const gchar *state_dir;
-    InboundOpenSecret open_secret; /* NULL reads files directly */
-    gpointer open_secret_data;
+    SettingsOpenFile open_file; /* NULL reads files directly */
+    gpointer open_file_data;
     const BaridModule *const *linked; /* modules that need no file, NULL-ended, or NULL */
     DnsResolver *resolver; /* borrowed, used instead of [resolver] where not NULL */
 } GenerationOptions;

@@ -6,6 +6,7 @@
 enum {
     TRACE_BUFFER_MAX = 256 * 1024, /* lines that wait for a slow reader */
     TRACE_WRITE_TIMEOUT_MS = 30 * 1000,
+    TRACE_LOOK_MS = 100, /* how often a process that drains is asked whether it has done */
 };
 
 typedef struct Trace Trace;
@@ -17,9 +18,13 @@ struct Trace {
     TraceFilter filter;
     SchedulerPost post;
     gboolean closed;   /* by the reader's fiber */
+    gboolean is_draining;
+    gboolean (*is_over)(gpointer data);
+    gpointer data;
     /* Under the lock. */
     GString *waiting;
     guint dropped;
+    gboolean says_draining;
     gboolean is_posted;
 };
 
@@ -43,6 +48,17 @@ trace_wake(gpointer data)
     fiber_wake(self->fiber);
 }
 
+/* Under the lock. */
+static void
+trace_post(Trace *self)
+{
+    if (self->is_posted)
+        return;
+    self->is_posted = TRUE;
+    self->post = (SchedulerPost){.func = trace_wake, .data = self};
+    scheduler_post(self->scheduler, &self->post);
+}
+
 static void
 trace_take_line(Trace *self, const gchar *line)
 {
@@ -53,11 +69,7 @@ trace_take_line(Trace *self, const gchar *line)
         return;
     }
     g_string_append_len(self->waiting, line, (gssize)len);
-    if (self->is_posted)
-        return;
-    self->is_posted = TRUE;
-    self->post = (SchedulerPost){.func = trace_wake, .data = self};
-    scheduler_post(self->scheduler, &self->post);
+    trace_post(self);
 }
 
 static void
@@ -70,6 +82,17 @@ trace_tap(BaridLogLevel level G_GNUC_UNUSED, const gchar *line, gpointer data G_
 }
 
 /* --- joining and leaving --- */
+
+void
+trace_tell_draining(void)
+{
+    g_mutex_lock(&trace_hub.lock);
+    for (Trace *trace = trace_hub.first; trace != NULL; trace = trace->next) {
+        trace->says_draining = TRUE;
+        trace_post(trace);
+    }
+    g_mutex_unlock(&trace_hub.lock);
+}
 
 static void
 trace_join(Trace *self)
@@ -155,18 +178,23 @@ trace_send(Trace *self)
     g_autoptr(GString) lines = g_string_new(NULL);
     g_autoptr(GString) out = g_string_new(NULL);
     gint64 before;
-    gboolean is_sent;
+    gboolean is_sent, says_draining;
     guint dropped;
 
     g_mutex_lock(&trace_hub.lock);
     dropped = self->dropped;
     self->dropped = 0;
+    says_draining = self->says_draining;
+    self->says_draining = FALSE;
     g_string_append_len(lines, self->waiting->str, (gssize)self->waiting->len);
     g_string_truncate(self->waiting, 0);
     g_mutex_unlock(&trace_hub.lock);
     trace_write_lines(self, lines->str, out);
     if (dropped > 0)
         g_string_append_printf(out, "{\"dropped\":%u}\n", dropped);
+    self->is_draining = self->is_draining || says_draining;
+    if (says_draining)
+        g_string_append(out, "{\"draining\":true}\n");
     if (out->len == 0)
         return TRUE;
     before = fiber_deadline_push(TRACE_WRITE_TIMEOUT_MS);
@@ -188,6 +216,22 @@ trace_read(gpointer data)
     fiber_wake(self->fiber);
 }
 
+/* Waits for something to tell. */
+static gboolean
+trace_wait(Trace *self)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 before;
+
+    if (!self->is_draining)
+        return fiber_park(NULL);
+    before = fiber_deadline_push(TRACE_LOOK_MS);
+    fiber_park(&error);
+    fiber_deadline_restore(before);
+    return error == NULL ||
+           (error->code == BARID_ERROR_TIMEOUT && !self->is_over(self->data));
+}
+
 static gboolean
 trace_run(Trace *self, GError **error)
 {
@@ -197,8 +241,9 @@ trace_run(Trace *self, GError **error)
     if (!fiber_group_spawn(&readers, trace_read, self, error))
         return FALSE;
     trace_join(self);
-    while (!self->closed && fiber_park(NULL) && trace_send(self))
+    while (!self->closed && trace_wait(self) && trace_send(self))
         continue;
+    trace_send(self);
     trace_leave(self);
     fiber_group_cancel(&readers);
     fiber_group_join(&readers);
@@ -206,10 +251,11 @@ trace_run(Trace *self, GError **error)
 }
 
 gboolean
-trace_serve(const ControlRequest *request, Stream *stream, GError **error)
+trace_serve(const ControlRequest *request, Stream *stream, gboolean (*is_over)(gpointer data),
+            gpointer data, GError **error)
 {
     Trace self = {.stream = stream, .scheduler = scheduler_get_current(),
-                  .fiber = fiber_get_current()};
+                  .fiber = fiber_get_current(), .is_over = is_over, .data = data};
     gboolean is_done;
 
     trace_filter_init(&self.filter);

@@ -10,10 +10,16 @@
 #include "control/request.h"
 #include "net/stream.h"
 
-/* Writes records to (stream) until either side ends. FALSE when the request is wrong;
- * nothing was written then. */
+/* Writes records to (stream) until either side ends; a process that drains does when (is_over)
+ * says that nothing can happen any more. FALSE when the request is wrong; nothing was written
+ * then. */
 BARID_SUSPENDS gboolean trace_serve(const ControlRequest *request, Stream *stream,
+                                    gboolean (*is_over)(gpointer data), gpointer data,
                                     GError **error);
+
+/* Tells those who follow that this process takes no more sessions: what comes later is told by
+ * the next. On the thread of the traces. */
+void trace_tell_draining(void);
 
 /* A log record "TIME LEVEL EVENT key=value ..." taken apart. */
 typedef struct {

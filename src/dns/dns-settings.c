@@ -19,6 +19,10 @@ static const BaridSetting resolver_settings[] = {
                           N_("How often each server is asked; unset means what resolv-conf "
                              "says, or 2."),
                           0, 10),
+    BARID_SETTING_INTEGER("parallel", DnsOptions, parallel, "2",
+                          N_("Servers that may be asked the same question at once: another joins "
+                             "when those before have not answered within 300ms."),
+                          1, 8),
     BARID_SETTING_BOOL("edns", DnsOptions, edns, "yes",
                        N_("Whether servers are told that long answers may come over UDP.")),
     BARID_SETTING_BOOL("tcp-on-error", DnsOptions, tcp_on_error, "yes",

@@ -14,6 +14,7 @@ typedef struct {
     gint trust_ad;     /* DnsTrust */
     gint64 timeout_ms; /* 0: resolv.conf's, or 5 s */
     gint64 attempts;   /* 0: resolv.conf's, or 2 */
+    gint64 parallel;   /* servers asked at once, at most; 0 as 1 */
     gboolean edns;
     gboolean tcp_on_error;
     gint64 cache_entries, cache_bytes;

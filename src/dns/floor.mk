@@ -16,7 +16,7 @@ DNS_LIBS = src/dns/libdns.la $(LDNS_LIBS) $(IDN2_LIBS) $(CONF_LIBS) $(NET_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/dns/tests/test-packet src/dns/tests/test-network \
-	src/dns/tests/test-zone-resolver
+	src/dns/tests/test-cache src/dns/tests/test-zone-resolver
 src_dns_tests_test_packet_SOURCES = src/dns/tests/test-packet.c \
 	src/dns/tests/wire.c src/dns/tests/wire.h
 src_dns_tests_test_packet_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -26,6 +26,9 @@ src_dns_tests_test_network_SOURCES = src/dns/tests/test-network.c \
 	src/dns/tests/wire.c src/dns/tests/wire.h
 src_dns_tests_test_network_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_dns_tests_test_network_LDADD = $(DNS_LIBS) $(CHECK_LIBS)
+src_dns_tests_test_cache_SOURCES = src/dns/tests/test-cache.c
+src_dns_tests_test_cache_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_dns_tests_test_cache_LDADD = $(DNS_LIBS) $(CHECK_LIBS)
 src_dns_tests_test_zone_resolver_SOURCES = src/dns/tests/test-zone-resolver.c
 src_dns_tests_test_zone_resolver_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_dns_tests_test_zone_resolver_LDADD = libbarid.la $(CHECK_LIBS) $(GLIB_LIBS)

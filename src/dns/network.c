@@ -10,7 +10,12 @@
 #include "dns/resolver-backend.h"
 #include "fiber/fiber.h"
 
-enum { NETWORK_TIMEOUT_MS = 5000, NETWORK_ATTEMPTS = 2 };
+enum {
+    NETWORK_TIMEOUT_MS = 5000,
+    NETWORK_ATTEMPTS = 2,
+    /* How long a server is waited for before another is asked beside it. */
+    NETWORK_HEAD_START_MS = 300,
+};
 
 typedef struct {
     CounterId lookups, cache_hits, shared, queries, tcp, timeouts, failures;
@@ -21,6 +26,7 @@ typedef struct {
     DnsCache *cache;
     gint64 timeout_ms;
     guint attempts;
+    guint parallel; /* servers asked at once, at most */
     gboolean edns, tcp_on_error;
     guint32 max_ttl_s, min_ttl_s, max_negative_ttl_s, failure_ttl_s;
     gchar **local_names;
@@ -29,7 +35,7 @@ typedef struct {
 
 /* --- one server --- */
 
-/* One question on its way over the servers. */
+/* What one server, or one after the other, is asked. */
 typedef struct {
     DnsNetwork *network;
     DnsQuestion question;
@@ -37,7 +43,6 @@ typedef struct {
     Packet packet;
     guint round;
     const gchar *reason; /* of the last failure, when a server told it */
-    gboolean is_unable[NAME_SERVERS_MAX]; /* in the order of trial */
     DnsBody *body;
 } NetworkQuery;
 
@@ -158,36 +163,131 @@ network_ask_server(NetworkQuery *query, NameServer *server, GError **error)
 
 /* --- all servers --- */
 
-/* FALSE when this fiber was cut short; what the servers said is in (query). */
-static gboolean
-network_ask_servers(NetworkQuery *query, GError **error)
-{
-    DnsNetwork *self = query->network;
+/* One question on its way over all servers, by one lane or several side by side. */
+typedef struct {
+    DnsNetwork *network;
+    const gchar *name;
+    DnsType type;
     NameServer *order[NAME_SERVERS_MAX];
+    gboolean is_unable[NAME_SERVERS_MAX]; /* in that order */
+    guint round;
+    guint next; /* server of this round that nobody has been sent to yet */
+    FiberGroup lanes;
+    guint n_asking;  /* lanes that wait for a server */
+    GError *cut;     /* why lanes were cut short */
+    const gchar *reason;
+    DnsBody *body; /* the first answer */
+} NetworkRace;
 
-    name_servers_order(&self->servers, order);
-    for (query->round = 0; query->round < self->attempts; query->round++) {
-        for (guint i = 0; i < self->servers.n_servers; i++) {
-            NetworkResult result;
+typedef struct {
+    NetworkRace *race;
+    guint number;
+} NetworkLane;
 
-            if (query->is_unable[i])
-                continue;
-            result = network_ask_server(query, order[i], error);
-            if (result == NETWORK_ANSWERED || result == NETWORK_CUT)
-                return result == NETWORK_ANSWERED;
-            query->is_unable[i] = result == NETWORK_UNABLE;
+static gint
+race_take_server(NetworkRace *self)
+{
+    while (self->next < self->network->servers.n_servers && self->is_unable[self->next])
+        self->next++;
+    return self->next < self->network->servers.n_servers ? (gint)self->next++ : -1;
+}
+
+/* Asks the server (index); TRUE when the lane goes on with another. */
+static gboolean
+race_ask(NetworkRace *self, guint index)
+{
+    NetworkQuery query = {.network = self->network, .round = self->round,
+                          .question = {.name = self->name, .type = self->type}};
+    g_autoptr(GError) error = NULL;
+    NetworkResult result;
+
+    buffer_init(&query.reply, DNS_REPLY_MAX);
+    self->n_asking++;
+    result = network_ask_server(&query, self->order[index], &error);
+    self->n_asking--;
+    buffer_clear(&query.reply);
+    if (query.reason != NULL)
+        self->reason = query.reason;
+    self->is_unable[index] = result == NETWORK_UNABLE;
+    if (result == NETWORK_CUT) {
+        /* Another was faster by more than the head start: the next questions go there. */
+        if (self->body != NULL)
+            name_server_failed(self->order[index]);
+        else if (self->cut == NULL)
+            self->cut = g_steal_pointer(&error);
+        return FALSE;
+    }
+    if (result != NETWORK_ANSWERED)
+        return self->body == NULL;
+    if (self->body == NULL)
+        self->body = query.body;
+    else
+        dns_body_unref(query.body);
+    return FALSE;
+}
+
+static void
+race_run_lane(gpointer data)
+{
+    const NetworkLane *lane = data;
+    NetworkRace *self = lane->race;
+    gint index;
+
+    if (lane->number > 0 && !barid_sleep(lane->number * NETWORK_HEAD_START_MS, NULL))
+        return;
+    while ((index = race_take_server(self)) >= 0 && race_ask(self, (guint)index))
+        ;
+    /* The others are of no use any more, or wait for servers that are all through. */
+    if (self->body != NULL || self->n_asking == 0)
+        fiber_group_cancel(&self->lanes);
+}
+
+/* One round over the servers. */
+static void
+race_run_round(NetworkRace *self)
+{
+    NetworkLane lanes[NAME_SERVERS_MAX];
+    guint n_lanes = MIN(self->network->parallel, self->network->servers.n_servers);
+
+    self->next = 0;
+    fiber_group_init(&self->lanes, scheduler_get_current());
+    for (guint i = 0; i < n_lanes; i++) {
+        lanes[i] = (NetworkLane){self, i};
+        /* The first, at least, needs no fiber of its own. */
+        if ((n_lanes == 1 || !fiber_group_spawn(&self->lanes, race_run_lane, &lanes[i], NULL)) &&
+            i == 0) {
+            race_run_lane(&lanes[0]);
+            break;
         }
     }
+    fiber_group_join(&self->lanes);
+}
+
+/* FALSE when this fiber was cut short; what the servers said is in (race). */
+static gboolean
+network_ask_servers(NetworkRace *race, GError **error)
+{
+    name_servers_order(&race->network->servers, race->order);
+    for (race->round = 0; race->round < race->network->attempts; race->round++) {
+        race_run_round(race);
+        if (race->body != NULL)
+            break;
+        if (race->cut != NULL) {
+            g_propagate_error(error, g_steal_pointer(&race->cut));
+            return FALSE;
+        }
+    }
+    g_clear_error(&race->cut);
     return TRUE;
 }
 
 static DnsBody *
-network_new_failure(const NetworkQuery *query)
+network_new_failure(const NetworkRace *race)
 {
     DnsBody *body = dns_body_new(0);
 
-    body->failure_code = query->reason == NULL ? BARID_ERROR_TIMEOUT : BARID_ERROR_TEMPORARY;
-    body->failure = query->reason == NULL ? "no name server answered" : query->reason;
+    body->failure_code = race->reason == NULL ? BARID_ERROR_TIMEOUT : BARID_ERROR_TEMPORARY;
+    body->failure = race->reason == NULL ? "no name server answered" : race->reason;
     return body;
 }
 
@@ -208,22 +308,18 @@ network_clamp_life(const DnsNetwork *self, DnsBody *body)
 static DnsBody *
 network_lead(DnsNetwork *self, const gchar *name, DnsType type, GError **error)
 {
-    NetworkQuery query = {.network = self, .question = {.name = name, .type = type}};
-    gboolean asked;
+    NetworkRace race = {.network = self, .name = name, .type = type};
 
-    buffer_init(&query.reply, DNS_REPLY_MAX);
-    asked = network_ask_servers(&query, error);
-    buffer_clear(&query.reply);
-    if (!asked) {
+    if (!network_ask_servers(&race, error)) {
         dns_cache_abandon(self->cache, name, type);
         return NULL;
     }
-    if (query.body == NULL) {
+    if (race.body == NULL) {
         counter_add(self->counters.failures, 1);
-        query.body = network_new_failure(&query);
+        race.body = network_new_failure(&race);
     }
-    dns_cache_finish(self->cache, name, type, query.body, network_clamp_life(self, query.body));
-    return query.body;
+    dns_cache_finish(self->cache, name, type, race.body, network_clamp_life(self, race.body));
+    return race.body;
 }
 
 /* --- questions --- */
@@ -369,6 +465,7 @@ dns_resolver_new(const DnsOptions *options, GError **error)
 
     network_register_counters(&self->counters);
     self->local_names = g_strdupv(options->local_names);
+    self->parallel = (guint)CLAMP(options->parallel, 1, NAME_SERVERS_MAX);
     self->edns = options->edns;
     self->tcp_on_error = options->tcp_on_error;
     self->max_ttl_s = network_to_seconds(options->max_ttl_ms);

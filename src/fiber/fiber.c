@@ -512,6 +512,14 @@ fiber_set_label(guint32 label)
     return before;
 }
 
+guint32
+fiber_get_label(void)
+{
+    const Fiber *fiber = fiber_get_current();
+
+    return fiber == NULL ? 0 : fiber->label;
+}
+
 void
 fiber_set_local(gpointer local)
 {

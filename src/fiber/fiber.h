@@ -122,6 +122,7 @@ void fiber_set_local(gpointer local);
 /* Whose code the running fiber executes: a label of base/blame.h; the result is the one
  * before. Follows the fiber from turn to turn. */
 guint32 fiber_set_label(guint32 label);
+guint32 fiber_get_label(void);
 
 /* Microseconds that the running fiber has spent waiting while it had a local pointer. */
 gint64 fiber_get_waited_us(void);

@@ -2,6 +2,7 @@
 /* barid_offload(): blocking work on a pool of helper threads. */
 #include <barid/runtime.h>
 
+#include "base/blame.h"
 #include "fiber/fiber.h"
 
 enum { OFFLOAD_THREADS_MAX = 16 };
@@ -9,6 +10,7 @@ enum { OFFLOAD_THREADS_MAX = 16 };
 typedef struct {
     BaridOffloadFunc func;
     gpointer data;
+    guint32 label; /* whose work it is */
     FiberCompletion completion;
 } Offload;
 
@@ -16,8 +18,12 @@ static void
 offload_run(gpointer item, gpointer data G_GNUC_UNUSED)
 {
     Offload *offload = item;
+    BlameSlot *slot = blame_get_slot();
 
+    atomic_store_explicit(&slot->may_block, TRUE, memory_order_relaxed);
+    blame_enter(slot, offload->label);
     offload->func(offload->data);
+    blame_enter(slot, 0);
     fiber_completion_signal(&offload->completion);
 }
 
@@ -37,7 +43,7 @@ offload_get_pool(void)
 gboolean
 barid_offload(BaridOffloadFunc func, gpointer data, GError **error)
 {
-    Offload offload = {.func = func, .data = data};
+    Offload offload = {.func = func, .data = data, .label = fiber_get_label()};
 
     if (fiber_get_current() == NULL) {
         func(data); /* a plain thread may block */

@@ -140,8 +140,12 @@ host_run_command(const HostModule *module, const BaridCommand *command,
     GError *reason = NULL;
     gchar *answer = NULL;
 
-    if (command_check(&call, &reason))
+    if (command_check(&call, &reason)) {
+        guint32 outer = host_module_enter(module);
+
         answer = command->run(&call, module->state, &reason);
+        host_module_leave(outer);
+    }
     *out_text = NULL;
     if (reason == NULL) {
         *out_text = call.text;

@@ -26,6 +26,17 @@ typedef struct HookCall {
 
 enum { HOOK_INPUTS_MAX = 32, HOOK_INPUT_BYTES_MAX = 512, HOOK_EDITS_MAX = 100 };
 
+/* Around a function of the module: the fiber knows the call, who is to blame and how long it
+ * may take. */
+typedef struct {
+    gpointer call;
+    gint64 deadline;
+    guint32 label;
+} HookCallOuter;
+
+HookCallOuter hook_call_enter(HookCall *self);
+void hook_call_leave(const HookCallOuter *outer);
+
 /* Of this fiber, or NULL outside of hooks (the core itself is never refused). */
 HookCall *hook_call_get_current(void);
 /* Whether the call may do it; records the refusal when not. */

@@ -91,6 +91,9 @@ void host_module_free(HostModule *self);
 gboolean host_order_hooks(Host *self, GError **error);
 void host_clear_hooks(Host *self);
 
+/* Why its functions are not to be called now, or NULL. */
+const gchar *host_module_why_out(const HostModule *self);
+
 /* One hook of a table whose rows may be of another size than ours. */
 const BaridHook *host_module_get_hook(const BaridModule *module, guint index);
 const BaridProvider *host_module_get_provider(const BaridModule *module, guint index);

@@ -272,16 +272,44 @@ host_start_module(HostModule *self, GError **error)
     self->state = self->settings;
     if (self->contained)
         return TRUE;
-    outer = fiber_set_label(self->label);
+    outer = host_module_enter(self);
     if (self->module->start != NULL)
         ok = self->module->start(&start, self->settings, &self->state, error);
-    fiber_set_label(outer);
+    host_module_leave(outer);
     if (!ok) {
         g_prefix_error(error, "module %s: ", self->module->name);
         return FALSE;
     }
     self->started = TRUE;
     return TRUE;
+}
+
+guint32
+host_module_enter(const HostModule *module)
+{
+    return fiber_set_label(module == NULL ? 0 : module->label);
+}
+
+void
+host_module_leave(guint32 outer)
+{
+    fiber_set_label(outer);
+}
+
+gboolean
+host_module_is_contained(const HostModule *module)
+{
+    return module->contained;
+}
+
+const gchar *
+host_module_why_out(const HostModule *self)
+{
+    if (self->contained)
+        return "contained: it has brought the server down repeatedly";
+    if (clock_monotonic_ms() < atomic_load_explicit(&self->open_until_ms, memory_order_relaxed))
+        return "suspended after repeated failures";
+    return NULL;
 }
 
 gboolean

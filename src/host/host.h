@@ -88,6 +88,12 @@ void host_write_order(const Host *self, JsonWriter *writer, const gchar *key);
  * host_run_command(). */
 const BaridCommand *host_find_command(const Host *self, const gchar *const *words,
                                       guint *out_n_words, HostModule **out_module);
+/* Says that code of (module), or the core's with NULL, runs here from now on, so that a crash
+ * is put down to it; the result ran before, for host_module_leave(). Any thread. */
+guint32 host_module_enter(const HostModule *module);
+void host_module_leave(guint32 outer);
+/* It has brought the server down repeatedly, was not started, and is not to be called. */
+gboolean host_module_is_contained(const HostModule *module);
 /* The hook that runs on this fiber, for blame: module name or NULL. */
 const gchar *host_get_running_module(void);
 

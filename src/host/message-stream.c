@@ -23,8 +23,7 @@ struct MessageStream {
 /* --- calls --- */
 
 typedef struct {
-    gpointer outer;
-    gint64 deadline;
+    HookCallOuter outer;
     gint64 start_us;
 } StreamCall;
 
@@ -32,20 +31,17 @@ static StreamCall
 stream_enter(StreamEntry *entry)
 {
     StreamCall call = {
-        .outer = fiber_get_local(),
-        .deadline = fiber_deadline_push(entry->call.module->common.timeout_ms),
+        .outer = hook_call_enter(&entry->call),
         .start_us = clock_monotonic_us(),
     };
 
-    fiber_set_local(&entry->call);
     return call;
 }
 
 static void
 stream_leave(StreamEntry *entry, const StreamCall *call)
 {
-    fiber_set_local(call->outer);
-    fiber_deadline_restore(call->deadline);
+    hook_call_leave(&call->outer);
     entry->wall_us += clock_monotonic_us() - call->start_us;
 }
 
@@ -90,9 +86,7 @@ stream_is_wanted(const HostHook *hook, BaridTransaction *txn)
     const HostModule *module = hook->module;
     const BaridRule *when = module->common.when;
 
-    if (hook->hook->stream == NULL)
-        return FALSE;
-    if (clock_monotonic_ms() < atomic_load_explicit(&module->open_until_ms, memory_order_relaxed))
+    if (hook->hook->stream == NULL || host_module_why_out(module) != NULL)
         return FALSE;
     return when == NULL || barid_rule_get_known(when) >= BARID_KNOWN_MESSAGE ||
            barid_rule_get_bool(when, txn);

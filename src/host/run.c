@@ -49,6 +49,27 @@ hook_call_declares_finding(const HookCall *self, const gchar *name)
     return run_module_declares(self->module->module, name);
 }
 
+HookCallOuter
+hook_call_enter(HookCall *self)
+{
+    HookCallOuter outer = {
+        .call = fiber_get_local(),
+        .deadline = fiber_deadline_push(self->module->common.timeout_ms),
+        .label = host_module_enter(self->module),
+    };
+
+    fiber_set_local(self);
+    return outer;
+}
+
+void
+hook_call_leave(const HookCallOuter *outer)
+{
+    fiber_set_local(outer->call);
+    host_module_leave(outer->label);
+    fiber_deadline_restore(outer->deadline);
+}
+
 /* --- one call --- */
 
 typedef struct {
@@ -91,13 +112,6 @@ run_function(const HookCall *call)
     default:
         return hook->function.transaction(scope_get_transaction(call->scope), state);
     }
-}
-
-static gboolean
-run_breaker_is_open(HostModule *module)
-{
-    return clock_monotonic_ms() <
-           atomic_load_explicit(&module->open_until_ms, memory_order_relaxed);
 }
 
 static void
@@ -149,22 +163,15 @@ run_note_stack(const HostHook *hook)
 static BaridVerdict
 run_guarded(const HostHook *hook, HookCall *call)
 {
-    gpointer outer = fiber_get_local();
     gboolean measures = run_measures_stack(hook);
-    gint64 deadline = fiber_deadline_push(call->module->common.timeout_ms);
     gint64 waited_us = fiber_get_waited_us();
-    BaridVerdict verdict;
-    guint32 label;
+    HookCallOuter outer = hook_call_enter(call);
+    BaridVerdict verdict = run_function(call);
 
-    fiber_set_local(call);
-    label = fiber_set_label(call->module->label);
-    verdict = run_function(call);
-    fiber_set_label(label);
-    fiber_set_local(outer);
+    hook_call_leave(&outer);
     if (measures)
         run_note_stack(hook);
     call->waited_us = fiber_get_waited_us() - waited_us;
-    fiber_deadline_restore(deadline);
     if (call->refused != NULL) {
         call->text = call->refused;
         verdict = BARID_FAIL;
@@ -274,11 +281,8 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
     if (hook->module->common.when != NULL &&
         !barid_rule_eval_bool(hook->module->common.when, scope))
         return BARID_CONTINUE;
-    if (hook->module->contained) {
-        out_call->text = "contained: it has brought the server down repeatedly";
-        verdict = BARID_FAIL;
-    } else if (run_breaker_is_open(hook->module)) {
-        out_call->text = "suspended after repeated failures";
+    out_call->text = host_module_why_out(hook->module);
+    if (out_call->text != NULL) {
         verdict = BARID_FAIL;
     } else {
         verdict = run_guarded(hook, out_call);

@@ -19,20 +19,6 @@ typedef struct {
 
 /* --- certificates --- */
 
-static GBytes *
-certificate_open(const InboundServices *services, const gchar *section, const gchar *key,
-                 const gchar *path, GError **error)
-{
-    gchar *text = NULL;
-    gsize len;
-
-    if (services->open_secret != NULL)
-        return services->open_secret(section, key, path, services->open_secret_data, error);
-    if (!g_file_get_contents(path, &text, &len, error))
-        return NULL;
-    return g_bytes_new_take(text, len);
-}
-
 static gboolean
 certificate_load(Inbound *self, SettingsContext *context, ConfigSection *section)
 {
@@ -44,10 +30,9 @@ certificate_load(Inbound *self, SettingsContext *context, ConfigSection *section
                                 sizeof(BaridSetting), &settings);
 
     if (ok) {
-        certificate.chain =
-            certificate_open(&self->services, label, "chain", settings.chain, &error);
+        certificate.chain = settings_open_file(context, label, "chain", settings.chain, &error);
         if (certificate.chain != NULL)
-            certificate.key = certificate_open(&self->services, label, "key", settings.key, &error);
+            certificate.key = settings_open_file(context, label, "key", settings.key, &error);
     }
     settings_clear(certificate_settings, sizeof(BaridSetting), &settings);
     if (certificate.key == NULL) {

@@ -18,19 +18,12 @@ GQuark inbound_error_quark(void);
 typedef struct Inbound Inbound;
 typedef struct InboundListener InboundListener;
 
-/* Gives the bytes of a file that the configuration names (keys, certificates); what the
- * worker may not open itself is opened by the supervisor. Caller owns the bytes. */
-typedef GBytes *(*InboundOpenSecret)(const gchar *section, const gchar *key, const gchar *path,
-                                     gpointer data, GError **error);
-
 typedef struct {
     Host *host;
     Queue *queue; /* may be NULL while only checking */
     Directories *directories;
     const gchar *hostname;
     const gchar *state_dir;
-    InboundOpenSecret open_secret;
-    gpointer open_secret_data;
 } InboundServices;
 
 /* Binds [session], [ehlo], [extensions], [auth], [rcpt], [data], [certificate NAME] and

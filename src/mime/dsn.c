@@ -58,6 +58,24 @@ typedef struct {
     gboolean has_room;
 } Builder;
 
+const gchar *
+dsn_action_name(DsnAction action)
+{
+    return actions[action].word;
+}
+
+gboolean
+dsn_action_parse(BaridSlice word, DsnAction *out_action)
+{
+    for (guint i = 0; i < DSN_N_ACTIONS; i++) {
+        if (barid_slice_equal_nocase(word, barid_slice_from_text(actions[i].word))) {
+            *out_action = (DsnAction)i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static const gchar *
 translate(const gchar *text)
 {

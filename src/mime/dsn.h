@@ -19,6 +19,10 @@ typedef enum {
     DSN_N_ACTIONS,
 } DsnAction;
 
+/* "failed", ... of RFC 3464 section 2.3.3. */
+const gchar *dsn_action_name(DsnAction action);
+gboolean dsn_action_parse(BaridSlice word, DsnAction *out_action);
+
 typedef struct {
     BaridSlice original_type;    /* of ORCPT: "rfc822", "utf-8"; empty when not given */
     BaridSlice original_address; /* decoded */

@@ -5,6 +5,8 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/address-list.c src/mime/address-list.h \
 	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
+	src/mime/delivery-status.c src/mime/delivery-status.h \
+	src/mime/entity.c src/mime/entity.h \
 	src/mime/header.c src/mime/header.h \
 	src/mime/header-splitter.c src/mime/header-splitter.h \
 	src/mime/mail-address.c src/mime/mail-address.h \
@@ -34,7 +36,10 @@ src_mime_tests_test_mail_date_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_trace_SOURCES = src/mime/tests/test-trace.c
 src_mime_tests_test_trace_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_trace_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
-check_PROGRAMS += src/mime/tests/test-downgrade
+check_PROGRAMS += src/mime/tests/test-delivery-status src/mime/tests/test-downgrade
+src_mime_tests_test_delivery_status_SOURCES = src/mime/tests/test-delivery-status.c
+src_mime_tests_test_delivery_status_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_delivery_status_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_downgrade_SOURCES = src/mime/tests/test-downgrade.c
 src_mime_tests_test_downgrade_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_downgrade_LDADD = $(MIME_LIBS) $(CHECK_LIBS)

@@ -78,13 +78,15 @@ HeaderStep
 header_iter_next(HeaderIter *self, HeaderField *out_field)
 {
     BaridSlice message = self->message;
-    BaridSlice rest = barid_slice(message.data + self->pos, message.len - self->pos);
+    BaridSlice rest;
     HeaderField field;
     gsize prefix;
     gsize end;
 
-    if (rest.len == 0 || self->has_ended)
+    /* An empty slice may point nowhere. */
+    if (self->pos == message.len || self->has_ended)
         return HEADER_END;
+    rest = barid_slice(message.data + self->pos, message.len - self->pos);
     if (is_empty_line(rest)) {
         self->pos += rest.data[0] == '\n' ? 1 : 2;
         self->has_ended = TRUE;

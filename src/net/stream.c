@@ -321,7 +321,7 @@ stream_handshake(Stream *self, gnutls_session_t session, GError **error)
 
         if (gnutls_error_is_fatal(code)) {
             gnutls_alert_send_appropriate(session, code);
-            tls_set_error(error, code, "TLS handshake");
+            tls_set_handshake_error(error, session, code);
             return FALSE;
         }
         if (code != GNUTLS_E_AGAIN)
@@ -368,10 +368,10 @@ stream_start_tls_server(Stream *self, TlsServer *server, GError **error)
 }
 
 gboolean
-stream_start_tls_client(Stream *self, const gchar *server_name, GError **error)
+stream_start_tls_client(Stream *self, const TlsClientOptions *options, GError **error)
 {
     stream_drop_input(self);
-    return stream_take_session(self, tls_client_open_session(server_name, error), error);
+    return stream_take_session(self, tls_client_open_session(options, error), error);
 }
 
 const TlsInfo *

@@ -53,8 +53,8 @@ BARID_SUSPENDS gboolean stream_flush(Stream *self, GError **error);
 /* Handshakes as server. Input that is still buffered is dropped first: it came in the
  * clear (RFC 3207 section 4.2). */
 BARID_SUSPENDS gboolean stream_start_tls_server(Stream *self, TlsServer *server, GError **error);
-/* Handshakes as client, asking for (server_name); the certificate is not checked here. */
-BARID_SUSPENDS gboolean stream_start_tls_client(Stream *self, const gchar *server_name,
+/* Handshakes as client; BARID_ERROR_DENIED: the peer's certificate is not as (options) ask. */
+BARID_SUSPENDS gboolean stream_start_tls_client(Stream *self, const TlsClientOptions *options,
                                                 GError **error);
 /* NULL while plain. */
 const TlsInfo *stream_get_tls(const Stream *self);

@@ -25,6 +25,21 @@ tls_set_error(GError **error, int code, const gchar *what)
     g_set_error(error, NET_ERROR, BARID_ERROR_IO, "%s: %s", what, gnutls_strerror(code));
 }
 
+void
+tls_set_handshake_error(GError **error, gnutls_session_t session, int code)
+{
+    gnutls_datum_t text = {NULL, 0};
+
+    if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR &&
+        gnutls_certificate_verification_status_print(gnutls_session_get_verify_cert_status(session),
+                                                     GNUTLS_CRT_X509, &text, 0) >= 0)
+        g_set_error(error, NET_ERROR, BARID_ERROR_DENIED, "%s",
+                    g_strchomp((gchar *)text.data));
+    else
+        tls_set_error(error, code, "TLS handshake");
+    gnutls_free(text.data);
+}
+
 TlsServer *
 tls_server_new(const TlsOptions *options, GError **error)
 {
@@ -112,7 +127,72 @@ tls_server_open_session(TlsServer *self, GError **error)
     return session;
 }
 
-/* One set of client credentials serves all: it holds nothing. */
+/* --- clients --- */
+
+struct TlsTrust {
+    _Atomic guint references;
+    gnutls_certificate_credentials_t credentials;
+};
+
+static TlsTrust *
+tls_trust_new(void)
+{
+    TlsTrust *self = g_new0(TlsTrust, 1);
+
+    self->references = 1;
+    gnutls_certificate_allocate_credentials(&self->credentials);
+    return self;
+}
+
+/* The count of certificates that were read, or what went wrong. */
+static TlsTrust *
+tls_trust_check(TlsTrust *self, int count, const gchar *what, GError **error)
+{
+    if (count > 0)
+        return self;
+    g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, "%s: %s", what,
+                count == 0 ? "there is no certificate in it" : gnutls_strerror(count));
+    tls_trust_unref(self);
+    return NULL;
+}
+
+TlsTrust *
+tls_trust_new_system(GError **error)
+{
+    TlsTrust *self = tls_trust_new();
+    int count = gnutls_certificate_set_x509_system_trust(self->credentials);
+
+    return tls_trust_check(self, count, "the system's certification authorities", error);
+}
+
+TlsTrust *
+tls_trust_new_pem(BaridSlice pem, const gchar *what, GError **error)
+{
+    TlsTrust *self = tls_trust_new();
+    gnutls_datum_t text = {(unsigned char *)(guintptr)pem.data, (unsigned)pem.len};
+    int count =
+        gnutls_certificate_set_x509_trust_mem(self->credentials, &text, GNUTLS_X509_FMT_PEM);
+
+    return tls_trust_check(self, count, what, error);
+}
+
+TlsTrust *
+tls_trust_ref(TlsTrust *self)
+{
+    atomic_fetch_add(&self->references, 1);
+    return self;
+}
+
+void
+tls_trust_unref(TlsTrust *self)
+{
+    if (self == NULL || atomic_fetch_sub(&self->references, 1) > 1)
+        return;
+    gnutls_certificate_free_credentials(self->credentials);
+    g_free(self);
+}
+
+/* One set of credentials serves all that check nothing: it holds nothing. */
 static gnutls_certificate_credentials_t
 tls_get_client_credentials(void)
 {
@@ -128,8 +208,9 @@ tls_get_client_credentials(void)
 }
 
 gnutls_session_t
-tls_client_open_session(const gchar *server_name, GError **error)
+tls_client_open_session(const TlsClientOptions *options, GError **error)
 {
+    const gchar *name = options->server_name;
     gnutls_session_t session = NULL;
     int code = gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 
@@ -137,11 +218,15 @@ tls_client_open_session(const gchar *server_name, GError **error)
         code = gnutls_set_default_priority(session);
     if (code >= 0)
         code = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
-                                      tls_get_client_credentials());
-    if (code >= 0 && server_name != NULL)
-        code = gnutls_server_name_set(session, GNUTLS_NAME_DNS, server_name, strlen(server_name));
-    if (code >= 0)
+                                      options->trust != NULL ? options->trust->credentials
+                                                             : tls_get_client_credentials());
+    if (code >= 0 && name != NULL)
+        code = gnutls_server_name_set(session, GNUTLS_NAME_DNS, name, strlen(name));
+    if (code >= 0) {
+        if (options->trust != NULL)
+            gnutls_session_set_verify_cert(session, options->certificate_name, 0);
         return session;
+    }
     tls_set_error(error, code, "cannot begin TLS");
     if (session != NULL)
         gnutls_deinit(session);

@@ -29,9 +29,24 @@ void tls_server_unref(TlsServer *self);
 /* For the stream. A new session, not bound to a descriptor yet. */
 gnutls_session_t tls_server_open_session(TlsServer *self, GError **error);
 
-/* A client's session that asks for (server_name) and checks no certificate: opportunistic
- * encryption and tests. */
-gnutls_session_t tls_client_open_session(const gchar *server_name, GError **error);
+/* Certification authorities that a client trusts; immutable, reference-counted. */
+typedef struct TlsTrust TlsTrust;
+
+/* Those of the system; of a PEM text, which (what) names in errors. */
+TlsTrust *tls_trust_new_system(GError **error);
+TlsTrust *tls_trust_new_pem(BaridSlice pem, const gchar *what, GError **error);
+TlsTrust *tls_trust_ref(TlsTrust *self);
+void tls_trust_unref(TlsTrust *self);
+
+/* How a client begins TLS; lives as long as the handshake. */
+typedef struct {
+    const gchar *server_name; /* to ask for (SNI), or NULL */
+    const TlsTrust *trust;    /* NULL checks no certificate: opportunistic encryption */
+    const gchar *certificate_name; /* host name or IP that it must be for */
+} TlsClientOptions;
+
+/* For the stream. */
+gnutls_session_t tls_client_open_session(const TlsClientOptions *options, GError **error);
 
 /* Makes a P-256 key and a certificate for (hostname) that signs itself, valid ten years
  * from (now_ms). Caller owns both texts. */
@@ -49,7 +64,10 @@ typedef struct {
 void tls_info_read(gnutls_session_t session, TlsInfo *out_info);
 /* Sets (error) from a GnuTLS code. */
 void tls_set_error(GError **error, int code, const gchar *what);
+/* The same for a handshake that failed: with what is wrong with the peer's certificate. */
+void tls_set_handshake_error(GError **error, gnutls_session_t session, int code);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsServer, tls_server_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsTrust, tls_trust_unref)
 
 #endif

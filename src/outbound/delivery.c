@@ -317,10 +317,13 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
     if (route->kind == ROUTE_TRANSPORT) {
         const OutboundTransport *transport = route->transport;
+        guint32 outer;
 
         barid_attempt_note(&attempt.facts, "transport %s, %u recipient(s)", transport->name,
                            n_recipients);
+        outer = host_module_enter(transport->module);
         transport->driver->deliver(transport->self, &attempt.facts);
+        host_module_leave(outer);
     } else {
         relay_deliver(outbound, pool, &attempt, route);
     }

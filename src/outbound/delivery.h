@@ -10,6 +10,7 @@
 /* A transport that is open. */
 typedef struct {
     const gchar *name;
+    const HostModule *module; /* that offers it */
     const BaridTransportDriver *driver;
     gpointer self;
 } OutboundTransport;

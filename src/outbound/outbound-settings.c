@@ -5,10 +5,12 @@
 #include "base/units.h"
 #include "mime/mail-address.h"
 #include "outbound/mx.h"
+#include "outbound/smtp-client.h"
 
 enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS = 465 };
 
 static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
+static const gchar *const check_words[] = {"with-password", "always", "never", NULL};
 static const gchar *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
 
 /* A confined worker needs to know beforehand what it will connect to. */
@@ -109,6 +111,14 @@ static const BaridSetting host_settings[] = {
     BARID_SETTING_ENUM("tls", OutboundHost, tls, "opportunistic",
                        N_("When TLS begins: never, where offered, always by STARTTLS, at once."),
                        tls_words),
+    BARID_SETTING_ENUM("certificate-check", OutboundHost, check, "with-password",
+                       N_("When its certificate must be trusted and be for its name: when a "
+                          "password is sent, always, never."),
+                       check_words),
+    BARID_SETTING_PATH("trust", OutboundHost, trust_path, "",
+                       N_("PEM file with the certification authorities to trust; empty means "
+                          "those of the system."),
+                       BARID_SETTING_PATH_READ),
     BARID_SETTING_TEXT("user", OutboundHost, user, "",
                        N_("Name to authenticate with; empty means not to.")),
     BARID_SETTING_SECRET("password", OutboundHost, password, "", N_("Its password.")),
@@ -128,6 +138,7 @@ outbound_host_free(gpointer data)
 
     if (self->targets != NULL)
         g_array_free(self->targets, TRUE);
+    tls_trust_unref(self->trust);
     settings_clear(host_settings, sizeof(BaridSetting), self);
     g_free(self->name);
     g_free(self);
@@ -138,7 +149,7 @@ host_get_default_port(const OutboundHost *self)
 {
     if (self->protocol == HOST_LMTP)
         return DEFAULT_PORT_LMTP;
-    return self->tls == 3 /* implicit */ ? DEFAULT_PORT_IMPLICIT_TLS : DEFAULT_PORT_SMTP;
+    return self->tls == SMTP_CLIENT_TLS_IMPLICIT ? DEFAULT_PORT_IMPLICIT_TLS : DEFAULT_PORT_SMTP;
 }
 
 /* "NAME", "NAME:PORT": FALSE when the name or the port is none. The name is cut out of
@@ -192,6 +203,43 @@ host_report(SettingsContext *context, ConfigSection *section, const gchar *key,
                         config_section_get_label(section), key, NULL, 0, "%s", text);
 }
 
+static TlsTrust *
+host_read_trust(const OutboundHost *self, const SettingsContext *context, ConfigSection *section,
+                GError **error)
+{
+    const gchar *label = config_section_get_label(section);
+    g_autoptr(GBytes) pem = NULL;
+    gconstpointer data;
+    gsize len;
+
+    if (self->trust_path == NULL || *self->trust_path == '\0')
+        return tls_trust_new_system(error);
+    pem = settings_open_file(context, label, "trust", self->trust_path, error);
+    if (pem == NULL)
+        return NULL;
+    data = g_bytes_get_data(pem, &len);
+    return tls_trust_new_pem(barid_slice(data, len), self->trust_path, error);
+}
+
+/* Who asks for a check without TLS has made a mistake; who sends a password in the clear has
+ * said so. */
+static void
+host_check_trust(OutboundHost *self, SettingsContext *context, ConfigSection *section)
+{
+    gboolean has_user = self->user != NULL && *self->user != '\0';
+    gboolean has_tls = self->tls != SMTP_CLIENT_TLS_NONE;
+    g_autoptr(GError) error = NULL;
+
+    if (self->check == HOST_CHECK_ALWAYS && !has_tls)
+        host_report(context, section, "certificate-check", "there is no certificate without TLS");
+    if (!has_tls || self->check == HOST_CHECK_NEVER ||
+        (self->check == HOST_CHECK_WITH_PASSWORD && !has_user))
+        return;
+    self->trust = host_read_trust(self, context, section, &error);
+    if (self->trust == NULL)
+        host_report(context, section, "trust", error->message);
+}
+
 static void
 host_check(OutboundHost *self, SettingsContext *context, ConfigSection *section)
 {
@@ -218,6 +266,7 @@ host_check(OutboundHost *self, SettingsContext *context, ConfigSection *section)
         if (!self->has_source)
             host_report(context, section, "local-ip", "write an IP address");
     }
+    host_check_trust(self, context, section);
 }
 
 static void

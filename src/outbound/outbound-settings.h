@@ -9,8 +9,10 @@
 
 #include "conf/settings.h"
 #include "net/connector.h"
+#include "net/tls.h"
 
 typedef enum { HOST_SMTP, HOST_LMTP } HostProtocol;
+typedef enum { HOST_CHECK_WITH_PASSWORD, HOST_CHECK_ALWAYS, HOST_CHECK_NEVER } HostCheck;
 
 /* One address of a [host NAME]. */
 typedef struct {
@@ -24,6 +26,8 @@ typedef struct {
     gchar **addresses;
     gint protocol; /* HostProtocol */
     gint tls;      /* SmtpClientTls */
+    gint check;    /* HostCheck: of its certificate */
+    gchar *trust_path;
     gchar *user, *password; /* NULL or "" without */
     gboolean lookup_mx;
     gchar *local_ip;
@@ -32,6 +36,7 @@ typedef struct {
     GArray *targets; /* of HostTarget */
     gboolean has_source;
     Address source;
+    TlsTrust *trust; /* NULL when its certificate is not checked */
 } OutboundHost;
 
 typedef enum {

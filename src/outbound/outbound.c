@@ -49,9 +49,12 @@ outbound_open_transport(const BaridProvider *provider, const HostModule *module,
                         GError **error)
 {
     Outbound *self = data;
-    OutboundTransport transport = {.name = provider->name, .driver = provider->driver};
+    OutboundTransport transport = {
+        .name = provider->name, .module = module, .driver = provider->driver};
+    guint32 outer = host_module_enter(module);
 
     transport.self = transport.driver->open(host_module_get_settings(module), error);
+    host_module_leave(outer);
     if (transport.self == NULL) {
         g_prefix_error(error, "transport %s: ", provider->name);
         return FALSE;
@@ -92,8 +95,10 @@ outbound_free(Outbound *self)
         return;
     for (guint i = 0; i < self->transports->len; i++) {
         OutboundTransport *transport = &g_array_index(self->transports, OutboundTransport, i);
+        guint32 outer = host_module_enter(transport->module);
 
         transport->driver->close(transport->self);
+        host_module_leave(outer);
     }
     g_array_free(self->transports, TRUE);
     g_ptr_array_free(self->threads, TRUE);

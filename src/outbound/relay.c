@@ -206,6 +206,7 @@ relay_fill_options(Relay *self)
         .protocol = host != NULL ? (HostProtocol)host->protocol : HOST_SMTP,
         .user = host != NULL ? relay_get_text(host->user) : NULL,
         .password = host != NULL ? relay_get_text(host->password) : NULL,
+        .trust = host != NULL ? host->trust : NULL,
     };
     relay_choose_source(self);
     self->options.helo_name = relay_choose_helo_name(self);
@@ -226,7 +227,7 @@ relay_open(Relay *self, SmtpClientFailure *failure)
     SmtpClientOptions plain = self->options;
 
     if (client != NULL || !failure->tls_failed ||
-        self->options.tls != SMTP_CLIENT_TLS_OPPORTUNISTIC ||
+        self->options.tls != SMTP_CLIENT_TLS_OPPORTUNISTIC || self->options.trust != NULL ||
         !barid_rule_get_bool(self->settings->tls_fallback, &self->attempt->facts))
         return client;
     transcript_note(&self->transcript, "(again, without TLS)");
@@ -365,6 +366,14 @@ relay_is_cancelled(const Relay *self)
 /* --- the attempt --- */
 
 static void
+relay_mark(gpointer data)
+{
+    const Relay *self = data;
+
+    queue_job_mark(self->attempt->job, self->endpoint);
+}
+
+static void
 relay_fill_message(Relay *self)
 {
     const Envelope *envelope = &self->attempt->job->envelope;
@@ -377,6 +386,8 @@ relay_fill_message(Relay *self)
         .ret_full = (envelope->flags & ENVELOPE_RET_FULL) != 0,
         .ret_hdrs = (envelope->flags & ENVELOPE_RET_HDRS) != 0,
         .is_careful = self->attempt->job->prefer != NULL,
+        .before_end = relay_mark,
+        .before_end_data = self,
     };
     self->transaction_limit = (guint)CLAMP(limit, 1, ENVELOPE_RECIPIENTS_MAX);
 }

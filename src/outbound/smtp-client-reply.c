@@ -6,6 +6,9 @@
 #include "outbound/smtp-client-private.h"
 #include "smtp/reply.h"
 
+/* More than any command needs whose address and parameters keep to their limits. */
+enum { COMMAND_LEN_MAX = 2047 };
+
 /* --- failures --- */
 
 void
@@ -75,15 +78,18 @@ client_put_line(SmtpClient *self, BaridSlice line, SmtpClientFailure *out_failur
 gboolean
 smtp_client_put(SmtpClient *self, SmtpClientFailure *out_failure, const gchar *format, ...)
 {
-    gchar line[2048];
+    gchar line[COMMAND_LEN_MAX + 1];
     va_list args;
     gint len;
 
     va_start(args, format);
     len = g_vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    /* Addresses and parameters are bounded where they come from. */
-    g_assert(len >= 0 && (gsize)len < sizeof line);
+    if (len < 0 || (gsize)len >= sizeof line) {
+        self->is_closing = TRUE;
+        smtp_client_failure_set(out_failure, TRUE, "5.6.0", "a command would be too long");
+        return FALSE;
+    }
     transcript_quote(self->transcript, "C: ", barid_slice(line, (gsize)len));
     return client_put_line(self, barid_slice(line, (gsize)len), out_failure);
 }

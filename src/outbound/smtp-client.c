@@ -81,8 +81,15 @@ client_handshake(SmtpClient *self, SmtpClientFailure *out_failure)
 {
     g_autoptr(GError) error = NULL;
     const gchar *name = self->options.host_name[0] != '\0' ? self->options.host_name : NULL;
+    gchar address[ADDRESS_TEXT_MAX];
+    const TlsClientOptions options = {
+        .server_name = name,
+        .trust = self->options.trust,
+        .certificate_name =
+            name != NULL ? name : address_format_ip(&self->options.endpoint.address, address),
+    };
     gint64 deadline = fiber_deadline_push(self->options.timeouts_ms[OUTBOUND_TIMEOUT_TLS]);
-    gboolean ok = stream_start_tls_client(self->stream, name, &error);
+    gboolean ok = stream_start_tls_client(self->stream, &options, &error);
 
     fiber_deadline_restore(deadline);
     if (ok) {
@@ -102,7 +109,9 @@ client_handshake(SmtpClient *self, SmtpClientFailure *out_failure)
 static gboolean
 client_starttls(SmtpClient *self, SmtpClientFailure *out_failure)
 {
-    gboolean required = self->options.tls == SMTP_CLIENT_TLS_REQUIRED;
+    /* Where a password would follow, it is what does not go on without TLS. */
+    gboolean required = self->options.tls == SMTP_CLIENT_TLS_REQUIRED ||
+                        (self->options.trust != NULL && self->options.user == NULL);
     SmtpClientReply reply;
 
     if (!smtp_peer_offers(&self->peer, SMTP_PEER_STARTTLS)) {

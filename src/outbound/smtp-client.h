@@ -35,6 +35,7 @@ typedef struct {
     const gchar *helo_name;
     HostProtocol protocol;
     SmtpClientTls tls;
+    const TlsTrust *trust; /* NULL checks no certificate; must outlive the connection */
     const gchar *user, *password; /* NULL without; must outlive the connection */
     gboolean pipelining, chunking; /* used where offered */
     gint64 timeouts_ms[OUTBOUND_N_TIMEOUTS];
@@ -82,6 +83,8 @@ typedef struct {
     gboolean is_binary;   /* needs BDAT with BODY=BINARYMIME: the caller checks the offer */
     gboolean is_utf8;     /* SMTPUTF8; the same */
     gboolean ret_full, ret_hdrs;
+    void (*before_end)(gpointer data); /* called before the end of the content may leave */
+    gpointer before_end_data;
     gboolean is_careful;  /* in doubt before: the content waits for the answers to RCPT */
 } SmtpClientMessage;
 

@@ -146,6 +146,23 @@ rcpt_add_notify(GString *line, guint notify)
     }
 }
 
+/* RFC 3461 section 4.2: an original recipient longer than a peer must take stays behind. */
+static void
+rcpt_add_orcpt(const Transaction *self, const SmtpClientRecipient *rcpt, GString *line)
+{
+    SmtpOrcptForm form = self->message->is_utf8 ? SMTP_ORCPT_UNICODE : SMTP_ORCPT_ASCII;
+    BaridSlice type = rcpt->orcpt_type;
+    BaridSlice encoded;
+
+    if (rcpt->orcpt_address.len == 0)
+        return;
+    encoded = smtp_orcpt_encode(type, rcpt->orcpt_address, form, self->arena);
+    if (type.len + 1 + encoded.len > SMTP_ORCPT_LEN_MAX)
+        return;
+    g_string_append_printf(line, " ORCPT=%.*s;%.*s", (int)type.len, (const gchar *)type.data,
+                           (int)encoded.len, (const gchar *)encoded.data);
+}
+
 static gboolean
 transaction_put_rcpt(Transaction *self, const SmtpClientRecipient *rcpt)
 {
@@ -155,14 +172,7 @@ transaction_put_rcpt(Transaction *self, const SmtpClientRecipient *rcpt)
     g_string_append_c(line, '>');
     if (smtp_peer_offers(&self->client->peer, SMTP_PEER_DSN)) {
         rcpt_add_notify(line, rcpt->notify);
-        if (rcpt->orcpt_address.len > 0) {
-            BaridSlice encoded =
-                smtp_orcpt_encode(rcpt->orcpt_type, rcpt->orcpt_address, self->arena);
-
-            g_string_append_printf(line, " ORCPT=%.*s;%.*s", (int)rcpt->orcpt_type.len,
-                                   (const gchar *)rcpt->orcpt_type.data, (int)encoded.len,
-                                   (const gchar *)encoded.data);
-        }
+        rcpt_add_orcpt(self, rcpt, line);
     }
     return smtp_client_put(self->client, &self->failure, "%s", line->str);
 }
@@ -252,6 +262,14 @@ content_read_last_words(Transaction *self)
     fiber_deadline_restore(deadline);
 }
 
+/* From here on the peer may have the whole message. */
+static void
+content_announce_end(const Transaction *self)
+{
+    if (self->message->before_end != NULL)
+        self->message->before_end(self->message->before_end_data);
+}
+
 static gboolean
 content_send_stuffed(Transaction *self)
 {
@@ -265,6 +283,7 @@ content_send_stuffed(Transaction *self)
             return FALSE;
         }
     }
+    content_announce_end(self);
     self->is_sent = TRUE;
     transcript_note(self->client->transcript, "C: (%" G_GSIZE_FORMAT " bytes of content)",
                     content_get_size(self));
@@ -275,6 +294,7 @@ content_send_stuffed(Transaction *self)
 static gboolean
 content_put_chunk(Transaction *self)
 {
+    content_announce_end(self);
     if (!smtp_client_put(self->client, &self->failure, "BDAT %" G_GSIZE_FORMAT " LAST",
                          content_get_size(self)))
         return FALSE;

@@ -9,6 +9,7 @@ src_queue_spool_libspool_la_SOURCES = \
 	src/queue/spool/damage.c \
 	src/queue/spool/disk.h src/queue/spool/disk-system.c \
 	src/queue/spool/log.c \
+	src/queue/spool/marks.c src/queue/spool/marks.h \
 	src/queue/spool/reader.c src/queue/spool/reader.h \
 	src/queue/spool/record.c src/queue/spool/record.h \
 	src/queue/spool/ref.c \
@@ -52,6 +53,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
 	src/queue/queue-destinations.h \
+	src/queue/queue-doubt.c src/queue/queue-doubt.h \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c src/queue/queue-scan.h src/queue/queue-stats.h \

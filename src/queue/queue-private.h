@@ -102,6 +102,7 @@ struct Queue {
     GPtrArray *signals; /* of FiberCompletion * */
     GPtrArray *gone;    /* of QueueEntry *: to be freed when their removal is durable */
     GPtrArray *stuck;   /* of QueueEntry *: whose removal could not be written */
+    GPtrArray *marks;   /* of SpoolMark *: of jobs whose results are in the commit */
     GPtrArray *born;    /* of QueueEntry *: DSNs to be scheduled when durable */
 };
 

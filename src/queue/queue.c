@@ -420,6 +420,7 @@ queue_commit(Queue *self, QueueTask *submits)
     queue_signal(self);
     queue_schedule_born(self);
     queue_free_gone(self);
+    g_ptr_array_set_size(self->marks, 0);
 }
 
 static void
@@ -561,6 +562,7 @@ queue_new(const QueueOptions *options, GError **error)
     self->changes = g_ptr_array_new();
     self->signals = g_ptr_array_new();
     self->gone = g_ptr_array_new();
+    self->marks = g_ptr_array_new_with_free_func((GDestroyNotify)spool_mark_free);
     self->born = g_ptr_array_new();
     self->stuck = g_ptr_array_new();
     self->left_spools = g_ptr_array_new_with_free_func((GDestroyNotify)spool_close);
@@ -685,6 +687,7 @@ queue_free(Queue *self)
     g_ptr_array_free(self->changes, TRUE);
     g_ptr_array_free(self->signals, TRUE);
     g_ptr_array_free(self->gone, TRUE);
+    g_ptr_array_free(self->marks, TRUE);
     g_ptr_array_free(self->born, TRUE);
     if (self->wake_fd >= 0)
         close(self->wake_fd);

@@ -320,10 +320,11 @@ step_expect_often(Dialogue *self, const gchar *text)
 static gboolean
 step_tls(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
+    const TlsClientOptions options = {.server_name = "localhost"};
     g_autoptr(GError) error = NULL;
 
     line_reader_release(&self->reader);
-    return stream_start_tls_client(self->stream, "localhost", &error) ||
+    return stream_start_tls_client(self->stream, &options, &error) ||
            dialogue_fail(self, "TLS: %s", error->message);
 }
 

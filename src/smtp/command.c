@@ -8,7 +8,6 @@ enum {
     VERB_LEN_MAX = 8,
     SIZE_DIGITS_MAX = 20,     /* RFC 1870 section 3, RFC 3030 section 2 */
     ENVID_LEN_MAX = 100,      /* RFC 3461 section 4.4 */
-    ORCPT_LEN_MAX = 500,      /* RFC 3461 section 4.2 */
     AUTH_LEN_MAX = 500,       /* RFC 4954 section 5 */
     MECHANISM_LEN_MAX = 20,   /* RFC 4422 section 3.1 */
     UNICODE_DIGITS_MAX = 6,   /* RFC 6533 section 3 */
@@ -251,9 +250,10 @@ smtp_orcpt_decode(BaridSlice type, BaridSlice text, Arena *arena, BaridSlice *ou
     return TRUE;
 }
 
-/* RFC 6533 section 3 utf-8-addr-xtext: what is not plain ASCII is written as \x{HEX}. */
+/* RFC 6533 section 3: utf-8-addr-xtext, where what is not plain ASCII is written as \x{HEX}, or
+ * utf-8-addr-unitext, which keeps what is beyond ASCII. */
 BaridSlice
-smtp_orcpt_encode(BaridSlice type, BaridSlice address, Arena *arena)
+smtp_orcpt_encode(BaridSlice type, BaridSlice address, SmtpOrcptForm form, Arena *arena)
 {
     g_autoptr(GString) out = NULL;
     g_autofree gchar *text = NULL;
@@ -269,6 +269,8 @@ smtp_orcpt_encode(BaridSlice type, BaridSlice address, Arena *arena)
 
         if (c > 0x20 && c < 0x7f && c != '+' && c != '=' && c != '\\')
             g_string_append_c(out, (gchar)c);
+        else if (c >= 0x80 && form == SMTP_ORCPT_UNICODE)
+            g_string_append_unichar(out, c);
         else
             g_string_append_printf(out, "\\x{%X}", c);
     }
@@ -399,7 +401,7 @@ parse_orcpt(BaridSlice value, SmtpCommand *command)
     gssize semicolon = text_find(value, ';');
     gsize len;
 
-    if (value.len > ORCPT_LEN_MAX || semicolon < 0)
+    if (value.len > SMTP_ORCPT_LEN_MAX || semicolon < 0)
         return FALSE;
     len = (gsize)semicolon;
     rcpt->has_orcpt = TRUE;

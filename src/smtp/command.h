@@ -82,8 +82,17 @@ const gchar *smtp_verb_usage(SmtpVerb verb);
 /* RFC 3461 section 4 xtext. FALSE when malformed. The result lives in (arena). */
 gboolean smtp_xtext_decode(BaridSlice text, Arena *arena, BaridSlice *out_decoded);
 BaridSlice smtp_xtext_encode(BaridSlice text, Arena *arena);
-/* ORCPT's address as it goes into a command, by its type; ASCII in any case. */
-BaridSlice smtp_orcpt_encode(BaridSlice type, BaridSlice address, Arena *arena);
+/* The longest value of ORCPT, its type counted (RFC 3461 section 4.2). */
+enum { SMTP_ORCPT_LEN_MAX = 500 };
+
+typedef enum {
+    SMTP_ORCPT_ASCII,   /* fits every command */
+    SMTP_ORCPT_UNICODE, /* type utf-8 keeps its characters: in a transaction with SMTPUTF8 */
+} SmtpOrcptForm;
+
+/* ORCPT's address as it goes into a command, by its type. */
+BaridSlice smtp_orcpt_encode(BaridSlice type, BaridSlice address, SmtpOrcptForm form,
+                             Arena *arena);
 /* ORCPT's address decoded by its type (rfc822: xtext; utf-8: RFC 6533 section 3). */
 gboolean smtp_orcpt_decode(BaridSlice type, BaridSlice text, Arena *arena, BaridSlice *out);
 

@@ -14,7 +14,8 @@ ERROR_DOMAIN_DEFINE(store_error_quark, "barid-store-error")
 struct BaridStore {
     gchar *name;
     const BaridStoreDriver *driver;
-    gpointer impl; /* NULL while it is not open */
+    const HostModule *module; /* that offers the driver; NULL for the core's own */
+    gpointer impl; /* NULL while it is not open, and of a contained module */
     ConfigPosition position;
     gpointer settings; /* bound; NULL when they are the caller's */
     gsize setting_size;
@@ -36,8 +37,11 @@ store_refuse(GError **error, BaridErrorCode code, const gchar *reason)
     return FALSE;
 }
 
+/* Checks a call, and says whose code runs from now on; (*out_outer) is for
+ * host_module_leave(). */
 static gboolean
-store_check(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, GError **error)
+store_enter(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, guint32 *out_outer,
+            GError **error)
 {
     HookCall *call = hook_call_get_current();
 
@@ -50,6 +54,9 @@ store_check(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, GError *
         return store_refuse(error, BARID_ERROR_TOO_LARGE, "the key is longer than 1024 bytes");
     if (lifetime_ms < 0)
         return store_refuse(error, BARID_ERROR_INVALID, "the lifetime is negative");
+    if (self->impl == NULL)
+        return store_refuse(error, BARID_ERROR_FAILED, "the store's module is contained");
+    *out_outer = host_module_enter(self->module);
     return TRUE;
 }
 
@@ -66,8 +73,14 @@ store_expiry(gint64 now_ms, gint64 lifetime_ms)
 gboolean
 barid_store_get(BaridStore *store, BaridSlice key, GBytes **out_value, GError **error)
 {
-    return store_check(store, key, 0, error) &&
-           store->driver->get(store->impl, key, clock_wall_ms(), out_value, error);
+    gboolean ok;
+    guint32 outer;
+
+    if (!store_enter(store, key, 0, &outer, error))
+        return FALSE;
+    ok = store->driver->get(store->impl, key, clock_wall_ms(), out_value, error);
+    host_module_leave(outer);
+    return ok;
 }
 
 gboolean
@@ -75,19 +88,30 @@ barid_store_set(BaridStore *store, BaridSlice key, BaridSlice value, gint64 life
                 GError **error)
 {
     gint64 now_ms = clock_wall_ms();
+    gboolean ok;
+    guint32 outer;
 
-    if (!store_check(store, key, lifetime_ms, error))
-        return FALSE;
     if (value.len > BARID_STORE_VALUE_MAX)
         return store_refuse(error, BARID_ERROR_TOO_LARGE, "the value is larger than 1M");
-    return store->driver->set(store->impl, key, value, now_ms, store_expiry(now_ms, lifetime_ms),
-                              error);
+    if (!store_enter(store, key, lifetime_ms, &outer, error))
+        return FALSE;
+    ok = store->driver->set(store->impl, key, value, now_ms, store_expiry(now_ms, lifetime_ms),
+                            error);
+    host_module_leave(outer);
+    return ok;
 }
 
 gboolean
 barid_store_remove(BaridStore *store, BaridSlice key, GError **error)
 {
-    return store_check(store, key, 0, error) && store->driver->remove(store->impl, key, error);
+    gboolean ok;
+    guint32 outer;
+
+    if (!store_enter(store, key, 0, &outer, error))
+        return FALSE;
+    ok = store->driver->remove(store->impl, key, error);
+    host_module_leave(outer);
+    return ok;
 }
 
 gboolean
@@ -96,14 +120,18 @@ barid_store_touch(BaridStore *store, BaridSlice key, gint64 lifetime_ms, gint64 
 {
     gint64 now_ms = clock_wall_ms();
     gint64 first_ms;
+    gboolean ok;
+    guint32 outer;
 
-    if (!store_check(store, key, lifetime_ms, error) ||
-        !store->driver->touch(store->impl, key, now_ms, store_expiry(now_ms, lifetime_ms),
-                              &first_ms, error))
+    if (!store_enter(store, key, lifetime_ms, &outer, error))
         return FALSE;
+    ok = store->driver->touch(store->impl, key, now_ms, store_expiry(now_ms, lifetime_ms),
+                              &first_ms, error);
+    host_module_leave(outer);
     /* The wall clock may have been set back meanwhile. */
-    *out_age_ms = MAX(now_ms - first_ms, 0);
-    return TRUE;
+    if (ok)
+        *out_age_ms = MAX(now_ms - first_ms, 0);
+    return ok;
 }
 
 gboolean
@@ -111,10 +139,15 @@ barid_store_add(BaridStore *store, BaridSlice key, gint64 delta, gint64 lifetime
                 gint64 *out_value, GError **error)
 {
     gint64 now_ms = clock_wall_ms();
+    gboolean ok;
+    guint32 outer;
 
-    return store_check(store, key, lifetime_ms, error) &&
-           store->driver->add(store->impl, key, delta, now_ms, store_expiry(now_ms, lifetime_ms),
-                              out_value, error);
+    if (!store_enter(store, key, lifetime_ms, &outer, error))
+        return FALSE;
+    ok = store->driver->add(store->impl, key, delta, now_ms, store_expiry(now_ms, lifetime_ms),
+                            out_value, error);
+    host_module_leave(outer);
+    return ok;
 }
 
 const gchar *
@@ -184,16 +217,13 @@ store_report(SettingsContext *context, ConfigSection *section, const gchar *key,
 }
 
 static const BaridStoreDriver *
-store_find_driver(const Host *host, const gchar *name, gsize *out_setting_size)
+store_find_driver(const Host *host, const gchar *name, HostModule **out_module)
 {
-    HostModule *module = NULL;
     const BaridStoreDriver *driver = NULL;
 
-    *out_setting_size = sizeof(BaridSetting);
+    *out_module = NULL;
     if (host != NULL)
-        driver = host_find_provider(host, BARID_PROVIDER_STORE, name, &module);
-    if (module != NULL)
-        *out_setting_size = host_module_get_setting_size(module);
+        driver = host_find_provider(host, BARID_PROVIDER_STORE, name, out_module);
     if (driver == NULL && strcmp(name, "memory") == 0)
         driver = &store_memory_driver;
     return driver;
@@ -202,8 +232,10 @@ store_find_driver(const Host *host, const gchar *name, gsize *out_setting_size)
 /* The store with its settings, not open yet. */
 static BaridStore *
 store_bind_section(SettingsContext *context, ConfigSection *section,
-                   const BaridStoreDriver *driver, gsize setting_size)
+                   const BaridStoreDriver *driver, const HostModule *module)
 {
+    gsize setting_size =
+        module == NULL ? sizeof(BaridSetting) : host_module_get_setting_size(module);
     gpointer settings = g_malloc0(MAX(driver->settings_size, 1));
     BaridStore *store;
 
@@ -216,6 +248,7 @@ store_bind_section(SettingsContext *context, ConfigSection *section,
     store = g_new0(BaridStore, 1);
     store->name = g_strdup(config_section_get_name(section));
     store->driver = driver;
+    store->module = module;
     store->position = config_section_get_position(section);
     store->settings = settings;
     store->setting_size = setting_size;
@@ -228,21 +261,21 @@ store_set_add_section(StoreSet *self, SettingsContext *context, ConfigSection *s
 {
     StoreSection read = {0};
     const BaridStoreDriver *driver = NULL;
-    gsize setting_size;
+    HostModule *module = NULL;
     BaridStore *store;
 
     if (config_section_get_name(section) == NULL)
         store_report(context, section, NULL, "write [store NAME]");
     else if (settings_bind(context, section, NULL, store_section_settings, sizeof(BaridSetting),
                            &read)) {
-        driver = store_find_driver(host, read.driver, &setting_size);
+        driver = store_find_driver(host, read.driver, &module);
         if (driver == NULL)
             store_report(context, section, "driver", "no enabled module offers that driver");
     }
     settings_clear(store_section_settings, sizeof(BaridSetting), &read);
     if (driver == NULL)
         return;
-    store = store_bind_section(context, section, driver, setting_size);
+    store = store_bind_section(context, section, driver, module);
     if (store != NULL)
         g_ptr_array_add(self->stores, store);
 }
@@ -265,10 +298,17 @@ store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key
     const BaridStore *store = data;
     g_autoptr(GBytes) value = NULL;
     g_autoptr(GError) error = NULL;
+    gboolean ok;
+    guint32 outer;
 
     if (key.len > BARID_STORE_KEY_MAX)
         return RULE_STORE_ABSENT;
-    if (store->driver->get(store->impl, key, clock_wall_ms(), &value, &error))
+    if (store->impl == NULL)
+        return RULE_STORE_FAILED; /* its module is contained, which was said */
+    outer = host_module_enter(store->module);
+    ok = store->driver->get(store->impl, key, clock_wall_ms(), &value, &error);
+    host_module_leave(outer);
+    if (ok)
         return value == NULL ? RULE_STORE_ABSENT : RULE_STORE_FOUND;
     barid_log(BARID_LOG_WARNING, "store.failed", "store", store->name, "error", error->message,
               NULL);
@@ -303,10 +343,14 @@ store_set_open(StoreSet *self, GError **error)
 {
     for (guint i = 0; i < self->stores->len; i++) {
         BaridStore *store = g_ptr_array_index(self->stores, i);
+        guint32 outer;
 
-        if (store->impl != NULL)
+        if (store->impl != NULL ||
+            (store->module != NULL && host_module_is_contained(store->module)))
             continue;
+        outer = host_module_enter(store->module);
         store->impl = store->driver->open(store->name, store->settings, error);
+        host_module_leave(outer);
         if (store->impl == NULL) {
             g_prefix_error(error, "%s:%u: [store %s]: ", store->position.file,
                            store->position.line, store->name);

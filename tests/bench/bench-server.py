@@ -16,7 +16,8 @@ import subprocess
 import threading
 import time
 
-from servers import TOP, Barid, OpenSmtpd, Postfix, Sink, list_tree, raise_file_limit, read, unpack
+from servers import TOP, Barid, OpenSmtpd, Postfix, Sink, raise_file_limit
+from unpacked import list_tree, read, unpack
 import server
 
 BUILD = server.BUILD

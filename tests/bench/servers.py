@@ -1,46 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mail servers that bench-server.py compares, each started in a folder of its own."""
-import glob
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 import server  # noqa: E402
+import unpacked  # noqa: E402
+from unpacked import list_tree, read  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def unpack(package):
-    return subprocess.run([os.path.join(TOP, "tests/peers/unpack"), package], check=True,
-                          capture_output=True, text=True).stdout.strip()
-
-
-def read(path):
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def list_tree(pid):
-    """The process and all that descend from it."""
-    children = {}
-    for path in glob.glob("/proc/[0-9]*/stat"):
-        fields = read(path).rpartition(")")[2].split()
-        if fields:
-            children.setdefault(int(fields[1]), []).append(int(path.split("/")[2]))
-    found = [pid]
-    for parent in found:
-        found += children.get(parent, [])
-    return found
 
 
 class Peer:
@@ -100,29 +73,12 @@ class Barid(Peer):
         return self.server.ctl("queue", "count")["count"]
 
 
-POSTFIX_SETUP = """
-set -eu
-cat > /etc/postfix/main.cf <<END
-compatibility_level = 3.6
-myhostname = mx.example.org
+POSTFIX_SETTINGS = """
 mydestination = example.org
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 local_recipient_maps =
-alias_maps =
-alias_database =
-maillog_file = /var/log/mail.log
 smtpd_client_restrictions = check_client_access static:HOLD
-smtpd_peername_lookup = no
 smtpd_tls_security_level = none
-END
-mkdir -p /var/lib/postfix /var/spool/postfix
-chown postfix /var/lib/postfix
-cp /usr/share/postfix/dynamicmaps.cf /etc/postfix/
-awk '/^smtp +inet/ {{ $1 = "{port}" }} /^[a-z0-9-]/ && NF >= 8 {{ $5 = "n" }} {{ print }}' \\
-    /usr/share/postfix/master.cf.dist > /etc/postfix/master.cf
-/usr/sbin/postfix check
 """
 
 OPENSMTPD_SETUP = """
@@ -143,67 +99,56 @@ chmod 2755 /usr/sbin/smtpctl
 
 
 class Unpacked(Peer):
-    """A Debian package over the system in a mount namespace (see peer-root)."""
-    package, setup, command, queue = "", "", [], ""
+    """A server of an unpacked package, on a port of its own; (queue) is below /var/spool."""
+    queue = ""
+
+    def make_program(self):
+        raise NotImplementedError
 
     def __enter__(self):
         self.port = server.free_port()
-        self.folder = tempfile.mkdtemp(prefix="barid-bench-")
-        with open(os.path.join(self.folder, "setup"), "w", encoding="utf-8") as file:
-            file.write(self.setup.format(port=self.port))
-        self.log = open(os.path.join(self.folder, "log"), "wb")
-        self.process = subprocess.Popen(
-            [os.path.join(TOP, "tests/bench/peer-root"), self.folder, unpack(self.package),
-             *self.command], stdout=self.log, stderr=self.log)
-        self.pid = self.process.pid
+        self.program = self.make_program()
+        self.program.start()
+        self.pid = self.program.process.pid
         try:
             self.wait_listening()
             self.after_start()
         except Exception:
-            print(read(self.log.name)[-2000:])
+            print(self.program.read_log()[-2000:])
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *ignored):
-        tree = list_tree(self.pid)
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        for pid in tree[1:]:
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-        self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.program.stop()
 
     def after_start(self):
         pass
 
     def count(self):
         return sum(len(files) for _, _, files in
-                   os.walk(os.path.join(self.folder, "spool", self.queue)))
+                   os.walk(os.path.join(self.program.folder, "spool", self.queue)))
 
 
 class Postfix(Unpacked):
     name = "Postfix"
-    package, setup, queue = "postfix", POSTFIX_SETUP, "postfix/hold"
-    command = ["/usr/lib/postfix/sbin/master", "-d", "-c", "/etc/postfix"]
+    queue = "postfix/hold"
+
+    def make_program(self):
+        return unpacked.Postfix(self.port, POSTFIX_SETTINGS, name="mx.example.org")
 
 
 class OpenSmtpd(Unpacked):
     name = "OpenSMTPD"
     own_max = 300  # it answers a new connection after a second, now and then
-    package, setup, queue = "opensmtpd", OPENSMTPD_SETUP, "smtpd/queue"
-    command = ["/usr/sbin/smtpd", "-d"]
+    queue = "smtpd/queue"
+
+    def make_program(self):
+        return unpacked.Unpacked("opensmtpd", OPENSMTPD_SETUP.format(port=self.port),
+                                 ["/usr/sbin/smtpd", "-d"])
 
     def after_start(self):
-        subprocess.run(["nsenter", "-t", str(self.pid), "-m", "/usr/sbin/chroot",
-                        os.path.join(self.folder, "host"), "/usr/sbin/smtpctl", "pause", "mta"],
-                       check=True, stdout=subprocess.DEVNULL)
+        self.program.run_inside("/usr/sbin/smtpctl", "pause", "mta")
 
     def count(self):
         return super().count() // 2  # an envelope and a message

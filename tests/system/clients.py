@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Real clients against the built server: smtplib, swaks, curl, msmtp, smtp-source and
-openssl s_client."""
+"""Real clients against the built server: smtplib, swaks, curl, msmtp, smtp-source, openssl
+s_client and nodemailer."""
 import base64
+import email
+import email.policy
 import hashlib
+import json
 import os
 import smtplib
 import ssl
 import subprocess
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from peers import find_peer
-from server import Server, free_port
+from server import TOP, Server, free_port
+from tap import run_tests
 
 MESSAGE = (b"From: <bob@example.com>\r\nTo: <alice@example.org>\r\nSubject: from a client\r\n"
            b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <m@example.com>\r\n\r\n"
@@ -178,6 +181,97 @@ def test_ipv6(server):
     assert b"[IPv6:::1]" in wait_mails(server, 1)[0]
 
 
+# --- nodemailer ---
+
+NODE_MODULES = os.path.join(TOP, ".cache/npm/node_modules")
+LOGIN = {"user": "alice", "pass": "secret"}
+
+
+def nodemailer(server, *messages, **transport):
+    """What nodemailer says about each message, sent in TLS."""
+    assert os.path.isdir(NODE_MODULES), "./run-tests installs nodemailer"
+    asked = {"transport": {"host": "127.0.0.1", "port": server.port, "requireTLS": True,
+                           "name": "client.example.com", "tls": {"rejectUnauthorized": False},
+                           **transport}, "messages": messages}
+    out = run("node", os.path.join(os.path.dirname(__file__), "nodemailer.js"),
+              input=json.dumps(asked).encode(), env=dict(os.environ, NODE_PATH=NODE_MODULES))
+    results = json.loads(out)
+    for result in results:
+        assert "error" not in result and "queued as" in result["response"], result
+    return results
+
+
+def encode(data):
+    return base64.b64encode(data).decode()
+
+
+def test_nodemailer(server):
+    """What it is given as a whole message arrives byte for byte."""
+    raw = MESSAGE + b"".join(b".%d" % n + b"y" * (n % 900) + b"\r\n" for n in range(3000))
+    nodemailer(server, {"envelope": {"from": "alice@example.org", "to": "alice@example.org"},
+                        "raw": encode(raw)}, auth=LOGIN)
+    mail = wait_mails(server, 1)[0]
+    assert mail.endswith(raw.replace(b"\r\n", b"\n")), mail[:2000]
+    assert b"with ESMTPSA" in mail, mail[:2000]
+
+
+def test_nodemailer_attachments(server):
+    """Each attachment is the same when it is taken out again, and so is the text."""
+    files = {"zeros.bin": bytes(70000), "all.bin": bytes(range(256)) * 300,
+             "Gr\u00fc\u00dfe.txt": "k\u00e4se\n.\n".encode(), "empty": b""}
+    text = "Viele Gr\u00fc\u00dfe\n.\n..\nend\n"
+    nodemailer(server, {"from": "Bob <bob@example.com>", "to": "alice@example.org",
+                        "subject": "\u00e4\u00f6\u00fc", "text": text,
+                        "html": "<p>" + "x" * 5000 + "</p>",
+                        "attachments": [{"filename": name, "content": encode(data)}
+                                        for name, data in files.items()]}, auth=LOGIN)
+    parsed = email.message_from_bytes(wait_mails(server, 1)[0], policy=email.policy.default)
+    assert parsed["Subject"] == "\u00e4\u00f6\u00fc", parsed["Subject"]
+    found = {part.get_filename(): part.get_payload(decode=True)
+             for part in parsed.iter_attachments()}
+    assert found == files, {name: len(data) for name, data in found.items()}
+    assert parsed.get_body(("plain",)).get_content() == text
+
+
+def test_nodemailer_smtputf8(server):
+    """Addresses beyond ASCII: it asks for SMTPUTF8, and they are kept."""
+    nodemailer(server, {"from": "j\u00f6rg@example.com", "to": "k\u00e4tzchen@example.org",
+                        "subject": "x", "text": "y"})
+    mail = wait_mails(server, 1)[0]
+    assert mail.startswith("Return-Path: <j\u00f6rg@example.com>\n".encode()), mail
+    assert b"with UTF8SMTPS" in mail, mail
+
+
+def test_nodemailer_dsn(server):
+    """Its DSN parameters reach the queue, and success is told."""
+    nodemailer(server, {"from": "alice@example.org", "to": "postmaster@example.org",
+                        "subject": "x", "text": "the text",
+                        "dsn": {"id": "an+id=1", "return": "headers", "notify": ["success"],
+                                "recipient": "first@example.net"}}, auth=LOGIN)
+    notice, = [mail for mail in wait_mails(server, 2) if b"multipart/report" in mail]
+    for line in (b"\nOriginal-Envelope-Id: an+id=1\n", b"\nAction: delivered\n",
+                 b"\nOriginal-Recipient: rfc822; first@example.net\n"):
+        assert line in notice, (line, notice[1000:])
+    assert b"the text" not in notice, "not only the header came back"
+
+
+def test_nodemailer_pool(server):
+    """A hundred messages over one connection."""
+    bodies = [b"Subject: %d\r\n\r\n%s\r\n" % (n, b"z" * n * 50) for n in range(100)]
+    results = nodemailer(server, *({"envelope": {"from": "bob@example.com",
+                                                 "to": "alice@example.org"}, "raw": encode(body)}
+                                   for body in bodies), auth=LOGIN, pool=True, maxConnections=1,
+                         maxMessages=1000)
+    ids = [result["response"].split()[-1] for result in results]
+    assert len(set(ids)) == 100
+    mails = wait_mails(server, 100)
+    assert sorted(mail[mail.index(b"Subject: "):].partition(b"\nFrom")[0] for mail in mails) == \
+        sorted(body.replace(b"\r\n", b"\n") for body in bodies), mails[0]
+    sessions = {session["session"] for queue_id in ids
+                for session in server.ctl("explain", queue_id)["history"]}
+    assert len(sessions) == 1, sessions
+
+
 def make_server():
     import socket
     lmtp, tls, v6 = free_port(), free_port(), free_port(socket.AF_INET6, "::1")
@@ -204,22 +298,10 @@ error-delay = 10ms
     return server
 
 
-def main():
-    tests = [(name[5:], test) for name, test in sorted(globals().items())
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            with make_server() as server:
-                test(server)
-            print(f"ok {number} - {name}")
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "))
-    return 1 if failed else 0
+def with_server(test):
+    with make_server() as server:
+        test(server)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals(), with_server))

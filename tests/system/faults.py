@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from server import BUILD, Server
+from tap import run_tests
 
 AS_ROOT = [] if os.getuid() == 0 else ["sudo"]
 
@@ -223,21 +223,5 @@ def test_store_that_cannot_be_opened():
         server.stop()
 
 
-def main():
-    tests = [(name[5:], test) for name, test in sorted(globals().items())
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "))
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
 from server import Server
+from tap import run_tests
 
 QUESTIONS = 40  # more than a socket holds that nobody reads
 
@@ -111,21 +111,5 @@ def test_serving_worker():
         assert len(server.mails()) == 1
 
 
-def main():
-    tests = [(name[5:], test) for name, test in sorted(globals().items())
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

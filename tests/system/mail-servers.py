@@ -1,112 +1,48 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Delivery to real servers, unpacked and never installed: smtp-sink, Exim, and Dovecot's
-LMTP server."""
+"""Delivery to real servers, unpacked and never installed: smtp-sink, Postfix, Exim, and
+Dovecot's LMTP server."""
 import getpass
 import glob
 import os
-import shutil
-import signal
 import smtplib
+import socket
+import socketserver
 import subprocess
 import sys
-import tempfile
+import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from outbound import wait_tried
 from peers import find_peer
+from programs import Program, Sink, wait_for
 from server import Server, free_port
+from tap import Skip, run_tests
+from unpacked import Postfix
 
 EIGHT = ("Subject: k\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
          "Content-Transfer-Encoding: 8bit\r\n\r\nk\u00e4se\r\n.dot\r\n").encode()
 RELAY = "[rcpt]\nrelay = yes\n[queue]\nretry = 1h\n"
 
 
-def wait_for(what, seconds=30):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
-def send(server, recipients, content=EIGHT, sender="bob@example.com"):
+def send(server, recipients, content=EIGHT, sender="bob@example.com", mail_options=(),
+         rcpt_options=()):
     client = smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com")
     client.ehlo()
-    assert client.mail(sender, ["BODY=8BITMIME"])[0] == 250
+    if "SMTPUTF8" in mail_options:
+        client.command_encoding = "utf-8"
+    assert client.mail(sender, ["BODY=8BITMIME", *mail_options])[0] == 250
     for recipient in recipients:
-        assert client.rcpt(recipient)[0] == 250
+        code, text = client.rcpt(recipient, list(rcpt_options))
+        assert code == 250, text
     code, text = client.data(content)
     assert code == 250, text
     client.quit()
     return text.decode().split()[-1]
 
 
-class Program:
-    """A server in the foreground, with a folder of its own."""
-
-    def __init__(self, prefix):
-        self.folder = tempfile.mkdtemp(prefix=prefix)
-        self.process = None
-
-    def run(self, command, environment=None):
-        with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder,
-                                            env=dict(os.environ, **(environment or {})),
-                                            start_new_session=True)
-
-    def wait_port(self, port):
-        import socket
-        def is_open():
-            assert self.process.poll() is None, self.read_log()
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-        wait_for(is_open)
-
-    def read_log(self):
-        text = ""
-        for path in glob.glob(os.path.join(self.folder, "*log*")):
-            if os.path.isfile(path):
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    text += file.read()
-        return text
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        if kind is not None:
-            print("# " + self.read_log()[-3000:].replace("\n", "\n# "))
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 # --- smtp-sink ---
-
-class Sink(Program):
-    def __init__(self, *options):
-        super().__init__("barid-sink-")
-        path = find_peer("postfix", "usr/sbin/smtp-sink")
-        library = os.path.join(os.path.dirname(path), "..", "lib", "postfix")
-        self.port = free_port()
-        user = ["-u", getpass.getuser()] if os.getuid() == 0 else []
-        self.run([path, *user, "-d", "m.%M.", *options, f"127.0.0.1:{self.port}", "100"],
-                 {"LD_LIBRARY_PATH": library})
-        self.wait_port(self.port)
-
-    def mails(self):
-        texts = []
-        for path in glob.glob(os.path.join(self.folder, "m.*")):
-            with open(path, "rb") as file:
-                texts.append(file.read())
-        return texts
-
 
 def relay_to(port, more=""):
     return RELAY + f"[outbound]\nnext-hop = peer\n{more}\n[host peer]\naddress = 127.0.0.1:{port}\n"
@@ -323,8 +259,7 @@ class Exim(Program):
 
 def test_exim():
     if os.getuid() != 0:
-        print("ok - test_exim # SKIP needs root")
-        return
+        raise Skip("needs root")
     with Exim() as exim, Server(extra=relay_to(exim.port)) as server:
         queue_id = send(server, [f"x{n}@far.example" for n in range(7)])
         wait_for(lambda: exim.n_taken() == 3)
@@ -340,21 +275,201 @@ def test_exim():
         assert (rcpt["status"], rcpt["code"]) == ("failed", "5.3.4"), rcpt
 
 
-def main():
-    failed = 0
-    tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
-    if sys.argv[1:]:
-        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
-    for test in tests:
-        try:
-            test()
-            print(f"ok - {test.__name__}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok - {test.__name__}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
+# --- Postfix ---
+
+POSTFIX = """
+mydestination =
+virtual_mailbox_domains = far.example
+virtual_mailbox_base = /var/spool/boxes
+virtual_mailbox_maps = static:all/
+virtual_uid_maps = static:800
+virtual_gid_maps = static:800
+local_header_rewrite_clients =
+smtpd_tls_security_level = may
+smtpd_tls_received_header = yes
+smtpd_tls_cert_file = /etc/postfix/chain.pem
+smtpd_tls_key_file = /etc/postfix/key.pem
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:{policy}
+"""
+POSTFIX_COMMANDS = """
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=postfix.example \\
+    -keyout /etc/postfix/key.pem -out /etc/postfix/chain.pem 2> /dev/null
+"""
+
+
+class Policy(socketserver.ThreadingTCPServer):
+    """What Postfix asks about each recipient: the answer is (answers)[recipient], one after
+    the other, or that there is nothing to say."""
+    daemon_threads = True
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            asked = {}
+            for line in self.rfile:
+                name, _, value = line.decode().rstrip("\n").partition("=")
+                if name:
+                    asked[name] = value
+                    continue
+                self.server.asked.append(asked)
+                answers = self.server.answers.get(asked["recipient"], [])
+                action = answers.pop(0) if answers else "DUNNO"
+                self.wfile.write(f"action={action}\n\n".encode())
+                asked = {}
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.asked, self.answers = [], {}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *ignored):
+        self.shutdown()
+        self.server_close()
+
+
+class PostfixPeer:
+    """A Postfix that keeps all it is given for far.example in one box."""
+
+    def __enter__(self):
+        if os.getuid() != 0:
+            raise Skip("needs root")
+        self.policy = Policy()
+        self.peer = Postfix(free_port(), POSTFIX.format(policy=self.policy.server_address[1]),
+                            POSTFIX_COMMANDS)
+        self.port = self.peer.port
+        self.peer.start()
+        wait_for(self.is_open)
+        return self
+
+    def is_open(self):
+        assert self.peer.process.poll() is None, self.peer.read_log()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def mails(self):
+        return self.peer.mails("all")
+
+    def wait_mails(self, count):
+        wait_for(lambda: len(self.mails()) >= count)
+        assert len(self.mails()) == count, self.mails()
+        return self.mails()
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            print("# " + self.peer.read_log()[-3000:].replace("\n", "\n# "))
+        self.peer.stop()
+        self.policy.__exit__()
+
+
+def assert_stored(mail, content):
+    """(content) as it was sent is the end of what lies in the box."""
+    assert mail.endswith(content.replace(b"\r\n", b"\n")), mail[:2000]
+
+
+def test_postfix_extensions():
+    with PostfixPeer() as postfix, Server(extra=relay_to(postfix.port)) as server:
+        told = wait_tried(server, send(server, ["carol@far.example", "dave@far.example"]))
+        assert all(rcpt["status"] == "delivered" for rcpt in told["recipients"]), told
+        transcript = told["attempts"][-1]["transcript"]
+        for word in ("STARTTLS", "TLSv1.3", "BDAT", "BODY=8BITMIME"):
+            assert word in transcript, f"no {word} in {transcript}"
+        # Pipelined: all recipients are named before the first answer to MAIL.
+        dialogue = transcript[transcript.index("C: MAIL"):]
+        assert dialogue.index("C: RCPT TO:<dave@") < dialogue.index("S: "), transcript
+        for mail in postfix.wait_mails(2):
+            assert_stored(mail, EIGHT)
+            assert b"using TLSv1.3" in mail and b"with ESMTPS" in mail, mail
+        assert {asked["encryption_protocol"] for asked in postfix.policy.asked} == {"TLSv1.3"}
+
+
+def test_postfix_without_extensions():
+    """The same without chunks and pipelines: dots are doubled on the way."""
+    with PostfixPeer() as postfix, Server(extra=relay_to(
+            postfix.port, "chunking = no\npipelining = no")) as server:
+        told = wait_tried(server, send(server, ["carol@far.example"]))
+        assert "C: DATA" in told["attempts"][-1]["transcript"], told
+        assert_stored(postfix.wait_mails(1)[0], EIGHT)
+
+
+def test_postfix_large():
+    """Megabytes of long and short lines, by chunks, byte for byte."""
+    content = b"Subject: large\r\n\r\n" + b"".join(
+        b".%d %s\r\n" % (n, b"x" * (n * 37 % 900)) for n in range(6000))
+    with PostfixPeer() as postfix, Server(extra=relay_to(postfix.port)) as server:
+        told = wait_tried(server, send(server, ["carol@far.example"], content))
+        assert told["recipients"][0]["status"] == "delivered", told
+        assert_stored(postfix.wait_mails(1)[0], content)
+
+
+def test_postfix_many():
+    """Many at once share connections, and each arrives once."""
+    with PostfixPeer() as postfix, Server(extra=relay_to(postfix.port)) as server:
+        for number in range(60):
+            send(server, [f"a{number}@far.example"], b"Subject: %d\r\n\r\n" % number)
+        server.wait_queue_empty()
+        mails = postfix.wait_mails(60)
+        assert len({mail.split(b"\nSubject: ")[1] for mail in mails}) == 60
+        connections = postfix.peer.read_log().count("]: connect from ")
+        assert connections < 60, "no connection was used again"
+
+
+def test_postfix_smtputf8():
+    content = ("Subject: Gr\u00fc\u00dfe\r\nFrom: <j\u00f6rg@example.com>\r\n\r\n"
+               "caf\u00e9\r\n").encode()
+    with PostfixPeer() as postfix, Server(extra=relay_to(postfix.port)) as server:
+        queue_id = send(server, ["k\u00e4tzchen@far.example"], content, "j\u00f6rg@example.com",
+                        ["SMTPUTF8"])
+        told = wait_tried(server, queue_id)
+        assert told["recipients"][0]["status"] == "delivered", told
+        assert "SMTPUTF8" in told["attempts"][-1]["transcript"], told
+        mail = postfix.wait_mails(1)[0]
+        assert "Delivered-To: k\u00e4tzchen@far.example\n".encode() in mail, mail
+        assert "Return-Path: <j\u00f6rg@example.com>\n".encode() in mail, mail
+        assert_stored(mail, content)
+
+
+def test_postfix_dsn():
+    """It is told what the sender asked for, and tells of success itself."""
+    with PostfixPeer() as postfix, Server(extra=relay_to(postfix.port)) as server:
+        queue_id = send(server, ["carol@far.example"], EIGHT, "sender@far.example",
+                        ["RET=HDRS", "ENVID=an+2Bid"],
+                        ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;caro+2B@first.example"])
+        told = wait_tried(server, queue_id)
+        assert told["recipients"][0]["status"] == "delivered", told
+        mails = postfix.wait_mails(2)
+        notice = [mail for mail in mails if b"multipart/report" in mail]
+        assert len(notice) == 1, mails
+        for line in (b"\nOriginal-Envelope-Id: an+id\n", b"\nAction: delivered\n",
+                     b"\nOriginal-Recipient: rfc822;caro+@first.example\n",
+                     b"\nDelivered-To: sender@far.example\n"):
+            assert line in notice[0], (line, notice[0])
+        assert "k\u00e4se".encode() not in notice[0], "not only the header came back"
+
+
+def test_postfix_refuses_and_defers():
+    """One recipient of three is refused, one deferred twice; the deferred one arrives once."""
+    with PostfixPeer() as postfix, Server(extra=relay_to(postfix.port).replace(
+            "retry = 1h", "retry = 300ms")) as server:
+        postfix.policy.answers = {"no@far.example": ["550 5.1.1 no such box"] * 9,
+                                  "later@far.example": ["450 4.2.1 come again"] * 2}
+        queue_id = send(server, ["carol@far.example", "no@far.example", "later@far.example"],
+                        sender="")
+        server.wait_queue_empty()
+        told = [one for one in server.ctl("explain", queue_id)["history"]
+                if one["id"] == queue_id][0]
+        seen = {rcpt["address"]: (rcpt["status"], rcpt["code"]) for rcpt in told["recipients"]}
+        assert seen["carol@far.example"][0] == "delivered", seen
+        assert seen["no@far.example"] == ("failed", "5.1.1"), seen
+        assert seen["later@far.example"][0] == "delivered", seen
+        assert len(told["attempts"]) == 3, told["attempts"]
+        codes = [[result["status"] for result in attempt["results"]
+                  if result["recipient"] == "later@far.example"] for attempt in told["attempts"]]
+        assert codes[:2] == [["4.2.1"], ["4.2.1"]], codes
+        for mail in postfix.wait_mails(2):
+            assert_stored(mail, EIGHT)
+        asked = [one["recipient"] for one in postfix.policy.asked]
+        assert asked.count("no@far.example") == 1 and asked.count("later@far.example") == 3, asked
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

@@ -3,15 +3,18 @@
 """Status notifications over the wire: the sender lives elsewhere and hears of failure, delay
 and success by mail; nobody hears of what must not be told."""
 import email
+import json
 import os
 import smtplib
+import subprocess
 import sys
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
+import server as barid
 from outbound import without
 from scripted_peer import ScriptedPeer
 from server import Server
+from tap import run_tests
 
 CONTENT = b"Subject: the subject\r\n\r\nthe secret body\r\n"
 EXTRA = """
@@ -51,14 +54,16 @@ class World:
         self.home.close()
         self.there.close()
 
-    def send(self, mail_options=(), rcpt_options=(), sender=ME, recipients=("x@there.example",)):
+    def send(self, mail_options=(), rcpt_options=(), sender=ME, recipients=("x@there.example",),
+             content=CONTENT):
         client = smtplib.SMTP("127.0.0.1", self.server.port, local_hostname="c.example.com")
+        client.command_encoding = "utf-8"
         client.ehlo()
         assert client.mail(sender, list(mail_options))[0] == 250
         for recipient in recipients:
             code, text = client.rcpt(recipient, list(rcpt_options))
             assert code == 250, text
-        assert client.data(CONTENT)[0] == 250
+        assert client.data(content)[0] == 250
         client.quit()
 
     def notice(self, number=0):
@@ -91,6 +96,30 @@ def test_failure():
         assert rcpt["Diagnostic-Code"].replace("\n", "") == "smtp; 550 5.1.1 nobody here", rcpt
         assert "S: 550 5.1.1 nobody here" in text and "C: RCPT TO:" in text, text
         assert "the secret body" in returned
+
+
+def check_dsn(content, *options):
+    done = subprocess.run([os.path.join(barid.BUILD, "src/baridctl/baridctl"), "check", "dsn",
+                           *options, "-"], input=content, capture_output=True)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_read_by_the_tool():
+    with World(RCPT="550 5.1.1 nobody here") as world:
+        world.send(["ENVID=abc"], ["ORCPT=rfc822;alias@there.example"])
+        content = world.notice()[4]
+    for form in (content, content.replace(b"\r\n", b"\n")):
+        status, text, _ = check_dsn(form, "--json")
+        read = json.loads(text)
+        assert status == 0 and read["envelope_id"] == "abc" and read["unreadable"] == 0, read
+        (rcpt,) = read["recipients"]
+        assert rcpt["address"] == "x@there.example" and rcpt["action"] == "failed", rcpt
+        assert rcpt["original"] == "alias@there.example" and rcpt["status"] == "5.1.1", rcpt
+        assert rcpt["diagnostic"] == "550 5.1.1 nobody here", rcpt
+    status, text, _ = check_dsn(content)
+    assert status == 0 and "x@there.example: failed (5.1.1)" in text, text
+    status, _, error = check_dsn(b"Subject: no notice\n\n")
+    assert status == 1 and "no delivery status notification" in error, (status, error)
 
 
 def test_headers_only():
@@ -130,6 +159,23 @@ def test_delivered():
         world.send([], ["NOTIFY=SUCCESS"])
         _, (rcpt,), _, _, _ = world.notice()
         assert rcpt["Action"] == "delivered", rcpt
+
+
+def test_long_original_recipient():
+    """RFC 6533 section 3: 240 characters beyond ASCII fit as they are, but four times as long
+    in escapes they are more than RFC 3461 section 4.2 lets a peer expect."""
+    original = "ORCPT=utf-8;" + "\u00fc" * 230 + "@there.example"
+    unicode_subject = CONTENT.replace(b"the subject", "S\u00fcjet".encode())
+    with World() as world:
+        world.send(["SMTPUTF8", "BODY=8BITMIME"], [original], content=unicode_subject)
+        world.there.wait(lambda peer: peer.messages)
+        line = world.there.messages[0].recipients[0]
+        assert original in line, line
+    with World() as world:
+        world.send(["SMTPUTF8"], [original])
+        world.there.wait(lambda peer: peer.messages)
+        line = world.there.messages[0].recipients[0]
+        assert "ORCPT" not in line, line
 
 
 def test_not_asked_for():
@@ -193,21 +239,5 @@ def test_delay_not_wanted():
         assert rcpt["Action"] == "failed", rcpt
 
 
-def main():
-    failed = 0
-    tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
-    if sys.argv[1:]:
-        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
-    for test in tests:
-        try:
-            test()
-            print(f"ok - {test.__name__}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok - {test.__name__}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

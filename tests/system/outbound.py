@@ -8,12 +8,13 @@ import os
 import smtplib
 import subprocess
 import sys
+import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from scripted_peer import ALL, CLOSE, RESET, ScriptedPeer
 from server import Server
+from tap import run_rows
 
 ASCII = b"Subject: plain\r\n\r\nline one\r\n.dot\r\n..two dots\r\nlast line\r\n"
 EIGHT = ("Subject: eight\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -237,8 +238,28 @@ CASES = [
     Case("tls at once", [{"certificate": True, "implicit": True}], "delivered", "2.0.0",
          host="tls = implicit", check=both(said("!STARTTLS"), taken_by(0))),
     Case("auth plain", [{"extensions": ALL + ["STARTTLS", "AUTH LOGIN PLAIN"], "certificate": True}],
-         "delivered", "2.0.0", host="user = me\npassword = secret\ntls = required",
+         "delivered", "2.0.0",
+         host="user = me\npassword = secret\ntls = required\ntrust = TRUST",
          check=said("AUTH PLAIN " + base64.b64encode(b"\0me\0secret").decode(), "AUTH=<>")),
+    Case("auth, certificate of nobody known",
+         [{"extensions": ALL + ["STARTTLS", "AUTH PLAIN"], "certificate": True}], "pending",
+         "4.7.5", "NOT trusted", host="user = me\npassword = secret",
+         check=both(said("!AUTH"), lambda case, peers: assert_equal(peers[0].connections, 1))),
+    Case("auth, certificate of another",
+         [{"extensions": ALL + ["STARTTLS", "AUTH PLAIN"], "certificate": "other.example"}],
+         "pending", "4.7.5", "does not match", host="user = me\npassword = secret\ntrust = TRUST",
+         check=said("!AUTH")),
+    Case("auth, certificate unchecked",
+         [{"extensions": ALL + ["STARTTLS", "AUTH PLAIN"], "certificate": "other.example"}],
+         "delivered", "2.0.0", host="user = me\npassword = secret\ncertificate-check = never",
+         check=said("AUTH PLAIN")),
+    Case("certificate checked without a password",
+         [{"extensions": ALL + ["STARTTLS"], "certificate": True}], "pending", "4.7.5",
+         "NOT trusted", host="certificate-check = always"),
+    Case("certificate checked at once", [{"certificate": True, "implicit": True}], "delivered",
+         "2.0.0", host="tls = implicit\ncertificate-check = always\ntrust = TRUST"),
+    Case("certificate to be checked, no TLS", [{}], "failed", "5.7.10",
+         host="certificate-check = always"),
     Case("auth login", [{"extensions": ALL + ["AUTH LOGIN"]}], "delivered", "2.0.0",
          host="user = me\npassword = secret\ntls = none",
          check=said("AUTH LOGIN\nbWU=\nc2VjcmV0")),
@@ -255,15 +276,26 @@ def assert_equal(got, wanted):
     assert got == wanted, f"{got} instead of {wanted}"
 
 
-def make_certificate(folder):
-    chain, key = os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem")
+def make_certificate(folder, name, alternative):
+    chain, key = os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=peer.example", "-keyout",
-                    key, "-out", chain, "-days", "2"], check=True, capture_output=True)
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name, "-addext",
+                    "subjectAltName=" + alternative, "-keyout", key, "-out", chain, "-days", "2"],
+                   check=True, capture_output=True)
     return chain, key
 
 
-def open_peers(case, certificate):
+def make_certificates(folder):
+    """By what a case says: its peer's own, and one that is trusted but of another."""
+    made = {True: make_certificate(folder, "peer.example", "IP:127.0.0.2,IP:::1"),
+            "other.example": make_certificate(folder, "other.example", "DNS:other.example")}
+    with open(os.path.join(folder, "trust.pem"), "w") as file:
+        for chain, _ in made.values():
+            file.write(open(chain).read())
+    return made
+
+
+def open_peers(case, certificates):
     peers = []
     for options in case.peers:
         if options is None:
@@ -272,7 +304,7 @@ def open_peers(case, certificate):
             continue
         options = dict(options)
         if "certificate" in options:
-            options["certificate"] = certificate
+            options["certificate"] = certificates[options["certificate"]]
         peers.append(ScriptedPeer(**options))
     return peers
 
@@ -280,7 +312,7 @@ def open_peers(case, certificate):
 SHORT_TIMEOUTS = ("greeting-timeout", "mail-timeout")
 
 
-def make_config(cases):
+def make_config(cases, folder):
     text = "[rcpt]\nrelay = yes\n[queue]\nretry = 1h\n[outbound]\nnext-hop = ${rcpt-domain}\n"
     for setting in SHORT_TIMEOUTS:
         domain = [f"c{n}.example" for n, (case, _) in enumerate(cases) if case.options == setting][0]
@@ -290,7 +322,8 @@ def make_config(cases):
     text += f"recipients-per-transaction = if rcpt-domain == \"{domain}\" then 1 else 100\n"
     for number, (case, peers) in enumerate(cases):
         addresses = ", ".join(f"{peer.address}:{peer.port}" for peer in peers)
-        text += f"[host c{number}.example]\naddress = {addresses}\n{case.host}\n"
+        text += f"[host c{number}.example]\naddress = {addresses}\n"
+        text += case.host.replace("TRUST", os.path.join(folder, "trust.pem")) + "\n"
     return text
 
 
@@ -348,24 +381,18 @@ def judge(case, peers, told):
 
 
 def main():
-    probe = Server()
-    certificate = make_certificate(probe.folder)
-    wanted = sys.argv[1:]
-    cases = [(case, open_peers(case, certificate)) for case in CASES]
-    failed = 0
-    with Server(extra=make_config(cases)) as server:
+    with tempfile.TemporaryDirectory() as folder:
+        return run_cases(folder)
+
+
+def run_cases(folder):
+    certificates = make_certificates(folder)
+    cases = [(case, open_peers(case, certificates)) for case in CASES]
+    with Server(extra=make_config(cases, folder)) as server:
         ids = [send(server, case, number) for number, (case, _) in enumerate(cases)]
-        for queue_id, (case, peers) in zip(ids, cases):
-            if wanted and case.name not in wanted:
-                continue
-            try:
-                judge(case, peers, wait_tried(server, queue_id))
-                print(f"ok - {case.name}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok - {case.name}")
-                print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
+        return run_rows([(case.name, lambda queue_id=queue_id, case=case, peers=peers:
+                          judge(case, peers, wait_tried(server, queue_id)))
+                         for queue_id, (case, peers) in zip(ids, cases)])
 
 
 if __name__ == "__main__":

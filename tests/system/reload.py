@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
 from server import Server
+from tap import run_main
 
 RELOADS = 20
 HELD = 50
@@ -112,16 +113,6 @@ class Busy(threading.Thread):
         dialogue.open_data(name)
         dialogue.finish_data()
         self.accepted.append(name)
-
-
-class Tap:
-    def __init__(self):
-        self.count, self.failed = 0, 0
-
-    def test(self, ok, what):
-        self.count += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.count} - {what}", flush=True)
 
 
 def replace_modules():
@@ -233,13 +224,10 @@ def wait_for_side_folders(server):
     return False
 
 
-def main():
-    tap = Tap()
+def main(tap):
     with tempfile.TemporaryDirectory(prefix="barid-build-") as build:
         barid.copy_build(build)
         run(tap)
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
 
 
 def run(tap):
@@ -289,4 +277,4 @@ def run(tap):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main(main))

@@ -7,13 +7,13 @@ import os
 import smtplib
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 from name_server import NameServer
 from outbound import wait_tried
 from scripted_peer import ALL, CLOSE, ScriptedPeer
 from server import Server, free_port
+from tap import run_tests
 
 PORT = free_port(address="127.0.0.2")
 SILENT = free_port()
@@ -273,20 +273,8 @@ def test_reroute_is_kept(names):
 
 
 def main():
-    failed = 0
-    tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
-    if sys.argv[1:]:
-        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
     with NameServer({"example": ZONE}) as names:
-        for test in tests:
-            try:
-                test(names)
-                print(f"ok - {test.__name__}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok - {test.__name__}")
-                print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
+        return run_tests(globals(), lambda test: test(names))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import os
 import pwd
 import subprocess
 import sys
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
 from server import Server
+from tap import run_tests
 
 CONFIG = """
 [listener local]
@@ -92,21 +92,5 @@ def test_smtp():
         delivered(server, 1)
 
 
-def main():
-    tests = [(name[5:], test) for name, test in sorted(globals().items())
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            print("# " + traceback.format_exc().replace("\n", "\n# "))
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

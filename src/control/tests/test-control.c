@@ -550,7 +550,9 @@ body_trace(gpointer data)
     barid_log(BARID_LOG_TRACE, "test.last", "session", "s1", NULL);
     hear_that(all, "test.later");
     hear_that(all, "test.last");
+    /* A process that drains says so, and ends the trace when it has no session left. */
     control_drain(self->control);
+    hear_that(all, "{\"draining\":true}");
     ck_assert_ptr_null(hear(all));
 }
 

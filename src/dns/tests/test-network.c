@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "dns/cache.h"
 #include "dns/dns-settings.h"
 #include "dns/packet.h"
 #include "dns/tests/name-server.h"
@@ -448,6 +447,64 @@ START_TEST(test_server_rests)
 }
 END_TEST
 
+/* One server is silent and may be so for long; the other is asked beside it. */
+START_TEST(test_parallel)
+{
+    DnsOptions options = usual;
+
+    options.parallel = 2;
+    options.timeout_ms = 60000;
+    run(check_rests, answer_nothing, answer_well, options);
+}
+END_TEST
+
+/* Nobody waits for a server that has failed already. */
+static void
+check_failed_at_once(DnsResolver *resolver)
+{
+    gint64 start_ms = clock_monotonic_ms();
+
+    for (guint i = 0; i < 10; i++) {
+        g_autofree gchar *name = g_strdup_printf("n%u.example", i);
+
+        expect(resolver, name, "error 100");
+    }
+    ck_assert_int_lt(clock_monotonic_ms() - start_ms, 10 * 300);
+    ck_assert_uint_eq(name_server_fake_get_n_asked(second_fake), 10);
+}
+
+START_TEST(test_parallel_failure)
+{
+    DnsOptions options = patient_options();
+
+    options.parallel = 2;
+    run(check_failed_at_once, answer_servfail, answer_servfail, options);
+}
+END_TEST
+
+/* The deadline of who asks counts for both. */
+static void
+check_cancelled_in_time(DnsResolver *resolver)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 deadline = fiber_deadline_push(350);
+    DnsAnswer *answer = dns_lookup(resolver, "a.example", DNS_TYPE_A, &error);
+
+    fiber_deadline_restore(deadline);
+    ck_assert_ptr_null(answer);
+    ck_assert_int_eq(error->code, BARID_ERROR_TIMEOUT);
+}
+
+START_TEST(test_parallel_haste)
+{
+    DnsOptions options = usual;
+
+    options.parallel = 2;
+    options.timeout_ms = 60000;
+    run(check_cancelled_in_time, answer_nothing, answer_nothing, options);
+}
+END_TEST
+
 static void
 check_remembers_edns(DnsResolver *resolver)
 {
@@ -744,118 +801,6 @@ START_TEST(test_storm)
 }
 END_TEST
 
-/* --- the cache alone --- */
-
-static DnsBody *
-make_body(gsize text_len)
-{
-    DnsBody *body = dns_body_new(1);
-
-    body->canonical = arena_alloc(body->arena, text_len);
-    body->ttl_s = 100;
-    return body;
-}
-
-static void
-put(DnsCache *cache, const gchar *name, gsize text_len)
-{
-    g_autoptr(DnsBody) body = make_body(text_len);
-    DnsBody *found;
-    guint32 ttl_s;
-
-    ck_assert_int_eq(dns_cache_begin(cache, name, DNS_TYPE_A, &found, &ttl_s, NULL),
-                     DNS_CACHE_LEAD);
-    dns_cache_finish(cache, name, DNS_TYPE_A, body, 100);
-}
-
-static gboolean
-has(DnsCache *cache, const gchar *name)
-{
-    DnsBody *found = NULL;
-    guint32 ttl_s;
-
-    if (dns_cache_begin(cache, name, DNS_TYPE_A, &found, &ttl_s, NULL) == DNS_CACHE_HIT) {
-        dns_body_unref(found);
-        return TRUE;
-    }
-    dns_cache_abandon(cache, name, DNS_TYPE_A);
-    return FALSE;
-}
-
-START_TEST(test_cache_entries)
-{
-    DnsCache *cache = dns_cache_new(160, 1 << 24);
-
-    put(cache, "kept.example", 10);
-    for (guint i = 0; i < 2000; i++) {
-        g_autofree gchar *name = g_strdup_printf("n%u.example", i);
-
-        put(cache, name, 10);
-        /* What is used stays. */
-        ck_assert(has(cache, "kept.example"));
-    }
-    ck_assert_uint_le(dns_cache_get_n_entries(cache), 160);
-    ck_assert_uint_ge(dns_cache_get_n_entries(cache), 150);
-    ck_assert(has(cache, "n1999.example"));
-    ck_assert(!has(cache, "n0.example"));
-    dns_cache_free(cache);
-}
-END_TEST
-
-START_TEST(test_cache_bytes)
-{
-    DnsCache *cache = dns_cache_new(100000, 1 << 20);
-
-    for (guint i = 0; i < 2000; i++) {
-        g_autofree gchar *name = g_strdup_printf("n%u.example", i);
-
-        put(cache, name, 2000);
-        ck_assert_uint_le(dns_cache_get_size(cache), 1 << 20);
-    }
-    ck_assert_uint_ge(dns_cache_get_n_entries(cache), 100);
-    /* One that is too large takes nobody's place. */
-    put(cache, "huge.example", 100000);
-    ck_assert(!has(cache, "huge.example"));
-    dns_cache_free(cache);
-}
-END_TEST
-
-static gint64 fake_now_us = 1000000;
-
-static gint64
-fake_clock(gpointer data G_GNUC_UNUSED)
-{
-    return fake_now_us;
-}
-
-START_TEST(test_cache_expiry)
-{
-    static const ClockSource source = {fake_clock, fake_clock, NULL};
-    DnsCache *cache = dns_cache_new(100, 1 << 20);
-
-    clock_set_source(&source);
-    put(cache, "a.example", 10);
-    fake_now_us += 99 * G_USEC_PER_SEC;
-    ck_assert(has(cache, "a.example"));
-    fake_now_us += 2 * G_USEC_PER_SEC;
-    ck_assert(!has(cache, "a.example"));
-    ck_assert_uint_eq(dns_cache_get_n_entries(cache), 0);
-    ck_assert_uint_eq(dns_cache_get_size(cache), 0);
-    dns_cache_free(cache);
-    clock_set_source(NULL);
-}
-END_TEST
-
-START_TEST(test_cache_off)
-{
-    DnsCache *cache = dns_cache_new(0, 0);
-
-    put(cache, "a.example", 10);
-    ck_assert(!has(cache, "a.example"));
-    dns_cache_free(cache);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -867,6 +812,9 @@ main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, test_row, 0, G_N_ELEMENTS(rows));
     tcase_add_test(cases, test_server_rests);
+    tcase_add_test(cases, test_parallel);
+    tcase_add_test(cases, test_parallel_failure);
+    tcase_add_test(cases, test_parallel_haste);
     tcase_add_test(cases, test_remembers_edns);
     tcase_add_test(cases, test_secure_from_loopback);
     tcase_add_test(cases, test_local_names);
@@ -877,10 +825,6 @@ main(void)
     tcase_add_test(cases, test_others_are_cancelled);
     tcase_add_test(cases, test_haste);
     tcase_add_test(cases, test_storm);
-    tcase_add_test(cases, test_cache_entries);
-    tcase_add_test(cases, test_cache_bytes);
-    tcase_add_test(cases, test_cache_expiry);
-    tcase_add_test(cases, test_cache_off);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
     srunner_set_tap(runner, "-");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A module for tests: from inside the worker it tries what a confined process must not be
- * able to do ("baridctl probe WHAT ARGUMENT"), and its hook misbehaves when a recipient's
- * local part says so.
+ * able to do ("baridctl probe WHAT ARGUMENT"); its hooks misbehave when a recipient's local
+ * part or a header field says so, its command and its transport whenever they are used so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,20 +63,25 @@ probe_exec(const gchar *program)
     return errno;
 }
 
+/* By (flags) of socket(2); with (fast) data goes with the handshake. */
 static int
-probe_connect(const gchar *port)
+probe_reach(const gchar *port, int flags, gboolean fast)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons((guint16)g_ascii_strtoull(port, NULL, 10)),
         .sin_addr = {htonl(INADDR_LOOPBACK)},
     };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct sockaddr *target = (const struct sockaddr *)&address;
+    int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+    gboolean ok;
     int result;
 
     if (fd < 0)
         return errno;
-    result = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    ok = fast ? sendto(fd, "x", 1, MSG_FASTOPEN, target, sizeof address) == 1
+              : connect(fd, target, sizeof address) == 0;
+    result = ok ? 0 : errno;
     close(fd);
     return result;
 }
@@ -99,7 +104,13 @@ probe_try(const gchar *what, const gchar *argument)
     if (strcmp(what, "exec") == 0)
         return probe_exec(argument);
     if (strcmp(what, "connect") == 0)
-        return probe_connect(argument);
+        return probe_reach(argument, 0, FALSE);
+    if (strcmp(what, "connect-at-once") == 0)
+        return probe_reach(argument, SOCK_NONBLOCK, FALSE);
+    if (strcmp(what, "send-at-once") == 0)
+        return probe_reach(argument, 0, TRUE);
+    if (strcmp(what, "crash") == 0)
+        abort();
     if (strcmp(what, "setuid") == 0)
         return probe_setuid(argument);
     return EINVAL;
@@ -144,9 +155,69 @@ probe_rcpt(BaridTransaction *txn G_GNUC_UNUSED, const BaridRecipient *rcpt,
     return BARID_CONTINUE;
 }
 
+static const gchar probe_started[] = "the state that start gives";
+
+static gpointer
+probe_stream_begin(BaridTransaction *txn, gpointer state)
+{
+    if (state != probe_started)
+        abort(); /* called without having been started */
+    return txn;
+}
+
+static void
+probe_stream_field(gpointer stream G_GNUC_UNUSED, BaridSlice name,
+                   BaridSlice value G_GNUC_UNUSED, BaridSlice whole G_GNUC_UNUSED)
+{
+    if (barid_slice_equal_nocase(name, BARID_SLICE_LITERAL("X-Crash")))
+        abort();
+}
+
+static BaridVerdict
+probe_message(BaridTransaction *txn G_GNUC_UNUSED, gpointer state G_GNUC_UNUSED)
+{
+    return BARID_CONTINUE;
+}
+
+static const BaridStreamHook probe_stream = {
+    .struct_size = sizeof(BaridStreamHook),
+    .begin = probe_stream_begin,
+    .field = probe_stream_field,
+};
+
 static const BaridHook probe_hooks[] = {
     BARID_HOOK_RCPT(probe_rcpt, BARID_PHASE_AUTHORISE),
+    BARID_HOOK_MESSAGE(probe_message, BARID_PHASE_INSPECT, .stream = &probe_stream),
     BARID_HOOK_END,
+};
+
+static gpointer
+probe_transport_open(const void *settings, GError **error G_GNUC_UNUSED)
+{
+    return (gpointer)(guintptr)settings;
+}
+
+static void
+probe_transport_close(gpointer self G_GNUC_UNUSED)
+{
+}
+
+static void
+probe_transport_deliver(gpointer self G_GNUC_UNUSED, BaridAttempt *attempt G_GNUC_UNUSED)
+{
+    abort();
+}
+
+static const BaridTransportDriver probe_transport = {
+    .struct_size = sizeof(BaridTransportDriver),
+    .open = probe_transport_open,
+    .close = probe_transport_close,
+    .deliver = probe_transport_deliver,
+};
+
+static const BaridProvider probe_providers[] = {
+    {BARID_PROVIDER_TRANSPORT, "probe", &probe_transport},
+    {BARID_PROVIDER_END, NULL, NULL},
 };
 
 static gboolean
@@ -157,7 +228,7 @@ probe_start(BaridStart *start G_GNUC_UNUSED, const void *settings, gpointer *out
 
     if (strcmp(self->crash_at_start, "yes") == 0)
         abort();
-    *out_state = (gpointer)(guintptr)settings;
+    *out_state = (gpointer)(guintptr)probe_started;
     return TRUE;
 }
 
@@ -165,10 +236,11 @@ BARID_MODULE_DEFINE(probe) = {
     BARID_MODULE_HEADER,
     .name = "probe",
     .summary = N_("Tries what a module must not be able to do"),
-    .needs = BARID_READS_ENVELOPE | BARID_MAY_DEFER | BARID_MAY_REJECT,
+    .needs = BARID_READS_ENVELOPE | BARID_READS_HEADERS | BARID_MAY_DEFER | BARID_MAY_REJECT,
     .settings = probe_settings,
     .settings_size = sizeof(ProbeSettings),
     .hooks = probe_hooks,
+    .providers = probe_providers,
     .commands = probe_commands,
     .start = probe_start,
 };
