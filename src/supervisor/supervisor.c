@@ -654,7 +654,7 @@ supervisor_get_timeout(const Supervisor *self)
 }
 
 static void
-supervisor_on_timeout(Supervisor *self)
+supervisor_do_due(Supervisor *self)
 {
     gint64 now_ms = clock_monotonic_ms();
 
@@ -694,8 +694,10 @@ supervisor_watch(Supervisor *self)
                 .fd = worker->gate != NULL ? connect_gate_get_fd(worker->gate) : -1,
                 .events = POLLIN};
         }
-        if (poll(polled, 2 * n_workers + 1, supervisor_get_timeout(self)) == 0)
-            supervisor_on_timeout(self);
+        if (poll(polled, 2 * n_workers + 1, supervisor_get_timeout(self)) < 0)
+            continue;
+        /* Not only when all are silent: one that talks must not hide one that hangs. */
+        supervisor_do_due(self);
         /* Messages add workers at the end and take none away. */
         for (guint i = 0; i < n_workers; i++) {
             WorkerProcess *worker = g_ptr_array_index(self->workers, i);

@@ -15,7 +15,9 @@ import server as barid
 from server import Server
 from tap import run_tests
 
-QUESTIONS = 40  # more than a socket holds that nobody reads
+# More than a socket holds that nobody reads.
+QUESTIONS = 16
+QUESTION = ("queue", "count", "--sender", "x" * 50000)
 
 
 def ctl(server, *words, seconds=60):
@@ -42,6 +44,14 @@ def send(server):
         client.sendmail("bob@example.com", ["alice@example.org"], "Subject: x\r\n\r\nhi\r\n")
 
 
+def hold(client):
+    """A session that keeps a worker from ending: its message is not finished."""
+    client.ehlo()
+    for command, code in (("MAIL FROM:<bob@example.com>", 250), ("RCPT TO:<alice@example.org>", 250),
+                          ("DATA", 354)):
+        assert client.docmd(command)[0] == code
+
+
 def end_stopped(pid):
     """So that a failed test leaves none behind."""
     try:
@@ -51,16 +61,16 @@ def end_stopped(pid):
 
 
 def test_draining_worker():
-    with Server("[server]\ndrain = 10min\ngrace = 10min\n") as server:
+    with Server() as server:
         old = server.worker_pid()
         with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
-            client.ehlo()
+            hold(client)
             assert ctl(server, "reload").returncode == 0
             assert server.worker_pid() != old
             os.kill(old, signal.SIGSTOP)
             try:
                 # Each is asked of the one that drains, too.
-                threads = [threading.Thread(target=ctl, args=(server, "status"))
+                threads = [threading.Thread(target=ctl, args=(server, *QUESTION))
                            for _ in range(QUESTIONS)]
                 for thread in threads:
                     thread.start()
@@ -80,10 +90,10 @@ def test_draining_worker():
 
 def test_question_is_given_up():
     """One question does not fill the socket: what the others know is told all the same."""
-    with Server("[server]\ndrain = 10min\ngrace = 10min\n") as server:
+    with Server() as server:
         old = server.worker_pid()
         with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
-            client.ehlo()
+            hold(client)
             assert ctl(server, "reload").returncode == 0
             os.kill(old, signal.SIGSTOP)
             try:
@@ -91,7 +101,9 @@ def test_question_is_given_up():
             finally:
                 os.kill(old, signal.SIGCONT)
             assert any(one["pid"] == old for one in server.ctl("status")["draining"])
-            client.noop()
+            client.send(b"Subject: held\r\n\r\nhi\r\n.\r\n")
+            assert client.getreply()[0] == 250
+            client.close()
 
 
 def test_serving_worker():
