@@ -59,6 +59,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-look.c src/queue/queue-scan.h src/queue/queue-stats.h \
 	src/queue/queue-notify.c src/queue/queue-place.c src/queue/queue-place.h \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
+	src/queue/queue-suspended.c \
 	src/queue/schedule.c src/queue/schedule.h
 QUEUE_LIBS = src/queue/libqueue.la src/host/libhost.la $(SPOOL_LIBS) src/smtp/libsmtp.la $(MIME_LIBS) $(CONF_LIBS) $(FIBER_LIBS)
 

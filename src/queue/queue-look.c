@@ -282,15 +282,33 @@ queue_reroute(Queue *self, const QueueFilter *filter, const gchar *route)
 typedef struct {
     const gchar *key;
     gboolean changed;
+    GError *error;
     JsonWriter *writer;
 } DestinationCall;
+
+/* One that has handed its messages over, or stops, has no say any more. */
+static gboolean
+look_begin_change(Queue *self, DestinationCall *call)
+{
+    if (atomic_load(&self->suspended)) {
+        g_set_error_literal(&call->error, QUEUE_ERROR, BARID_ERROR_BUSY,
+                            "this server process is ending; try again");
+        return FALSE;
+    }
+    queue_suspended_read(self); /* an older process may have changed it a moment ago */
+    return TRUE;
+}
 
 static void
 look_suspend(Queue *self, gpointer data)
 {
     DestinationCall *call = data;
 
+    if (!look_begin_change(self, call))
+        return;
     call->changed = destinations_suspend(self->destinations, call->key);
+    if (call->changed && !queue_suspended_write(self, &call->error))
+        destinations_resume(self->destinations, call->key, clock_wall_ms());
 }
 
 static void
@@ -298,25 +316,39 @@ look_resume(Queue *self, gpointer data)
 {
     DestinationCall *call = data;
 
+    if (!look_begin_change(self, call))
+        return;
     call->changed = destinations_resume(self->destinations, call->key, clock_wall_ms());
+    if (call->changed && !queue_suspended_write(self, &call->error))
+        destinations_suspend(self->destinations, call->key);
 }
 
-gboolean
-queue_suspend_destination(Queue *self, const gchar *destination)
+static BARID_SUSPENDS gboolean
+look_change(Queue *self, void (*change)(Queue *self, gpointer data), const gchar *destination,
+            gboolean *out_changed, GError **error)
 {
     DestinationCall call = {.key = destination};
 
-    queue_call(self, look_suspend, &call);
-    return call.changed;
+    queue_call(self, change, &call);
+    *out_changed = call.changed;
+    if (call.error == NULL)
+        return TRUE;
+    g_propagate_error(error, call.error);
+    return FALSE;
 }
 
 gboolean
-queue_resume_destination(Queue *self, const gchar *destination)
+queue_suspend_destination(Queue *self, const gchar *destination, gboolean *out_changed,
+                          GError **error)
 {
-    DestinationCall call = {.key = destination};
+    return look_change(self, look_suspend, destination, out_changed, error);
+}
 
-    queue_call(self, look_resume, &call);
-    return call.changed;
+gboolean
+queue_resume_destination(Queue *self, const gchar *destination, gboolean *out_changed,
+                         GError **error)
+{
+    return look_change(self, look_resume, destination, out_changed, error);
 }
 
 static void

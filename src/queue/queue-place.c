@@ -417,6 +417,7 @@ queue_places_look(Queue *self)
     if (self->history != NULL)
         (void)history_refresh(self->history, NULL);
     all = self->home_is_main || place_take_main(self);
+    queue_suspended_read(self);
     /* A message that is in two folders counts where it was found first: in the main one. */
     if (self->home_is_main && place_get_home(self)->replayed)
         all = place_adopt_sides(self);

@@ -138,6 +138,10 @@ void queue_write_message(const Envelope *envelope, const DeliveryState *state,
                          const gchar *status, JsonWriter *writer);
 const gchar *queue_entry_get_status(const QueueEntry *entry);
 
+/* queue-suspended.c: which destinations are suspended, in memory as in the file. */
+void queue_suspended_read(Queue *self);
+gboolean queue_suspended_write(Queue *self, GError **error);
+
 /* Runs (func) on the queue's thread and waits. */
 BARID_SUSPENDS void queue_call(Queue *self, void (*func)(Queue *queue, gpointer data),
                                gpointer data);

@@ -514,6 +514,9 @@ queue_try_hand_over(Queue *self)
         self->released = TRUE;
         return;
     }
+    /* Who waits in line, and what is suspended, is the other's business now. */
+    destinations_free(self->destinations);
+    self->destinations = destinations_new();
     self->handed_over(self->handed_over_data);
 }
 
@@ -558,6 +561,7 @@ queue_new(const QueueOptions *options, GError **error)
     self->n_in_doubt = counter_register("delivery.in-doubt");
     schedule_init(&self->schedule);
     self->destinations = destinations_new();
+    queue_suspended_read(self);
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();
     self->signals = g_ptr_array_new();
