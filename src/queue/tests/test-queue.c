@@ -702,7 +702,8 @@ body_act_on_many(gpointer data)
     ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_RETRY, &all), MESSAGES);
     ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_CANCEL, &some), 70);
     ck_assert_uint_eq(queue_count(fixture->queue, &held), MESSAGES - 70);
-    ck_assert_uint_le(n_syncs, MESSAGES / 64 + 1 + 2);
+    ck_assert_uint_ge(n_syncs, 1);
+    ck_assert_uint_le(n_syncs, 2 * (MESSAGES / 64 + 1));
 }
 
 START_TEST(test_act_on_many)
@@ -712,7 +713,10 @@ START_TEST(test_act_on_many)
 
     disk.fdatasync = sync_counted;
     fixture_set_up(&fixture);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
     fixture.options.disk = &disk;
+    fixture_open(&fixture);
     fixture_run(&fixture, body_act_on_many);
     fixture_tear_down(&fixture);
 }
