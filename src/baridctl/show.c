@@ -150,6 +150,21 @@ show_table_or(const Show *self, const Table *table, const gchar *when_empty)
 /* --- anything --- */
 
 static void show_members(const Show *self, JsonObject *object, gint depth);
+static void show_node(const Show *self, JsonNode *node, gint depth);
+
+/* A list in which something has members: one thing after the other. Else FALSE. */
+static gboolean
+show_things(const Show *self, JsonNode *node, gint depth)
+{
+    JsonArray *array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    guint n_things = array == NULL ? 0 : json_array_get_length(array);
+
+    if (n_things == 0 || !JSON_NODE_HOLDS_OBJECT(json_array_get_element(array, 0)))
+        return FALSE;
+    for (guint i = 0; i < n_things; i++)
+        show_node(self, json_array_get_element(array, i), depth);
+    return TRUE;
+}
 
 static void
 show_node(const Show *self, JsonNode *node, gint depth)
@@ -161,6 +176,8 @@ show_node(const Show *self, JsonNode *node, gint depth)
         show_members(self, json_node_get_object(node), depth + 1);
         return;
     }
+    if (show_things(self, node, depth))
+        return;
     if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING)
         text = table_dup_clean(json_node_get_string(node));
     else
