@@ -430,6 +430,33 @@ show_settings(const Show *self, JsonObject *answer)
     }
 }
 
+/* As in diff(1): what is there now, then what would be. */
+static void
+show_changes(const Show *self, JsonObject *answer)
+{
+    guint n_changes = show_get_n(answer, "changes");
+
+    if (n_changes == 0)
+        fprintf(self->out, "%s\n", _("The server runs what the files say."));
+    for (guint i = 0; i < n_changes; i++) {
+        JsonObject *change = show_get_nth(answer, "changes", i);
+        const gchar *running = show_get_text(change, "running");
+        const gchar *on_disk = show_get_text(change, "on_disk");
+        const gchar *file = show_get_text(change, "file");
+
+        fprintf(self->out, "%s[%s] %s%s", self->bold, show_get_text(change, "section"),
+                show_get_text(change, "key"), self->plain);
+        if (file != NULL)
+            fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s", self->dim, file,
+                    show_get_integer(change, "line"), self->plain);
+        fprintf(self->out, "\n  %s- ", self->bad);
+        show_put(self, running == NULL ? _("(not there)") : running);
+        fprintf(self->out, "%s\n  %s+ ", self->plain, self->good);
+        show_put(self, on_disk == NULL ? _("(not there)") : on_disk);
+        fprintf(self->out, "%s\n", self->plain);
+    }
+}
+
 static void
 show_metrics(const Show *self, JsonObject *answer)
 {
@@ -560,6 +587,7 @@ static const struct {
     {"queue destinations", show_destinations},
     {"explain", show_explanation},
     {"check dsn", show_dsn},
+    {"config diff", show_changes},
     {"config show", show_settings},
     {"metrics", show_metrics},
     {"spool list", show_queue_list},
