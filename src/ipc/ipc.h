@@ -21,7 +21,7 @@ typedef enum {
     IPC_LISTENER,   /* payload: listener name, NUL, address; descriptor: listening socket */
     IPC_CONTROL,    /* descriptor: the control socket */
     IPC_BLAME,      /* descriptor: the page of base/blame.h; payload: modules to contain */
-    IPC_START,      /* everything was sent */
+    IPC_START,      /* everything was sent; payload: "gate" when IPC_GATE is welcome */
     IPC_FILE,       /* answer to IPC_OPEN; a descriptor, or a payload with the error */
     IPC_STOP,       /* finish and exit */
     IPC_DRAIN,      /* a younger worker serves: let go of the spool, finish, exit */
@@ -31,6 +31,7 @@ typedef enum {
     IPC_ANSWERED,   /* payload: number of the question: everybody has answered */
     /* worker to supervisor */
     IPC_OPEN,       /* payload: section, NUL, key: open the file named there */
+    IPC_GATE,       /* payload: ports; descriptor: where connect() asks from now on */
     IPC_READY,      /* serving */
     IPC_PROBLEMS,   /* payload: why it cannot start */
     IPC_WANT_STOP,  /* somebody asked over the control socket */

@@ -438,6 +438,19 @@ supervisor_on_problems(Supervisor *self, WorkerProcess *worker, const gchar *tex
     }
 }
 
+/* Once, and before it serves: later it might be somebody else who speaks through it. */
+static void
+supervisor_on_gate(WorkerProcess *worker, IpcMessage *message)
+{
+    int fd = ipc_message_take_fd(message);
+
+    if (fd >= 0 && worker->gate == NULL && worker->state == WORKER_STARTING)
+        worker->gate = connect_gate_new(&worker->whom, fd, (const gchar *)message->payload,
+                                        message->len);
+    else if (fd >= 0)
+        close(fd);
+}
+
 static void
 supervisor_on_message(Supervisor *self, WorkerProcess *worker)
 {
@@ -452,6 +465,9 @@ supervisor_on_message(Supervisor *self, WorkerProcess *worker)
     switch (message.type) {
     case IPC_OPEN:
         worker_process_answer_open(worker, &message, &self->state);
+        break;
+    case IPC_GATE:
+        supervisor_on_gate(worker, &message);
         break;
     case IPC_READY:
         supervisor_on_ready(self, worker);
@@ -650,22 +666,31 @@ supervisor_watch(Supervisor *self)
         guint n_workers = self->workers->len;
         struct pollfd *polled;
 
-        g_array_set_size(fds, n_workers + 1);
+        g_array_set_size(fds, 2 * n_workers + 1);
         polled = (struct pollfd *)(void *)fds->data;
-        polled[n_workers] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
+        polled[2 * n_workers] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
         for (guint i = 0; i < n_workers; i++) {
             const WorkerProcess *worker = g_ptr_array_index(self->workers, i);
 
-            polled[i] = (struct pollfd){.fd = worker->ipc_end, .events = POLLIN};
+            polled[2 * i] = (struct pollfd){.fd = worker->ipc_end, .events = POLLIN};
+            polled[2 * i + 1] = (struct pollfd){
+                .fd = worker->gate != NULL ? connect_gate_get_fd(worker->gate) : -1,
+                .events = POLLIN};
         }
-        if (poll(polled, n_workers + 1, supervisor_get_timeout(self)) == 0)
+        if (poll(polled, 2 * n_workers + 1, supervisor_get_timeout(self)) == 0)
             supervisor_on_timeout(self);
         /* Messages add workers at the end and take none away. */
         for (guint i = 0; i < n_workers; i++) {
-            if (polled[i].revents != 0)
-                supervisor_on_message(self, g_ptr_array_index(self->workers, i));
+            WorkerProcess *worker = g_ptr_array_index(self->workers, i);
+
+            if (polled[2 * i].revents != 0)
+                supervisor_on_message(self, worker);
+            if ((polled[2 * i + 1].revents & POLLIN) != 0)
+                connect_gate_serve(worker->gate);
+            else if (polled[2 * i + 1].revents != 0)
+                g_clear_pointer(&worker->gate, connect_gate_free);
         }
-        if (polled[n_workers].revents != 0)
+        if (polled[2 * n_workers].revents != 0)
             supervisor_on_signal(self);
     }
 }

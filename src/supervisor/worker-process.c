@@ -104,7 +104,8 @@ worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **
     if (start->control_fd >= 0 &&
         !ipc_send(self->ipc_end, IPC_CONTROL, BARID_SLICE_EMPTY, start->control_fd, error))
         return FALSE;
-    return ipc_send(self->ipc_end, IPC_START, BARID_SLICE_EMPTY, -1, error);
+    return ipc_send(self->ipc_end, IPC_START,
+                    barid_slice_from_text(connect_gate_is_possible() ? "gate" : ""), -1, error);
 }
 
 WorkerProcess *
@@ -133,6 +134,7 @@ worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error)
     self->pid = pid;
     self->ipc_end = ends[0];
     self->blame_fd = -1;
+    self->whom = (ConnectGateFor){pid, start->user, start->uid, start->gid};
     self->is_other_user = start->user != NULL;
     self->config = config_set_ref(config);
     self->started_ms = clock_monotonic_ms();
@@ -150,6 +152,7 @@ worker_process_free(WorkerProcess *self)
         close(self->ipc_end);
     if (self->blame_fd >= 0)
         close(self->blame_fd);
+    connect_gate_free(self->gate);
     config_set_unref(self->config);
     g_free(self);
 }

@@ -7,6 +7,7 @@
 
 #include "ipc/ipc.h"
 #include "supervisor/config-set.h"
+#include "supervisor/connect-gate.h"
 
 typedef enum {
     WORKER_STARTING, /* reads and checks; may ask for files */
@@ -24,6 +25,8 @@ typedef struct {
     gboolean told_problems;
     int blame_fd; /* of its page; -1 without */
     gboolean is_other_user; /* whose links must not lead us */
+    ConnectGateFor whom;
+    ConnectGate *gate;      /* NULL where the kernel keeps its ports */
 } WorkerProcess;
 
 typedef struct {

@@ -80,10 +80,9 @@ static const gchar *const confine_calls[] = {
     "renameat2", "link", "linkat", "symlinkat", "ftruncate", "truncate", "fallocate", "fadvise64",
     "fsync", "fdatasync", "sync_file_range", "flock", "chmod", "fchmod", "fchmodat", "chown",
     "fchown", "fchownat", "utimensat", "umask", "readahead", "copy_file_range",
-    /* network; socket() has rules of its own */
-    "bind", "connect", "accept", "accept4", "getsockname", "getpeername", "getsockopt",
-    "setsockopt", "recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "shutdown",
-    "socketpair",
+    /* network; what makes sockets, connects and sends has rules of its own */
+    "bind", "accept", "accept4", "getsockname", "getpeername", "getsockopt", "setsockopt",
+    "recvfrom", "recvmsg", "recvmmsg", "shutdown", "socketpair",
     /* the process itself */
     "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getgroups",
     "getresuid", "getresgid", "getpgrp", "getpgid", "getsid", "getrusage", "getrlimit",
@@ -94,11 +93,33 @@ static const int confine_families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
 /* Not TIOCSTI: the log may be an administrator's terminal. */
 static const unsigned long confine_requests[] = {TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX};
 
+/* Calls that send, and which of their arguments the flags are: none may connect on the way
+ * (RFC 7413), past what limits connect(). */
+static const struct {
+    const gchar *name;
+    guint flags;
+} confine_sending[] = {{"sendto", 3}, {"sendmsg", 2}, {"sendmmsg", 3}};
+
 static int
-confine_add_rules(scmp_filter_ctx filter)
+confine_add_network(scmp_filter_ctx filter, guint32 for_connect)
+{
+    int result = seccomp_rule_add(filter, for_connect, SCMP_SYS(connect), 0);
+
+    for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_families); i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)confine_families[i]));
+    for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_sending); i++)
+        result = seccomp_rule_add(
+            filter, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(confine_sending[i].name), 1,
+            SCMP_CMP(confine_sending[i].flags, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+    return result;
+}
+
+static int
+confine_add_rules(scmp_filter_ctx filter, guint32 for_connect)
 {
     pid_t self = getpid();
-    int result = 0;
+    int result = confine_add_network(filter, for_connect);
 
     for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_calls); i++) {
         int number = seccomp_syscall_resolve_name(confine_calls[i]);
@@ -106,9 +127,6 @@ confine_add_rules(scmp_filter_ctx filter)
         if (number >= 0)
             result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
     }
-    for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_families); i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)confine_families[i]));
     for (gsize i = 0; result == 0 && i < G_N_ELEMENTS(confine_requests); i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                                   SCMP_A1(SCMP_CMP_EQ, confine_requests[i]));
@@ -129,15 +147,17 @@ confine_add_rules(scmp_filter_ctx filter)
 /* Unknown calls fail as if the kernel did not have them: libraries have other ways then,
  * and a kernel's new call does not kill the server. */
 static G_GNUC_UNUSED gboolean /* where sanitizers need calls of their own */
-confine_limit_calls(GError **error)
+confine_limit_calls(guint32 for_connect, int *out_gate_fd, GError **error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-    int result = filter == NULL ? -ENOMEM : confine_add_rules(filter);
+    int result = filter == NULL ? -ENOMEM : confine_add_rules(filter, for_connect);
 
     if (result == 0)
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (result == 0)
         result = seccomp_load(filter);
+    if (result == 0 && for_connect == SCMP_ACT_NOTIFY)
+        result = MIN(*out_gate_fd = seccomp_notify_fd(filter), 0);
     if (filter != NULL)
         seccomp_release(filter);
     if (result == 0)
@@ -193,9 +213,18 @@ confine_add_setting(Landlock *landlock, const EffectiveSetting *setting, const g
         landlock_allow_reading(landlock, beneath);
 }
 
+static void
+confine_add_port(GByteArray *ports, const gchar *text)
+{
+    gsize len = strspn(text, "0123456789");
+
+    g_byte_array_append(ports, (const guint8 *)text, (guint)len);
+    g_byte_array_append(ports, (const guint8 *)"", 1);
+}
+
 /* The ports in "NAME:PORT, [ADDRESS]:PORT", or a port alone. */
 static void
-confine_add_addresses(Landlock *landlock, const EffectiveSetting *setting)
+confine_add_addresses(GByteArray *ports, const EffectiveSetting *setting)
 {
     g_auto(GStrv) items = NULL;
 
@@ -206,14 +235,37 @@ confine_add_addresses(Landlock *landlock, const EffectiveSetting *setting)
         const gchar *colon = strrchr(g_strstrip(*item), ':');
 
         if (colon == NULL && g_ascii_isdigit(**item))
-            landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(*item, NULL, 10));
+            confine_add_port(ports, *item);
         else if (colon != NULL && strchr(colon, ']') == NULL)
-            landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(colon + 1, NULL, 10));
+            confine_add_port(ports, colon + 1);
+    }
+}
+
+static void
+confine_list_ports(const ConfineOptions *options, GByteArray *ports)
+{
+    const GPtrArray *effective = options->settings->effective;
+
+    for (guint i = 0; i < effective->len; i++)
+        confine_add_addresses(ports, g_ptr_array_index(effective, i));
+    for (const gchar *const *port = options->connect_ports; *port != NULL; port++)
+        confine_add_port(ports, *port);
+}
+
+static void
+confine_allow_ports(Landlock *landlock, const GByteArray *ports)
+{
+    for (guint i = 0; i < ports->len;) {
+        const gchar *text = (const gchar *)ports->data + i;
+
+        landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(text, NULL, 10));
+        i += (guint)strlen(text) + 1;
     }
 }
 
 static gboolean
-confine_limit_files(const ConfineOptions *options, GError **error)
+confine_limit_files(const ConfineOptions *options, const GByteArray *ports,
+                    gboolean *out_knows_ports, GError **error)
 {
     g_autoptr(Landlock) landlock = landlock_new();
     const GPtrArray *effective = options->settings->effective;
@@ -225,14 +277,10 @@ confine_limit_files(const ConfineOptions *options, GError **error)
     for (gsize i = 0; i < G_N_ELEMENTS(confine_readable); i++)
         landlock_allow_reading(landlock, confine_readable[i]);
     landlock_allow_changes(landlock, options->state_dir);
-    for (guint i = 0; i < effective->len; i++) {
-        const EffectiveSetting *setting = g_ptr_array_index(effective, i);
-
-        confine_add_setting(landlock, setting, options->state_dir);
-        confine_add_addresses(landlock, setting);
-    }
-    for (const gchar *const *port = options->connect_ports; *port != NULL; port++)
-        landlock_allow_connecting(landlock, (guint)g_ascii_strtoull(*port, NULL, 10));
+    for (guint i = 0; i < effective->len; i++)
+        confine_add_setting(landlock, g_ptr_array_index(effective, i), options->state_dir);
+    confine_allow_ports(landlock, ports);
+    *out_knows_ports = landlock_knows_ports(landlock);
     return landlock_enforce(landlock, error);
 }
 
@@ -261,9 +309,25 @@ confine_is_alone(void)
     return TRUE;
 }
 
-gboolean
-confine_process(const ConfineOptions *options, GError **error)
+/* Who watches over connect(): Landlock, the supervisor, or nobody. */
+static guint32
+confine_choose_connect(const ConfineOptions *options, gboolean knows_ports)
 {
+    if (knows_ports)
+        return SCMP_ACT_ALLOW;
+    if (options->has_gate)
+        return SCMP_ACT_NOTIFY;
+    barid_log(BARID_LOG_WARNING, "confine.any-port", "reason",
+              "neither Landlock nor a supervisor that is root limits connections", NULL);
+    return SCMP_ACT_ALLOW;
+}
+
+gboolean
+confine_process(const ConfineOptions *options, GByteArray *out_ports, int *out_gate_fd,
+                GError **error)
+{
+    gboolean knows_ports = FALSE;
+
     if (options->level == CONFINE_NONE) {
         barid_log(BARID_LOG_WARNING, "confine.off", NULL);
         return TRUE;
@@ -275,11 +339,13 @@ confine_process(const ConfineOptions *options, GError **error)
     }
     if (!confine_drop_capabilities(error) || !confine_keep_memory(error))
         return FALSE;
-    if (options->level == CONFINE_FULL && !confine_limit_files(options, error))
+    confine_list_ports(options, out_ports);
+    if (options->level == CONFINE_FULL &&
+        !confine_limit_files(options, out_ports, &knows_ports, error))
         return FALSE;
 #ifdef BARID_SANITIZE
     return TRUE; /* sanitizers look at the process in ways that a server has no need of */
 #else
-    return confine_limit_calls(error);
+    return confine_limit_calls(confine_choose_connect(options, knows_ports), out_gate_fd, error);
 #endif
 }

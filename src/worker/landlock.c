@@ -122,6 +122,12 @@ landlock_allow_connecting(Landlock *self, guint port)
 }
 
 gboolean
+landlock_knows_ports(const Landlock *self)
+{
+    return self->handled.handled_access_net != 0;
+}
+
+gboolean
 landlock_enforce(Landlock *self, GError **error)
 {
     if (syscall(SYS_landlock_restrict_self, self->fd, 0) == 0)

@@ -14,6 +14,8 @@ void landlock_allow_reading(Landlock *self, const gchar *path);
 void landlock_allow_changes(Landlock *self, const gchar *path);
 /* TCP connections to (port), where the kernel can tell. */
 void landlock_allow_connecting(Landlock *self, guint port);
+/* Whether the kernel can tell. */
+gboolean landlock_knows_ports(const Landlock *self);
 /* For the calling thread and those it makes. */
 gboolean landlock_enforce(Landlock *self, GError **error);
 void landlock_free(Landlock *self);

@@ -39,6 +39,7 @@ struct Worker {
     GArray *sockets; /* of WorkerSocket */
     int control_fd;
     GPtrArray *contained; /* of gchar *: modules */
+    gboolean has_gate;    /* the supervisor answers for connect() */
     Generation *generation;
     Queue *queue;
     Outbound *outbound;

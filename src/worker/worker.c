@@ -70,8 +70,10 @@ worker_receive_all(Worker *self, GError **error)
 
         if (!ipc_receive(self->ipc_end, &message, error))
             return FALSE;
-        if (message.type == IPC_START)
+        if (message.type == IPC_START) {
+            self->has_gate = strcmp(ipc_message_get_text(&message, 0), "gate") == 0;
             return TRUE;
+        }
         if (message.type == IPC_CONFIG && !worker_take_config(self, &message, error))
             return FALSE;
         if (message.type == IPC_LISTENER)
@@ -298,12 +300,20 @@ worker_confine(Worker *self, GError **error)
         .state_dir = self->state_dir,
         .settings = &self->generation->context,
         .connect_ports = (const gchar *const *)self->generation->server.connect_ports,
+        .has_gate = self->has_gate,
     };
+    g_autoptr(GByteArray) ports = g_byte_array_new();
+    int gate_fd = -1;
     gboolean ok;
 
     log_stop();
-    ok = confine_process(&options, error);
+    ok = confine_process(&options, ports, &gate_fd, error);
     log_start(NULL, NULL, STDERR_FILENO);
+    if (gate_fd < 0)
+        return ok;
+    ok = ok &&
+         ipc_send(self->ipc_end, IPC_GATE, barid_slice(ports->data, ports->len), gate_fd, error);
+    (void)close(gate_fd);
     return ok;
 }
 

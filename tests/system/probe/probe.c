@@ -63,20 +63,25 @@ probe_exec(const gchar *program)
     return errno;
 }
 
+/* By (flags) of socket(2); with (fast) data goes with the handshake. */
 static int
-probe_connect(const gchar *port)
+probe_reach(const gchar *port, int flags, gboolean fast)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons((guint16)g_ascii_strtoull(port, NULL, 10)),
         .sin_addr = {htonl(INADDR_LOOPBACK)},
     };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct sockaddr *target = (const struct sockaddr *)&address;
+    int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+    gboolean ok;
     int result;
 
     if (fd < 0)
         return errno;
-    result = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    ok = fast ? sendto(fd, "x", 1, MSG_FASTOPEN, target, sizeof address) == 1
+              : connect(fd, target, sizeof address) == 0;
+    result = ok ? 0 : errno;
     close(fd);
     return result;
 }
@@ -99,7 +104,11 @@ probe_try(const gchar *what, const gchar *argument)
     if (strcmp(what, "exec") == 0)
         return probe_exec(argument);
     if (strcmp(what, "connect") == 0)
-        return probe_connect(argument);
+        return probe_reach(argument, 0, FALSE);
+    if (strcmp(what, "connect-at-once") == 0)
+        return probe_reach(argument, SOCK_NONBLOCK, FALSE);
+    if (strcmp(what, "send-at-once") == 0)
+        return probe_reach(argument, 0, TRUE);
     if (strcmp(what, "crash") == 0)
         abort();
     if (strcmp(what, "setuid") == 0)
