@@ -94,26 +94,7 @@ queue_write_destinations(Queue *self, JsonWriter *writer)
 typedef struct {
     JsonWriter *writer;
     gboolean detailed;
-    guint count;
 } LookCall;
-
-static void
-look_count(Queue *self G_GNUC_UNUSED, QueueEntry *const *entries G_GNUC_UNUSED, guint n_entries,
-           gpointer data)
-{
-    LookCall *call = data;
-
-    call->count += n_entries;
-}
-
-guint
-queue_count(Queue *self, const QueueFilter *filter)
-{
-    LookCall call = {.count = 0};
-
-    queue_walk(self, filter, look_count, &call);
-    return call.count;
-}
 
 static void
 look_write_short(const QueueEntry *entry, const QueueMessage *message, JsonWriter *writer)

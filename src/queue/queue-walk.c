@@ -130,7 +130,10 @@ walk_begin(Queue *self, gpointer data)
     gpointer value;
 
     if (walk->filter->id != 0) {
-        g_array_append_val(walk->ids, walk->filter->id);
+        const QueueEntry *entry = queue_find(self, walk->filter->id);
+
+        if (entry != NULL && filter_index_matches(walk->filter, entry))
+            g_array_append_val(walk->ids, walk->filter->id);
         return;
     }
     g_hash_table_iter_init(&iter, self->index);
@@ -161,6 +164,32 @@ walk_go_on(Queue *self, gpointer data)
     }
     if (n_entries > 0)
         walk->visit(self, entries, n_entries, walk->data);
+}
+
+static void
+walk_count(Queue *self G_GNUC_UNUSED, QueueEntry *const *entries G_GNUC_UNUSED, guint n_entries,
+           gpointer data)
+{
+    guint *count = data;
+
+    *count += n_entries;
+}
+
+/* One look where the index suffices: a message that ends in a notice must not be missed
+ * between the two. */
+guint
+queue_count(Queue *self, const QueueFilter *filter)
+{
+    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(QueueId));
+    Walk walk = {.filter = filter, .ids = ids};
+    guint count = 0;
+
+    if (filter_needs_envelope(filter)) {
+        queue_walk(self, filter, walk_count, &count);
+        return count;
+    }
+    queue_call(self, walk_begin, &walk);
+    return filter->limit != 0 ? MIN(ids->len, filter->limit) : ids->len;
 }
 
 void
