@@ -52,6 +52,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/destination.c src/queue/destination.h \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
+	src/queue/queue-act.c \
 	src/queue/queue-destinations.h \
 	src/queue/queue-doubt.c src/queue/queue-doubt.h \
 	src/queue/queue-history.c \
@@ -60,6 +61,7 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-notify.c src/queue/queue-place.c src/queue/queue-place.h \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/queue-suspended.c \
+	src/queue/queue-walk.c src/queue/queue-walk.h \
 	src/queue/schedule.c src/queue/schedule.h
 QUEUE_LIBS = src/queue/libqueue.la src/host/libhost.la $(SPOOL_LIBS) src/smtp/libsmtp.la $(MIME_LIBS) $(CONF_LIBS) $(FIBER_LIBS)
 

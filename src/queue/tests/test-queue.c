@@ -673,6 +673,55 @@ START_TEST(test_cancel)
 }
 END_TEST
 
+/* --- many at a time --- */
+
+static guint n_syncs;
+
+static int
+sync_counted(SpoolDisk *disk G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
+{
+    n_syncs++;
+    return 0;
+}
+
+static void
+body_act_on_many(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    enum { MESSAGES = 200 };
+    QueueFilter all = {.sender = "@example.com"};
+    QueueFilter some = {.recipient = "a@", .limit = 70};
+    QueueFilter held = {.status = "held"};
+
+    for (guint i = 0; i < MESSAGES; i++)
+        submit(fixture, "s@example.com", one, 0, TRUE);
+    n_syncs = 0;
+    ck_assert_uint_eq(queue_count(fixture->queue, &some), 70);
+    ck_assert_uint_eq(n_syncs, 0);
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_RETRY, &all), MESSAGES);
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_CANCEL, &some), 70);
+    ck_assert_uint_eq(queue_count(fixture->queue, &held), MESSAGES - 70);
+    ck_assert_uint_ge(n_syncs, 1);
+    ck_assert_uint_le(n_syncs, 2 * (MESSAGES / 64 + 1));
+}
+
+START_TEST(test_act_on_many)
+{
+    SpoolDisk disk = *spool_disk_get_system();
+    Fixture fixture;
+
+    disk.fdatasync = sync_counted;
+    fixture_set_up(&fixture);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    fixture.options.disk = &disk;
+    fixture_open(&fixture);
+    fixture_run(&fixture, body_act_on_many);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
 static void
 child_many(gpointer data)
 {
@@ -729,6 +778,7 @@ main(void)
     tcase_add_test(cases, test_hold_survives_restart);
     tcase_add_loop_test(cases, test_marked_attempt, 0, G_N_ELEMENTS(mark_rows));
     tcase_add_test(cases, test_cancel);
+    tcase_add_test(cases, test_act_on_many);
     tcase_add_test(cases, test_many_share_a_flush);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);
