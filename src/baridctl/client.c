@@ -117,3 +117,29 @@ client_read_line(FILE *stream, GError **error)
     free(line);
     return copy;
 }
+
+gchar *
+client_ask(const Options *where, const gchar *const *words, GError **error)
+{
+    static const gchar *const named[] = {"socket", "state"};
+    g_auto(Options) options = {0};
+    gchar *line;
+    FILE *stream;
+
+    if (!options_parse(&options, words, error))
+        return NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(named); i++) {
+        if (options_has(where, named[i]))
+            g_hash_table_replace(options.values, g_strdup(named[i]),
+                                 g_strdup(options_get(where, named[i])));
+    }
+    stream = client_open(&options, error);
+    if (stream == NULL)
+        return NULL;
+    line = client_read_line(stream, error);
+    fclose(stream);
+    if (line == NULL && error != NULL && *error == NULL)
+        g_set_error_literal(error, CLIENT_ERROR, BARID_ERROR_CLOSED,
+                            "the server closed the connection without an answer");
+    return line;
+}

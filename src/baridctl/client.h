@@ -16,6 +16,9 @@ gchar *client_dup_socket_path(const Options *options);
 gchar *client_dup_request(const Options *options);
 /* Connects and sends; the stream is read with client_read_line(), closed with fclose(). */
 FILE *client_open(const Options *options, GError **error);
+/* The answer of the server that (where) names to (words), a command line; NULL with the
+ * error. */
+gchar *client_ask(const Options *where, const gchar *const *words, GError **error);
 /* The next line without its end; NULL with an error, or without one at the end. */
 gchar *client_read_line(FILE *stream, GError **error);
 

@@ -11,10 +11,10 @@ uninstall-local:
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/check.c src/baridctl/check.h \
 	src/baridctl/check-domain.c src/baridctl/check-dsn.c src/baridctl/follow.c \
-	src/baridctl/client.c src/baridctl/client.h \
+	src/baridctl/client.c src/baridctl/client.h src/baridctl/config-diff.c \
 	src/baridctl/ctl.h \
 	src/baridctl/main.c \
-	src/baridctl/offline.c \
+	src/baridctl/offline.c src/baridctl/offline.h \
 	src/baridctl/online.c src/baridctl/online.h \
 	src/baridctl/options.c src/baridctl/options.h \
 	src/baridctl/sendmail.c src/baridctl/sendmail.h \

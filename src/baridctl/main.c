@@ -171,13 +171,34 @@ ctl_run_words(const gchar *const *words, const gchar *state)
                : CTL_INTERNAL;
 }
 
+/* Moves the verb "sendmail" to the front, over options that say which server is meant: all
+ * options behind it are of another kind. FALSE for other verbs. */
+static gboolean
+ctl_take_sendmail(char **argv)
+{
+    guint n = 1;
+
+    while (argv[n] != NULL && argv[n + 1] != NULL &&
+           (strcmp(argv[n], "--state") == 0 || strcmp(argv[n], "--socket") == 0))
+        n += 2;
+    if (argv[n] == NULL || strcmp(argv[n], "sendmail") != 0)
+        return FALSE;
+    for (; n > 1; n--) {
+        char *word = argv[n];
+
+        argv[n] = argv[n - 1];
+        argv[n - 1] = word;
+    }
+    return TRUE;
+}
+
 /* Called by one of the names of old, or as "baridctl sendmail". */
 static gboolean
 ctl_is_sendmail(char **argv, const gchar **out_name, const gchar *const **out_argv)
 {
     const gchar *slash = strrchr(argv[0], '/');
     const gchar *name = slash == NULL ? argv[0] : slash + 1;
-    gboolean by_verb = argv[1] != NULL && strcmp(argv[1], "sendmail") == 0;
+    gboolean by_verb = ctl_take_sendmail(argv);
 
     *out_name = by_verb ? "sendmail" : name;
     *out_argv = (const gchar *const *)argv + (by_verb ? 2 : 1);
@@ -199,7 +220,7 @@ main(int argc G_GNUC_UNUSED, char **argv)
     textdomain(GETTEXT_PACKAGE);
     /* A server that closes early has said why, which is worth reading. */
     signal(SIGPIPE, SIG_IGN);
-    if (ctl_is_sendmail(argv, &name, &rest))
+    if (argv[0] != NULL && ctl_is_sendmail(argv, &name, &rest))
         return sendmail_run(name, rest, ctl_run_words);
     if (!options_parse(&options, (const gchar *const *)argv + 1, &error)) {
         ctl_complain("%s", error->message);

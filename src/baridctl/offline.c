@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "baridctl/check.h"
+#include "baridctl/offline.h"
 #include "baridctl/show.h"
 #include "base/paths.h"
 #include "control/verbs.h"
@@ -138,6 +139,23 @@ offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUS
     json_writer_end_object(&writer);
     ctl_answer(options, "config show", out->str);
     return CTL_DONE;
+}
+
+static CtlStatus
+offline_config_diff(const Options *options, const gchar *const *args G_GNUC_UNUSED)
+{
+    g_auto(ConfigCheck) check;
+    g_autoptr(GString) out = g_string_new(NULL);
+    JsonWriter writer;
+
+    config_check_init(&check, options);
+    if (check.generation == NULL)
+        return config_report(options, check.problems);
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    verb_write_settings(&check.generation->context, SETTINGS_ALL, &writer);
+    json_writer_end_object(&writer);
+    return config_diff(options, out->str);
 }
 
 /* --- spool --- */
@@ -323,6 +341,8 @@ const CtlVerb offline_verbs[] = {
      N_("Check the configuration without starting anything."), offline_config_check},
     {"config show", "config show --config FILE [--defaults | --changed]",
      N_("Show the settings that a file gives."), offline_config_show},
+    {"config diff", "config diff [--config FILE]",
+     N_("Show what a reload would change."), offline_config_diff},
     {"spool verify", "spool verify DIR", N_("Check a spool folder."), offline_spool_verify},
     {"spool list", "spool list DIR", N_("List the messages of a spool folder."),
      offline_spool_list},

@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "mime/address-list.h"
 #include "mime/header.h"
+#include "smtp/peer.h"
 
 enum { SENDMAIL_MESSAGE_MAX = 1 << 30, SENDMAIL_RECIPIENTS_MAX = 100000 };
 
@@ -39,6 +40,7 @@ typedef struct {
     GPtrArray *recipients; /* of gchar * */
     FILE *server, *replies; /* both ends of one connection */
     gchar *hostname; /* as the server says */
+    SmtpPeer offer;
     GString *message;
 } Sendmail;
 
@@ -217,6 +219,7 @@ sendmail_take_recipients(Sendmail *self)
     g_autoptr(GString) kept = g_string_sized_new(self->message->len);
     HeaderIter iter;
     HeaderField field;
+    gsize end = 0;
 
     header_iter_init(&iter, sendmail_get_message(self));
     while (header_iter_next(&iter, &field) == HEADER_FIELD) {
@@ -225,14 +228,12 @@ sendmail_take_recipients(Sendmail *self)
         if (is_bcc || barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("to")) ||
             barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("cc")))
             sendmail_take_field(self, &field);
+        end = (gsize)(field.whole.data + field.whole.len - (const guint8 *)self->message->str);
         if (!is_bcc)
             g_string_append_len(kept, (const gchar *)field.whole.data, (gssize)field.whole.len);
     }
-    {
-        gsize body = header_get_length(sendmail_get_message(self));
-
-        g_string_append_len(kept, self->message->str + body, (gssize)(self->message->len - body));
-    }
+    /* With the empty line. */
+    g_string_append_len(kept, self->message->str + end, (gssize)(self->message->len - end));
     g_string_assign(self->message, "");
     g_string_append_len(self->message, kept->str, (gssize)kept->len);
 }
@@ -261,17 +262,14 @@ sendmail_add_from(Sendmail *self, const gchar *sender)
     const struct passwd *entry = getpwuid(getuid());
     g_autofree gchar *gecos = entry == NULL ? g_strdup("") : g_strdup(entry->pw_gecos);
     const gchar *name = self->full_name;
-    HeaderField field;
     g_auto(Buffer) value;
     g_auto(Buffer) line;
 
-    if (header_find(sendmail_get_message(self), "From", 0, &field))
-        return;
+    buffer_init(&value, 2000);
+    buffer_init(&line, 4000);
     gecos[strcspn(gecos, ",")] = '\0';
     if (name == NULL)
         name = gecos;
-    buffer_init(&value, 2000);
-    buffer_init(&line, 4000);
     if (*name != '\0') {
         buffer_append_text(&value, "\"");
         for (const gchar *p = name; *p != '\0'; p++) {
@@ -288,6 +286,16 @@ sendmail_add_from(Sendmail *self, const gchar *sender)
 
 /* --- talking with the server --- */
 
+/* The listener is off as delivered. */
+static void
+sendmail_complain_connect(const gchar *path, int code)
+{
+    sendmail_complain(0, "no server takes mail at %s: %s", path, g_strerror(code));
+    if (code == ENOENT || code == ECONNREFUSED)
+        sendmail_complain(0, "is the server running, and is its listener switched on? That is "
+                             "\"enabled = yes\" in [listener local] of its configuration");
+}
+
 static gboolean
 sendmail_connect(Sendmail *self)
 {
@@ -303,24 +311,26 @@ sendmail_connect(Sendmail *self)
         (self->replies = fdopen(dup(fd), "r")) != NULL &&
         (self->server = fdopen(fd, "w")) != NULL)
         return TRUE;
-    sendmail_complain(0, "no server takes mail at %s: %s", path, g_strerror(errno));
+    sendmail_complain_connect(path, errno);
     if (fd >= 0)
         close(fd);
     return FALSE;
 }
 
 /* The whole reply; its code, 0 when the server is gone. (out_text), the last line, is the
- * caller's. */
+ * caller's. Lines behind the first are added to (offer_or_null). */
 static guint
-sendmail_read_reply(Sendmail *self, gchar **out_text)
+sendmail_read_lines(Sendmail *self, SmtpPeer *offer_or_null, gchar **out_text)
 {
     char *line = NULL;
     size_t room = 0;
     guint code = 0;
 
     fflush(self->server);
-    while (getline(&line, &room, self->replies) > 3) {
+    for (guint i = 0; getline(&line, &room, self->replies) > 3; i++) {
         code = (guint)g_ascii_strtoull(line, NULL, 10);
+        if (offer_or_null != NULL && i > 0)
+            smtp_peer_take_line(offer_or_null, text_trim(barid_slice_from_text(line + 4)));
         if (line[3] != '-')
             break;
         code = 0;
@@ -332,11 +342,8 @@ sendmail_read_reply(Sendmail *self, gchar **out_text)
 
 /* EX_OK, or the status that says what went wrong, which is told. */
 static int
-sendmail_expect(Sendmail *self, guint wanted, const gchar *what)
+sendmail_judge(guint code, guint wanted, const gchar *what, const gchar *text)
 {
-    g_autofree gchar *text = NULL;
-    guint code = sendmail_read_reply(self, &text);
-
     if (code == wanted)
         return EX_OK;
     sendmail_complain(0, "%s: %s", what, text);
@@ -345,27 +352,66 @@ sendmail_expect(Sendmail *self, guint wanted, const gchar *what)
     return EX_TEMPFAIL;
 }
 
-/* The name in the greeting. */
+static int
+sendmail_expect(Sendmail *self, guint wanted, const gchar *what)
+{
+    g_autofree gchar *text = NULL;
+    guint code = sendmail_read_lines(self, NULL, &text);
+
+    return sendmail_judge(code, wanted, what, text);
+}
+
+/* The name in the greeting, and what is offered. */
 static int
 sendmail_greet(Sendmail *self)
 {
+    g_autofree gchar *greeting = NULL;
     g_autofree gchar *text = NULL;
-    guint code = sendmail_read_reply(self, &text);
+    guint code = sendmail_read_lines(self, NULL, &greeting);
 
     if (code != 220)
-        return sendmail_complain(EX_TEMPFAIL, "%s", text);
-    self->hostname = g_strndup(text + 4, strcspn(text + 4, " "));
+        return sendmail_complain(EX_TEMPFAIL, "%s", greeting);
+    self->hostname = g_strndup(greeting + 4, strcspn(greeting + 4, " "));
     fprintf(self->server, "EHLO %s\r\n", self->hostname);
-    return sendmail_expect(self, 250, "EHLO");
+    code = sendmail_read_lines(self, &self->offer, &text);
+    return sendmail_judge(code, 250, "EHLO", text);
+}
+
+/* What makes the mail one that needs SMTPUTF8 (RFC 6531 sections 3.1 and 3.2), or NULL. A
+ * header with 8-bit bytes that are no UTF-8 is not what that extension is about. */
+static const gchar *
+sendmail_find_utf8(const Sendmail *self, const gchar *sender)
+{
+    gsize header_len = header_get_length(sendmail_get_message(self));
+
+    if (!text_is_ascii(barid_slice_from_text(sender)))
+        return sender;
+    for (guint i = 0; i < self->recipients->len; i++) {
+        const gchar *address = g_ptr_array_index(self->recipients, i);
+
+        if (!text_is_ascii(barid_slice_from_text(address)))
+            return address;
+    }
+    return !text_is_ascii(barid_slice(self->message->str, header_len)) &&
+                   g_utf8_validate(self->message->str, (gssize)header_len, NULL)
+               ? "the header"
+               : NULL;
 }
 
 static int
 sendmail_name_sender(Sendmail *self, const gchar *sender)
 {
-    gboolean has_8bit = !text_is_ascii(sendmail_get_message(self));
+    const gchar *with_utf8 = sendmail_find_utf8(self, sender);
 
-    fprintf(self->server, "MAIL FROM:<%s>%s", sender, has_8bit ? " BODY=8BITMIME" : "");
-    if (!text_is_ascii(barid_slice_from_text(sender)))
+    if (with_utf8 != NULL && !smtp_peer_offers(&self->offer, SMTP_PEER_SMTPUTF8))
+        return sendmail_complain(EX_UNAVAILABLE,
+                                 "%s is not in ASCII, and the server does not take that: it "
+                                 "offers no SMTPUTF8", with_utf8);
+    fprintf(self->server, "MAIL FROM:<%s>", sender);
+    if (smtp_peer_offers(&self->offer, SMTP_PEER_8BITMIME) &&
+        !text_is_ascii(sendmail_get_message(self)))
+        fputs(" BODY=8BITMIME", self->server);
+    if (with_utf8 != NULL)
         fputs(" SMTPUTF8", self->server);
     if (self->ret != NULL)
         fprintf(self->server, " RET=%s", g_ascii_strcasecmp(self->ret, "hdrs") == 0 ? "HDRS"
@@ -424,9 +470,11 @@ sendmail_submit(Sendmail *self)
 {
     g_autofree gchar *user = sendmail_dup_user();
     g_autofree gchar *sender = sendmail_complete(self, self->sender != NULL ? self->sender : user);
+    HeaderField field;
     int status;
 
-    sendmail_add_from(self, sender);
+    if (!header_find(sendmail_get_message(self), "From", 0, &field))
+        sendmail_add_from(self, sender);
     status = sendmail_name_sender(self, sender);
     if (status == EX_OK)
         status = sendmail_name_recipients(self);

@@ -150,6 +150,21 @@ show_table_or(const Show *self, const Table *table, const gchar *when_empty)
 /* --- anything --- */
 
 static void show_members(const Show *self, JsonObject *object, gint depth);
+static void show_node(const Show *self, JsonNode *node, gint depth);
+
+/* A list in which something has members: one thing after the other. Else FALSE. */
+static gboolean
+show_things(const Show *self, JsonNode *node, gint depth)
+{
+    JsonArray *array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    guint n_things = array == NULL ? 0 : json_array_get_length(array);
+
+    if (n_things == 0 || !JSON_NODE_HOLDS_OBJECT(json_array_get_element(array, 0)))
+        return FALSE;
+    for (guint i = 0; i < n_things; i++)
+        show_node(self, json_array_get_element(array, i), depth);
+    return TRUE;
+}
 
 static void
 show_node(const Show *self, JsonNode *node, gint depth)
@@ -161,6 +176,8 @@ show_node(const Show *self, JsonNode *node, gint depth)
         show_members(self, json_node_get_object(node), depth + 1);
         return;
     }
+    if (show_things(self, node, depth))
+        return;
     if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING)
         text = table_dup_clean(json_node_get_string(node));
     else
@@ -413,6 +430,33 @@ show_settings(const Show *self, JsonObject *answer)
     }
 }
 
+/* As in diff(1): what is there now, then what would be. */
+static void
+show_changes(const Show *self, JsonObject *answer)
+{
+    guint n_changes = show_get_n(answer, "changes");
+
+    if (n_changes == 0)
+        fprintf(self->out, "%s\n", _("The server runs what the files say."));
+    for (guint i = 0; i < n_changes; i++) {
+        JsonObject *change = show_get_nth(answer, "changes", i);
+        const gchar *running = show_get_text(change, "running");
+        const gchar *on_disk = show_get_text(change, "on_disk");
+        const gchar *file = show_get_text(change, "file");
+
+        fprintf(self->out, "%s[%s] %s%s", self->bold, show_get_text(change, "section"),
+                show_get_text(change, "key"), self->plain);
+        if (file != NULL)
+            fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s", self->dim, file,
+                    show_get_integer(change, "line"), self->plain);
+        fprintf(self->out, "\n  %s- ", self->bad);
+        show_put(self, running == NULL ? _("(not there)") : running);
+        fprintf(self->out, "%s\n  %s+ ", self->plain, self->good);
+        show_put(self, on_disk == NULL ? _("(not there)") : on_disk);
+        fprintf(self->out, "%s\n", self->plain);
+    }
+}
+
 static void
 show_metrics(const Show *self, JsonObject *answer)
 {
@@ -543,6 +587,7 @@ static const struct {
     {"queue destinations", show_destinations},
     {"explain", show_explanation},
     {"check dsn", show_dsn},
+    {"config diff", show_changes},
     {"config show", show_settings},
     {"metrics", show_metrics},
     {"spool list", show_queue_list},

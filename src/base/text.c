@@ -41,6 +41,16 @@ text_contains(BaridSlice slice, BaridSlice part)
     return slice.len >= part.len && memmem(slice.data, slice.len, part.data, part.len) != NULL;
 }
 
+gboolean
+text_contains_nocase(BaridSlice slice, BaridSlice part)
+{
+    for (gsize i = 0; i + part.len <= slice.len; i++) {
+        if (barid_slice_equal_nocase(barid_slice(slice.data + i, part.len), part))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 text_is_blank(guint8 byte)
 {

@@ -12,6 +12,8 @@ gssize text_find_last(BaridSlice slice, guint8 byte);
 gboolean text_starts_with(BaridSlice slice, BaridSlice prefix);
 gboolean text_ends_with(BaridSlice slice, BaridSlice suffix);
 gboolean text_contains(BaridSlice slice, BaridSlice part);
+/* The same for ASCII letters of any case. */
+gboolean text_contains_nocase(BaridSlice slice, BaridSlice part);
 /* Without blanks and tabs at both ends. */
 BaridSlice text_trim(BaridSlice slice);
 /* Only bytes 0..127. */

@@ -4,7 +4,8 @@
  * the configuration is loaded. The public evaluation calls are in <barid/rule.h>.
  *
  *   RULE  = VALUE | "if" COND "then" VALUE {"else" "if" COND "then" VALUE} "else" VALUE
- *   COND  = AND {"or" AND};  AND = NOT {"and" NOT};  NOT = ["not"] TEST | "(" COND ")"
+ *   COND  = AND {"or" AND};  AND = NOT {"and" NOT};
+ *   NOT   = ["not"] TEST | "(" COND ")" | "rule" "NAME"
  *   TEST  = EXPR OP EXPR | EXPR "in" SET | EXPR "matches" REGEX | BOOL
  *   OP    = == != < <= > >= starts-with ends-with contains
  *   SET   = "{" item {"," item} "}" | list "NAME" | store "NAME" | CIDR | range LOW..HIGH
@@ -73,6 +74,9 @@ gboolean rule_variable_get_info(const gchar *name, RuleType *out_type, BaridKnow
 typedef struct RuleLists RuleLists;
 RuleLists *rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_dir);
 void rule_lists_free(RuleLists *self);
+/* "[rule NAME]" has the key condition = COND, for "rule "NAME"" in others. Checks those that
+ * nothing has used, when all settings are bound. */
+void rule_lists_check_rules(const RuleLists *self, ConfigProblems *problems);
 
 /* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. */
 typedef struct {

@@ -8,6 +8,7 @@ enum { RULE_LIST_FILE_MAX = 64 * 1024 * 1024 };
 
 struct RuleLists {
     GHashTable *by_name; /* of RuleSet *, owned */
+    GHashTable *rules;   /* of RuleNamed *, owned */
     ConfigProblems *problems;
     const gchar *state_dir;
 };
@@ -165,6 +166,26 @@ rule_list_take_section(RuleLists *self, ConfigSection *section)
     g_hash_table_insert(self->by_name, g_strdup(name), set);
 }
 
+static void
+rule_list_take_rule(RuleLists *self, ConfigSection *section)
+{
+    const gchar *name = config_section_get_name(section);
+    ConfigValue *value = config_section_use(section, "condition");
+    RuleNamed *rule;
+
+    config_section_claim(section);
+    if (name == NULL || value == NULL) {
+        config_problems_add(self->problems, config_section_get_position(section), NULL, NULL,
+                            config_section_get_source_line(section), 0,
+                            name == NULL ? "a rule needs a name: [rule NAME]"
+                                         : "a rule needs a condition");
+        return;
+    }
+    rule = g_new0(RuleNamed, 1);
+    rule->value = value;
+    g_hash_table_insert(self->rules, g_strdup(name), rule);
+}
+
 RuleLists *
 rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_dir)
 {
@@ -174,12 +195,16 @@ rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_di
 
     self->by_name =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)rule_set_free);
+    self->rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     self->problems = problems;
     self->state_dir = state_dir;
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
         config_tree_declare(tree, "list", keys[i]);
     for (guint i = 0; (section = config_tree_get_nth(tree, "list", i)) != NULL; i++)
         rule_list_take_section(self, section);
+    config_tree_declare(tree, "rule", "condition");
+    for (guint i = 0; (section = config_tree_get_nth(tree, "rule", i)) != NULL; i++)
+        rule_list_take_rule(self, section);
     return self;
 }
 
@@ -189,6 +214,7 @@ rule_lists_free(RuleLists *self)
     if (self == NULL)
         return;
     g_hash_table_unref(self->by_name);
+    g_hash_table_unref(self->rules);
     g_free(self);
 }
 
@@ -198,13 +224,49 @@ rule_lists_find(const RuleLists *self, const gchar *name)
     return self == NULL ? NULL : g_hash_table_lookup(self->by_name, name);
 }
 
+static const gchar *
+rule_list_nearest_key(GHashTable *table, const gchar *name)
+{
+    g_autofree const gchar **names =
+        (const gchar **)g_hash_table_get_keys_as_array(table, NULL);
+
+    return text_nearest(name, names);
+}
+
 const gchar *
 rule_lists_nearest(const RuleLists *self, const gchar *name)
 {
-    g_autofree const gchar **names = NULL;
+    return self == NULL ? NULL : rule_list_nearest_key(self->by_name, name);
+}
 
-    if (self == NULL)
-        return NULL;
-    names = (const gchar **)g_hash_table_get_keys_as_array(self->by_name, NULL);
-    return text_nearest(name, names);
+RuleNamed *
+rule_lists_find_rule(const RuleLists *self, const gchar *name)
+{
+    return self == NULL ? NULL : g_hash_table_lookup(self->rules, name);
+}
+
+const gchar *
+rule_lists_nearest_rule(const RuleLists *self, const gchar *name)
+{
+    return self == NULL ? NULL : rule_list_nearest_key(self->rules, name);
+}
+
+void
+rule_lists_check_rules(const RuleLists *self, ConfigProblems *problems)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, self->rules);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        RuleNamed *rule = value;
+
+        if (rule->is_used)
+            continue;
+        /* So that it is not said twice of one that it uses, nor of itself. */
+        rule->is_used = rule->is_open = TRUE;
+        rule_free(rule_compile(rule->value, BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, self,
+                               problems));
+        rule->is_open = FALSE;
+    }
 }

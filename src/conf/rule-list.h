@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking up the named lists while compiling. */
+/* Looking up the named lists and rules while compiling. */
 #ifndef RULE_LIST_H
 #define RULE_LIST_H
 
@@ -10,5 +10,16 @@
 const RuleSet *rule_lists_find(const RuleLists *self, const gchar *name);
 /* The nearest list's name for "did you mean", or NULL. */
 const gchar *rule_lists_nearest(const RuleLists *self, const gchar *name);
+
+/* [rule NAME]: a condition that is parsed where it is used, with what is known there. */
+typedef struct {
+    ConfigValue *value; /* of "condition" */
+    gboolean is_used;
+    gboolean is_open; /* it is being parsed */
+} RuleNamed;
+
+/* The same for rules. */
+RuleNamed *rule_lists_find_rule(const RuleLists *self, const gchar *name);
+const gchar *rule_lists_nearest_rule(const RuleLists *self, const gchar *name);
 
 #endif

@@ -2,6 +2,7 @@
 #include "conf/rule-parser.h"
 
 #include "base/text.h"
+#include "conf/rule-list.h"
 #include "conf/rule-literal.h"
 
 static RuleNode *rule_parser_take_or(RuleParser *self);
@@ -552,6 +553,75 @@ rule_parser_take_test(RuleParser *self)
                                           : rule_parser_compare(self, operator, left, right);
 }
 
+/* Named rules: their text is parsed in place of the name, so that what is wrong in it is
+ * found where it stands, and what it reads must be known where it is used. */
+
+static RuleNode *
+rule_parser_take_whole(RuleParser *self)
+{
+    RuleNode *node;
+
+    rule_lexer_next(&self->lexer);
+    node = rule_parser_take_or(self);
+    if (node != NULL && self->lexer.token.kind != RULE_TOKEN_END)
+        rule_parser_report_token(self, "and, or or the end is expected here");
+    return node;
+}
+
+static RuleNode *
+rule_parser_expand(RuleParser *self, RuleNamed *rule, const RuleToken *name)
+{
+    RuleLexer outer = self->lexer;
+    ConfigValue *value = self->value;
+    guint n_problems = self->n_problems;
+    RuleNode *node;
+
+    self->value = rule->value;
+    rule_lexer_init(&self->lexer, config_value_get_raw(rule->value), outer.arena);
+    rule->is_used = rule->is_open = TRUE;
+    node = rule_parser_take_whole(self);
+    rule->is_open = FALSE;
+    self->value = value;
+    self->lexer = outer;
+    self->is_lost = FALSE;
+    if (self->n_problems == n_problems && node != NULL)
+        return node;
+    rule_parser_report(self, name->offset, name->width, "[rule %.*s] cannot be used here",
+                       (int)name->text.len, (const gchar *)name->text.data);
+    return rule_parser_new_constant(self, FALSE);
+}
+
+static RuleNode *
+rule_parser_take_named(RuleParser *self)
+{
+    RuleToken name = self->lexer.token;
+    g_autofree gchar *text = NULL;
+    const gchar *nearest;
+    RuleNamed *rule;
+
+    if (name.kind != RULE_TOKEN_TEXT) {
+        rule_parser_report_token(self, "the name of a [rule NAME] in quotes is expected here");
+        return NULL;
+    }
+    rule_lexer_next(&self->lexer);
+    text = g_strndup((const gchar *)name.text.data, name.text.len);
+    rule = rule_lists_find_rule(self->lists, text);
+    if (rule == NULL) {
+        nearest = rule_lists_nearest_rule(self->lists, text);
+        rule_parser_report(self, name.offset, name.width, "there is no [rule %s]%s%s%s", text,
+                           nearest == NULL ? "" : "; did you mean \"",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
+    } else if (rule->is_open) {
+        rule_parser_report(self, name.offset, name.width, "[rule %s] leads back to itself", text);
+    } else if (++self->n_named > RULE_NAMED_MAX) {
+        rule_parser_report(self, name.offset, name.width,
+                           "more than %d named rules are used in one", RULE_NAMED_MAX);
+    } else {
+        return rule_parser_expand(self, rule, &name);
+    }
+    return rule_parser_new_constant(self, FALSE);
+}
+
 static RuleNode *
 rule_parser_take_not_inner(RuleParser *self);
 
@@ -573,6 +643,8 @@ rule_parser_take_not_inner(RuleParser *self)
         node = rule_parser_take_not(self);
         return node == NULL ? NULL : rule_parser_new_node(self, RULE_NODE_NOT, node);
     }
+    if (rule_parser_accept_word(self, "rule"))
+        return rule_parser_take_named(self);
     if (self->lexer.token.kind != RULE_TOKEN_OPEN)
         return rule_parser_take_test(self);
     rule_lexer_next(&self->lexer);

@@ -12,6 +12,8 @@
 
 /* Parentheses, "not" and function calls may be nested this deep. */
 #define RULE_DEPTH_MAX 100
+/* Named rules in one, each counted as often as it is used. */
+#define RULE_NAMED_MAX 1000
 
 typedef enum {
     RULE_EXPR_BAD, /* reported already: no further problem comes of it */
@@ -62,6 +64,7 @@ typedef struct {
     BaridKnown used;    /* the latest of the variables' */
     const RuleUse *uses;
     guint depth;
+    guint n_named;      /* rules that were put in by name */
     guint groups;       /* most groups of a pattern in this branch; + 1, 0 for no pattern */
     guint n_problems;
     gboolean is_lost;   /* a syntax problem: skip to the next branch */

@@ -91,6 +91,7 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
         .state_dir = self->state_dir,
     };
     self->inbound = inbound_new(&self->context, &services);
+    rule_lists_check_rules(self->context.lists, self->context.problems);
 }
 
 Generation *

@@ -4,7 +4,7 @@
 
 #include "queue/queue-destinations.h"
 
-enum { QUEUE_LIST_LIMIT = 10000 };
+enum { QUEUE_LIST_LIMIT = 10000, DESTINATION_NAME_MAX = 255 };
 
 static const gchar *const queue_statuses[] = {"queued", "held", "active", NULL};
 
@@ -325,18 +325,39 @@ verb_queue_destinations(Control *self, const ControlRequest *request, JsonWriter
 }
 
 static gboolean
+destination_is_name(const gchar *text)
+{
+    gsize len = strlen(text);
+
+    for (gsize i = 0; i < len; i++) {
+        if (g_ascii_iscntrl(text[i]))
+            return FALSE;
+    }
+    return len > 0 && len <= DESTINATION_NAME_MAX;
+}
+
+static gboolean
 destination_change(Control *self, const ControlRequest *request,
-                   gboolean (*change)(Queue *queue, const gchar *destination),
+                   gboolean (*change)(Queue *queue, const gchar *destination,
+                                      gboolean *out_changed, GError **error),
                    JsonWriter *writer, GError **error)
 {
     Queue *queue = verb_get_queue(self, error);
     g_autofree gchar *key = NULL;
+    gboolean changed;
 
     if (queue == NULL || !request_check_n_args(request, 1, 1, error))
         return FALSE;
     key = g_ascii_strdown(request->args[0], -1);
+    if (!destination_is_name(key)) {
+        g_set_error(error, REQUEST_ERROR, BARID_ERROR_INVALID,
+                    "that is no domain and no host; usage: %s", request->verb->usage);
+        return FALSE;
+    }
+    if (!change(queue, key, &changed, error))
+        return FALSE;
     json_writer_text(writer, "destination", key);
-    json_writer_bool(writer, "changed", change(queue, key));
+    json_writer_bool(writer, "changed", changed);
     return TRUE;
 }
 

@@ -23,6 +23,18 @@ ipc_pair(int out_ends[2], GError **error)
 }
 
 gboolean
+ipc_limit_send(int end, gint64 timeout_ms, GError **error)
+{
+    const struct timeval limit = {.tv_sec = timeout_ms / 1000,
+                                  .tv_usec = timeout_ms % 1000 * 1000};
+
+    if (setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0)
+        return TRUE;
+    error_set_errno(error, IPC_ERROR, errno, "setsockopt");
+    return FALSE;
+}
+
+gboolean
 ipc_send(int end, IpcType type, BaridSlice payload, int fd_or_minus_1, GError **error)
 {
     guint32 head = GUINT32_TO_LE((guint32)type);
@@ -53,6 +65,9 @@ ipc_send(int end, IpcType type, BaridSlice payload, int fd_or_minus_1, GError **
             continue;
         if (errno == EPIPE || errno == ECONNRESET)
             g_set_error_literal(error, IPC_ERROR, BARID_ERROR_CLOSED, "the other process is gone");
+        else if (errno == EAGAIN)
+            g_set_error_literal(error, IPC_ERROR, BARID_ERROR_TIMEOUT,
+                                "the other process takes no messages");
         else
             error_set_errno(error, IPC_ERROR, errno, "cannot send a message");
         return FALSE;

@@ -51,6 +51,9 @@ typedef struct {
 
 /* Two connected ends, close-on-exec. */
 gboolean ipc_pair(int out_ends[2], GError **error);
+/* From now on BARID_ERROR_TIMEOUT is what a message ends with that the other side leaves no
+ * room for so long. */
+gboolean ipc_limit_send(int end, gint64 timeout_ms, GError **error);
 gboolean ipc_send(int end, IpcType type, BaridSlice payload, int fd_or_minus_1, GError **error);
 /* Waits for a message. BARID_ERROR_CLOSED when the other side is gone. */
 gboolean ipc_receive(int end, IpcMessage *out_message, GError **error);

@@ -366,6 +366,14 @@ relay_is_cancelled(const Relay *self)
 /* --- the attempt --- */
 
 static void
+relay_mark(gpointer data)
+{
+    const Relay *self = data;
+
+    queue_job_mark(self->attempt->job, self->endpoint);
+}
+
+static void
 relay_fill_message(Relay *self)
 {
     const Envelope *envelope = &self->attempt->job->envelope;
@@ -378,6 +386,8 @@ relay_fill_message(Relay *self)
         .ret_full = (envelope->flags & ENVELOPE_RET_FULL) != 0,
         .ret_hdrs = (envelope->flags & ENVELOPE_RET_HDRS) != 0,
         .is_careful = self->attempt->job->prefer != NULL,
+        .before_end = relay_mark,
+        .before_end_data = self,
     };
     self->transaction_limit = (guint)CLAMP(limit, 1, ENVELOPE_RECIPIENTS_MAX);
 }

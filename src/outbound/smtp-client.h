@@ -83,6 +83,8 @@ typedef struct {
     gboolean is_binary;   /* needs BDAT with BODY=BINARYMIME: the caller checks the offer */
     gboolean is_utf8;     /* SMTPUTF8; the same */
     gboolean ret_full, ret_hdrs;
+    void (*before_end)(gpointer data); /* called before the end of the content may leave */
+    gpointer before_end_data;
     gboolean is_careful;  /* in doubt before: the content waits for the answers to RCPT */
 } SmtpClientMessage;
 

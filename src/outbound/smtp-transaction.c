@@ -262,6 +262,14 @@ content_read_last_words(Transaction *self)
     fiber_deadline_restore(deadline);
 }
 
+/* From here on the peer may have the whole message. */
+static void
+content_announce_end(const Transaction *self)
+{
+    if (self->message->before_end != NULL)
+        self->message->before_end(self->message->before_end_data);
+}
+
 static gboolean
 content_send_stuffed(Transaction *self)
 {
@@ -275,6 +283,7 @@ content_send_stuffed(Transaction *self)
             return FALSE;
         }
     }
+    content_announce_end(self);
     self->is_sent = TRUE;
     transcript_note(self->client->transcript, "C: (%" G_GSIZE_FORMAT " bytes of content)",
                     content_get_size(self));
@@ -285,6 +294,7 @@ content_send_stuffed(Transaction *self)
 static gboolean
 content_put_chunk(Transaction *self)
 {
+    content_announce_end(self);
     if (!smtp_client_put(self->client, &self->failure, "BDAT %" G_GSIZE_FORMAT " LAST",
                          content_get_size(self)))
         return FALSE;

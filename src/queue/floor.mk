@@ -9,6 +9,7 @@ src_queue_spool_libspool_la_SOURCES = \
 	src/queue/spool/damage.c \
 	src/queue/spool/disk.h src/queue/spool/disk-system.c \
 	src/queue/spool/log.c \
+	src/queue/spool/marks.c src/queue/spool/marks.h \
 	src/queue/spool/reader.c src/queue/spool/reader.h \
 	src/queue/spool/record.c src/queue/spool/record.h \
 	src/queue/spool/ref.c \
@@ -51,12 +52,16 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/destination.c src/queue/destination.h \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
+	src/queue/queue-act.c \
 	src/queue/queue-destinations.h \
+	src/queue/queue-doubt.c src/queue/queue-doubt.h \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c src/queue/queue-scan.h src/queue/queue-stats.h \
 	src/queue/queue-notify.c src/queue/queue-place.c src/queue/queue-place.h \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
+	src/queue/queue-suspended.c \
+	src/queue/queue-walk.c src/queue/queue-walk.h \
 	src/queue/schedule.c src/queue/schedule.h
 QUEUE_LIBS = src/queue/libqueue.la src/host/libhost.la $(SPOOL_LIBS) src/smtp/libsmtp.la $(MIME_LIBS) $(CONF_LIBS) $(FIBER_LIBS)
 

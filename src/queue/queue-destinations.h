@@ -16,10 +16,12 @@ void queue_set_describe(Queue *self, QueueDescribe describe, gpointer data);
 /* Sends the pending recipients of the messages that match to (route), due now: "mx", or the
  * name of a host or transport. NULL goes back to the configuration. */
 BARID_SUSPENDS guint queue_reroute(Queue *self, const QueueFilter *filter, const gchar *route);
-/* Keeps back what goes to a domain or host, or lets it go again. FALSE when it was so
- * already. Not remembered over a restart. */
-BARID_SUSPENDS gboolean queue_suspend_destination(Queue *self, const gchar *destination);
-BARID_SUSPENDS gboolean queue_resume_destination(Queue *self, const gchar *destination);
+/* Keeps back what goes to a domain or host, or lets it go again; durable when the call
+ * returns. (*out_changed) is FALSE when it was so already. (destination) has one line. */
+BARID_SUSPENDS gboolean queue_suspend_destination(Queue *self, const gchar *destination,
+                                                  gboolean *out_changed, GError **error);
+BARID_SUSPENDS gboolean queue_resume_destination(Queue *self, const gchar *destination,
+                                                 gboolean *out_changed, GError **error);
 /* Writes "destinations": [{destination, active, waiting, suspended}] of those that are not
  * idle. */
 BARID_SUSPENDS void queue_write_destinations(Queue *self, JsonWriter *writer);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/queue-doubt.h"
 #include "queue/queue-private.h"
 
 enum {
@@ -42,6 +43,7 @@ static void
 job_free(QueueJob *job)
 {
     spool_content_unref(job->content);
+    spool_mark_free(job->mark);
     g_string_free(job->transcript, TRUE);
     arena_free(job->arena);
     g_free(job);
@@ -121,6 +123,7 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
         job_free(job);
         return;
     }
+    job->mark = spool_mark_new(queue_entry_get_spool(self, entry));
     job->destination = destination;
     entry->n_jobs++;
     self->n_active++;
@@ -468,6 +471,32 @@ job_apply(Queue *self, QueueJob *job, DeliveryState *state)
     state->attempts = job_append_attempt(job, state);
 }
 
+gboolean
+queue_take_doubt(Queue *self, const Envelope *envelope, DeliveryState *state,
+                 const QueueDoubt *doubt)
+{
+    g_autoptr(GString) transcript = g_string_new("the server ended before an answer was noted");
+    QueueJob job = {
+        .arena = self->turn,
+        .envelope = *envelope,
+        .domain = doubt->domain,
+        .n_attempts = doubt->n_attempts,
+        .transcript = transcript,
+        .started_ms = doubt->started_ms,
+    };
+
+    if (doubt->domain >= envelope->n_domains ||
+        state->domains[doubt->domain].n_attempts != doubt->n_attempts ||
+        job_pick_recipients(&job, state) == 0)
+        return FALSE;
+    for (guint i = 0; i < job.n_recipients; i++)
+        job.results[i] = (QueueResult){.done = TRUE, .status = RECIPIENT_PENDING, .code = "4.3.0",
+                                       .text = "interrupted before the answer was noted",
+                                       .peer = doubt->peer};
+    job_apply(self, &job, state);
+    return TRUE;
+}
+
 /* Nobody had room for it, or the server stops: due again soon, or at the next start. */
 static void
 job_put_back(Queue *self, QueueJob *job)
@@ -493,6 +522,9 @@ queue_take_result(Queue *self, QueueJob *job)
     self->n_active--;
     self->n_retrying -= job->n_attempts > 0 ? 1u : 0u;
     entry->n_jobs--;
+    /* Its mark stands until the results are durable. */
+    if (job->mark != NULL)
+        g_ptr_array_add(self->marks, g_steal_pointer(&job->mark));
     destinations_leave(self->destinations, job->destination, clock_wall_ms());
     if (job->untouched) {
         job_put_back(self, job);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "queue/queue-doubt.h"
 #include "queue/queue-private.h"
 
 enum {
@@ -66,12 +67,14 @@ place_open(Queue *self, const gchar *folder, gboolean is_side, guint *out_index,
     place = g_new0(QueuePlace, 1);
     place->folder = g_strdup(folder);
     place->ghosts = g_ptr_array_new_with_free_func(g_free);
+    place->doubtful = g_ptr_array_new();
     place->spool = spool_open(self->options.disk, folder, &options, error);
     self->places[index] = place;
     if (place->spool == NULL) {
         queue_place_free(self, index);
         return FALSE;
     }
+    place->doubts = queue_doubts_read(place->spool);
     *out_index = index;
     return TRUE;
 }
@@ -87,6 +90,8 @@ queue_place_free(Queue *self, guint index)
         self->own = NULL;
     spool_close(place->spool);
     g_ptr_array_free(place->ghosts, TRUE);
+    g_ptr_array_free(place->doubtful, TRUE);
+    g_clear_pointer(&place->doubts, g_array_unref);
     g_free(place->folder);
     g_free(place);
     self->places[index] = NULL;
@@ -182,6 +187,44 @@ typedef struct {
     guint place;
 } PlaceReplay;
 
+/* FALSE when nothing of the message is in doubt. What is, is written after this step. */
+static gboolean
+place_set_doubtful(Queue *self, QueuePlace *place, QueueEntry *entry, const Envelope *envelope,
+                   DeliveryState *state)
+{
+    g_auto(Buffer) bytes;
+
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    if (place->doubts->len == 0 || !queue_doubts_apply(self, place->doubts, envelope, state) ||
+        !delivery_state_write(state, envelope, &bytes))
+        return FALSE;
+    queue_entry_set_state(entry, buffer_get_slice(&bytes));
+    g_ptr_array_add(place->doubtful, entry);
+    return TRUE;
+}
+
+static void
+place_write_doubtful(QueuePlace *place)
+{
+    guint n_changes = place->doubtful->len;
+    g_autofree SpoolChange *changes = g_new0(SpoolChange, n_changes);
+    g_autofree SpoolChange **pointers = g_new0(SpoolChange *, n_changes);
+
+    for (guint i = 0; i < n_changes; i++) {
+        QueueEntry *entry = g_ptr_array_index(place->doubtful, i);
+
+        changes[i] = (SpoolChange){.kind = SPOOL_STATE, .ref = &entry->ref, .body_fd = -1,
+                                   .state = barid_slice(entry->state, entry->state_len)};
+        pointers[i] = &changes[i];
+    }
+    spool_commit(place->spool, pointers, n_changes);
+    for (guint i = 0; i < n_changes; i++) {
+        place->keeps_marks |= changes[i].error != NULL;
+        g_clear_error(&changes[i].error);
+    }
+    g_ptr_array_set_size(place->doubtful, 0);
+}
+
 static SpoolRef *
 place_on_replayed(QueueId id, BaridSlice envelope_bytes, BaridSlice state_bytes,
                   gsize content_bytes G_GNUC_UNUSED, gpointer data)
@@ -213,7 +256,8 @@ place_on_replayed(QueueId id, BaridSlice envelope_bytes, BaridSlice state_bytes,
         queue_state_init(self, &envelope, self->turn, FALSE, &state);
     entry = queue_entry_new(id);
     entry->place = (guint8)replay->place;
-    queue_entry_set_state(entry, state_bytes);
+    if (!place_set_doubtful(self, place, entry, &envelope, &state))
+        queue_entry_set_state(entry, state_bytes);
     queue_entry_insert(self, entry, &envelope, &state);
     return &entry->ref;
 }
@@ -247,6 +291,9 @@ place_end_replay(Queue *self, QueuePlace *place)
                   NULL);
         place->keeps = TRUE;
     }
+    g_array_set_size(place->doubts, 0);
+    if (!place->keeps_marks)
+        spool_marks_forget(place->spool);
     g_snprintf(count, sizeof count, "%u", g_hash_table_size(self->index));
     barid_log(BARID_LOG_NOTICE, "queue.replayed", "folder", place->folder, "messages", count, NULL);
 }
@@ -263,7 +310,10 @@ place_replay_some(Queue *self, guint index, guint max_records)
         barid_log(BARID_LOG_ERROR, "spool.replay-failed", "error", error->message, NULL);
         place->replayed = TRUE;
         place->keeps = TRUE;
+        place->keeps_marks = TRUE;
     }
+    if (place->doubtful->len > 0)
+        place_write_doubtful(place);
     if (place->replayed)
         place_end_replay(self, place);
     return place->replayed;
@@ -367,6 +417,7 @@ queue_places_look(Queue *self)
     if (self->history != NULL)
         (void)history_refresh(self->history, NULL);
     all = self->home_is_main || place_take_main(self);
+    queue_suspended_read(self);
     /* A message that is in two folders counts where it was found first: in the main one. */
     if (self->home_is_main && place_get_home(self)->replayed)
         all = place_adopt_sides(self);

@@ -10,7 +10,10 @@ typedef struct {
     Spool *spool;
     gchar *folder;
     gboolean replayed;
+    gboolean keeps_marks; /* what they tell could not be written down */
     gboolean keeps;    /* something in it cannot be moved: it is never removed */
+    GArray *doubts;    /* of QueueDoubt, until the replay has ended */
+    GPtrArray *doubtful; /* of QueueEntry *: whose new state is not written yet */
     GPtrArray *ghosts; /* of QueueEntry *: second copies, to be removed */
 } QueuePlace;
 

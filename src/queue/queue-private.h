@@ -103,6 +103,7 @@ struct Queue {
     GPtrArray *signals; /* of FiberCompletion * */
     GPtrArray *gone;    /* of QueueEntry *: to be freed when their removal is durable */
     GPtrArray *stuck;   /* of QueueEntry *: whose removal could not be written */
+    GPtrArray *marks;   /* of SpoolMark *: of jobs whose results are in the commit */
     GPtrArray *born;    /* of QueueEntry *: DSNs to be scheduled when durable */
 };
 
@@ -140,6 +141,10 @@ void queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *
 void queue_write_message(const Envelope *envelope, const DeliveryState *state,
                          const gchar *status, JsonWriter *writer);
 const gchar *queue_entry_get_status(const QueueEntry *entry);
+
+/* queue-suspended.c: which destinations are suspended, in memory as in the file. */
+void queue_suspended_read(Queue *self);
+gboolean queue_suspended_write(Queue *self, GError **error);
 
 /* Runs (func) on the queue's thread and waits. */
 BARID_SUSPENDS void queue_call(Queue *self, void (*func)(Queue *queue, gpointer data),

@@ -424,6 +424,7 @@ queue_commit(Queue *self, QueueTask *submits)
     queue_signal(self);
     queue_schedule_born(self);
     queue_free_gone(self);
+    g_ptr_array_set_size(self->marks, 0);
 }
 
 static void
@@ -517,6 +518,9 @@ queue_try_hand_over(Queue *self)
         self->released = TRUE;
         return;
     }
+    /* Who waits in line, and what is suspended, is the other's business now. */
+    destinations_free(self->destinations);
+    self->destinations = destinations_new();
     self->handed_over(self->handed_over_data);
 }
 
@@ -561,10 +565,12 @@ queue_new(const QueueOptions *options, GError **error)
     self->n_in_doubt = counter_register("delivery.in-doubt");
     schedule_init(&self->schedule);
     self->destinations = destinations_new();
+    queue_suspended_read(self);
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();
     self->signals = g_ptr_array_new();
     self->gone = g_ptr_array_new();
+    self->marks = g_ptr_array_new_with_free_func((GDestroyNotify)spool_mark_free);
     self->born = g_ptr_array_new();
     self->stuck = g_ptr_array_new();
     self->left_spools = g_ptr_array_new_with_free_func((GDestroyNotify)spool_close);
@@ -689,6 +695,7 @@ queue_free(Queue *self)
     g_ptr_array_free(self->changes, TRUE);
     g_ptr_array_free(self->signals, TRUE);
     g_ptr_array_free(self->gone, TRUE);
+    g_ptr_array_free(self->marks, TRUE);
     g_ptr_array_free(self->born, TRUE);
     if (self->wake_fd >= 0)
         close(self->wake_fd);

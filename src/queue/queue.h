@@ -16,7 +16,7 @@
 #include "queue/destination.h"
 #include "queue/envelope.h"
 #include "queue/history.h"
-#include "queue/spool/spool.h"
+#include "queue/spool/marks.h"
 
 #define QUEUE_ERROR (queue_error_quark())
 GQuark queue_error_quark(void);
@@ -73,6 +73,7 @@ typedef struct QueueJob {
     GString *transcript;     /* timed lines, without content */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
+    SpoolMark *mark;         /* the queue's own use */
     Destination *destination; /* the queue's own use */
 } QueueJob;
 
@@ -110,6 +111,10 @@ typedef struct {
 } QueueSubmission;
 BARID_SUSPENDS gboolean queue_submit(Queue *self, const QueueSubmission *submission,
                                      GError **error);
+/* To be called before the end of the content may reach (peer), an endpoint: when the process
+ * ends before the job's results are durable, the next one knows that the attempt is in
+ * doubt. Cheap, never waits; the thread that has the job. */
+void queue_job_mark(const QueueJob *job, const gchar *peer);
 /* Gives a job back with its results. Any thread. */
 void queue_job_finish(Queue *self, QueueJob *job);
 /* Appends a session's record to the history. Any thread; does not wait. */

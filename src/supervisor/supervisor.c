@@ -32,6 +32,8 @@ enum {
     LIFE_GOOD_MS = 1000, /* a worker that served this long starts the back-off anew */
     START_PATIENCE_MS = 120000,
     STOP_PATIENCE_MS = 60000,
+    LEAVE_PATIENCE_MS = 15000,  /* for the one whose place was taken to stop accepting */
+    ANSWER_PATIENCE_MS = 10000, /* for those who drain to answer a question */
     /* Draining workers beside the one that serves; a reload that would make more ends the
      * oldest one's sessions. */
     DRAINING_MAX = 64,
@@ -44,6 +46,7 @@ enum {
 typedef struct {
     gchar *id;
     guint n_missing;
+    gint64 asked_ms;
 } Question;
 
 /* A worker that a module brought down. */
@@ -69,6 +72,7 @@ typedef struct {
     WorkerProcess *candidate;  /* started by a reload, not ready yet */
     WorkerProcess *requester;  /* who asked for it; NULL: a signal, or gone */
     WorkerProcess *leaving;    /* still accepts; the reload is done when it does no more */
+    gint64 leaving_since_ms;
     GString *candidate_problems;
     GArray *questions;  /* of Question */
     GArray *deaths;       /* of Death, oldest first */
@@ -244,9 +248,9 @@ supervisor_answer_reload(Supervisor *self, gboolean ok, const gchar *text)
     g_byte_array_append(payload, (const guint8 *)word, (guint)strlen(word) + 1);
     g_byte_array_append(payload, (const guint8 *)text,
                         (guint)MIN(strlen(text), IPC_PAYLOAD_MAX - 16));
-    if (self->requester != NULL && self->requester->ipc_end >= 0)
-        ipc_send(self->requester->ipc_end, IPC_RELOADED, barid_slice(payload->data, payload->len),
-                 -1, NULL);
+    if (self->requester != NULL)
+        worker_process_send(self->requester, IPC_RELOADED,
+                            barid_slice(payload->data, payload->len), -1);
     self->requester = NULL;
 }
 
@@ -273,8 +277,7 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
         static const gchar busy[] = "failed\0a reload or stop is under way already";
 
         if (requester != NULL)
-            ipc_send(requester->ipc_end, IPC_RELOADED, barid_slice(busy, sizeof busy - 1), -1,
-                     NULL);
+            worker_process_send(requester, IPC_RELOADED, barid_slice(busy, sizeof busy - 1), -1);
         return;
     }
     self->requester = requester;
@@ -335,6 +338,7 @@ supervisor_take_over(Supervisor *self)
     self->restart_at_ms = 0;
     if (self->leaving != NULL) {
         self->leaving->state = WORKER_DRAINING;
+        self->leaving_since_ms = clock_monotonic_ms();
         worker_process_tell(self->leaving, IPC_DRAIN, "");
     } else {
         supervisor_end_reload(self);
@@ -363,16 +367,16 @@ supervisor_note_answer(Supervisor *self, const gchar *id)
 static void
 supervisor_forward_question(Supervisor *self, const IpcMessage *message)
 {
-    Question question = {.id = g_strdup(ipc_message_get_text(message, 0))};
+    Question question = {.id = g_strdup(ipc_message_get_text(message, 0)),
+                         .asked_ms = clock_monotonic_ms()};
 
     /* One more, so that the last answer is told even when there is none to wait for. */
     question.n_missing = 1;
     for (guint i = 0; i < self->workers->len; i++) {
         WorkerProcess *worker = g_ptr_array_index(self->workers, i);
 
-        if (worker->state == WORKER_DRAINING && worker->ipc_end >= 0 &&
-            ipc_send(worker->ipc_end, IPC_ASK, barid_slice(message->payload, message->len), -1,
-                     NULL))
+        if (worker->state == WORKER_DRAINING &&
+            worker_process_send(worker, IPC_ASK, barid_slice(message->payload, message->len), -1))
             question.n_missing++;
     }
     g_array_append_val(self->questions, question);
@@ -386,23 +390,25 @@ supervisor_forward_question(Supervisor *self, const IpcMessage *message)
 static void
 supervisor_forward_answer(Supervisor *self, const IpcMessage *message)
 {
-    if (self->serving != NULL && self->serving->ipc_end >= 0 && message->n_fds > 0)
-        ipc_send(self->serving->ipc_end, IPC_ANSWER, barid_slice(message->payload, message->len),
-                 message->fds[0], NULL);
+    if (self->serving != NULL && message->n_fds > 0)
+        worker_process_send(self->serving, IPC_ANSWER,
+                            barid_slice(message->payload, message->len), message->fds[0]);
     supervisor_note_answer(self, ipc_message_get_text(message, 0));
 }
 
-/* Who dies will not answer; nobody knows what was asked of it, so all questions end. */
+/* Ends those that were asked until then: who asked makes do with the answers that came. */
 static void
-supervisor_end_questions(Supervisor *self)
+supervisor_end_questions(Supervisor *self, gint64 until_ms)
 {
-    for (guint i = 0; i < self->questions->len; i++) {
-        Question *question = &g_array_index(self->questions, Question, i);
+    while (self->questions->len > 0) {
+        Question *oldest = &g_array_index(self->questions, Question, 0);
 
-        worker_process_tell(self->serving, IPC_ANSWERED, question->id);
-        g_free(question->id);
+        if (oldest->asked_ms > until_ms)
+            return;
+        worker_process_tell(self->serving, IPC_ANSWERED, oldest->id);
+        g_free(oldest->id);
+        g_array_remove_index(self->questions, 0);
     }
-    g_array_set_size(self->questions, 0);
 }
 
 /* --- what workers say --- */
@@ -584,7 +590,8 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
         self->candidate = NULL;
     if (!self->stopping && status != 0 && !worker->told_problems)
         supervisor_tell_death(self, worker, how);
-    supervisor_end_questions(self);
+    /* Who dies will not answer; nobody knows what was asked of it. */
+    supervisor_end_questions(self, G_MAXINT64);
     g_ptr_array_remove(self->workers, worker);
     if (!self->stopping)
         supervisor_tell_adopt(self);
@@ -636,16 +643,24 @@ supervisor_get_timeout(const Supervisor *self)
         due_ms = self->restart_at_ms;
     if (!self->stopping && self->candidate != NULL)
         due_ms = MIN(due_ms, self->candidate->started_ms + START_PATIENCE_MS);
+    if (!self->stopping && self->leaving != NULL && !self->leaving->is_hung)
+        due_ms = MIN(due_ms, self->leaving_since_ms + LEAVE_PATIENCE_MS);
+    if (self->questions->len > 0)
+        due_ms = MIN(due_ms, g_array_index(self->questions, Question, 0).asked_ms +
+                                 ANSWER_PATIENCE_MS);
     return due_ms == G_MAXINT64
                ? -1
                : (int)CLAMP(due_ms - clock_monotonic_ms(), 0, START_PATIENCE_MS);
 }
 
 static void
-supervisor_on_timeout(Supervisor *self)
+supervisor_do_due(Supervisor *self)
 {
     gint64 now_ms = clock_monotonic_ms();
 
+    supervisor_end_questions(self, now_ms - ANSWER_PATIENCE_MS);
+    if (self->stopping && now_ms < self->stop_since_ms + STOP_PATIENCE_MS)
+        return;
     if (self->stopping) {
         for (guint i = 0; i < self->workers->len; i++)
             kill(((WorkerProcess *)g_ptr_array_index(self->workers, i))->pid, SIGKILL);
@@ -653,6 +668,8 @@ supervisor_on_timeout(Supervisor *self)
     }
     if (self->candidate != NULL && now_ms >= self->candidate->started_ms + START_PATIENCE_MS)
         kill(self->candidate->pid, SIGKILL);
+    if (self->leaving != NULL && now_ms >= self->leaving_since_ms + LEAVE_PATIENCE_MS)
+        worker_process_end_hung(self->leaving, "it goes on accepting");
     if (self->restart_at_ms > 0 && now_ms >= self->restart_at_ms)
         supervisor_spawn_serving(self);
 }
@@ -677,8 +694,10 @@ supervisor_watch(Supervisor *self)
                 .fd = worker->gate != NULL ? connect_gate_get_fd(worker->gate) : -1,
                 .events = POLLIN};
         }
-        if (poll(polled, 2 * n_workers + 1, supervisor_get_timeout(self)) == 0)
-            supervisor_on_timeout(self);
+        if (poll(polled, 2 * n_workers + 1, supervisor_get_timeout(self)) < 0)
+            continue;
+        /* Not only when all are silent: one that talks must not hide one that hangs. */
+        supervisor_do_due(self);
         /* Messages add workers at the end and take none away. */
         for (guint i = 0; i < n_workers; i++) {
             WorkerProcess *worker = g_ptr_array_index(self->workers, i);
@@ -748,7 +767,7 @@ static void
 supervisor_clear(Supervisor *self)
 {
     g_ptr_array_free(self->workers, TRUE);
-    supervisor_end_questions(self);
+    supervisor_end_questions(self, G_MAXINT64);
     g_array_free(self->questions, TRUE);
     g_array_free(self->deaths, TRUE);
     g_ptr_array_free(self->contained, TRUE);

@@ -14,7 +14,51 @@
 #include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "base/log.h"
 #include "base/paths.h"
+
+enum {
+    /* Every worker reads its messages at once; one that is being loaded has others to do. */
+    SEND_PATIENCE_MS = 5000,
+    SEND_START_PATIENCE_MS = 30000,
+};
+
+/* --- talking --- */
+
+void
+worker_process_end_hung(WorkerProcess *self, const gchar *what)
+{
+    g_autofree gchar *pid = g_strdup_printf("%d", (int)self->pid);
+
+    if (self->is_hung)
+        return;
+    self->is_hung = TRUE;
+    barid_log(BARID_LOG_ERROR, "worker.hung", "pid", pid, "error", what, NULL);
+    kill(self->pid, SIGKILL);
+}
+
+gboolean
+worker_process_send(WorkerProcess *self, IpcType type, BaridSlice payload, int fd_or_minus_1)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (self->ipc_end < 0 || self->is_hung)
+        return FALSE;
+    if (ipc_send(self->ipc_end, type, payload, fd_or_minus_1, &error))
+        return TRUE;
+    if (g_error_matches(error, IPC_ERROR, BARID_ERROR_TIMEOUT))
+        worker_process_end_hung(self, error->message);
+    return FALSE;
+}
+
+void
+worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text)
+{
+    gsize len = MIN(strlen(text), IPC_PAYLOAD_MAX - 1);
+
+    if (self != NULL)
+        worker_process_send(self, type, barid_slice(text, len), -1);
+}
 
 /* --- starting --- */
 
@@ -65,7 +109,7 @@ worker_process_send_config(WorkerProcess *self, const WorkerStart *start, GError
     fd = ipc_seal("barid-config", buffer_get_slice(&packed), error);
     if (fd < 0)
         return FALSE;
-    ok = ipc_send(self->ipc_end, IPC_CONFIG, barid_slice(head->data, head->len), fd, error);
+    ok = worker_process_send(self, IPC_CONFIG, barid_slice(head->data, head->len), fd);
     close(fd);
     return ok;
 }
@@ -82,8 +126,8 @@ worker_process_send_blame(WorkerProcess *self, const WorkerStart *start, GError 
     }
     self->blame_fd = blame_new_page(error);
     return self->blame_fd >= 0 &&
-           ipc_send(self->ipc_end, IPC_BLAME, barid_slice(names->data, names->len),
-                    self->blame_fd, error);
+           worker_process_send(self, IPC_BLAME, barid_slice(names->data, names->len),
+                               self->blame_fd);
 }
 
 static gboolean
@@ -97,22 +141,36 @@ worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **
         const ConfigSetListener *bound =
             &g_array_index(self->config->listeners, ConfigSetListener, i);
 
-        if (!ipc_send(self->ipc_end, IPC_LISTENER, barid_slice_from_text(bound->listener),
-                      bound_socket_get_fd(bound->socket), error))
+        if (!worker_process_send(self, IPC_LISTENER, barid_slice_from_text(bound->listener),
+                                 bound_socket_get_fd(bound->socket)))
             return FALSE;
     }
     if (start->control_fd >= 0 &&
-        !ipc_send(self->ipc_end, IPC_CONTROL, BARID_SLICE_EMPTY, start->control_fd, error))
+        !worker_process_send(self, IPC_CONTROL, BARID_SLICE_EMPTY, start->control_fd))
         return FALSE;
-    return ipc_send(self->ipc_end, IPC_START,
-                    barid_slice_from_text(connect_gate_is_possible() ? "gate" : ""), -1, error);
+    return worker_process_send(self, IPC_START,
+                               barid_slice_from_text(connect_gate_is_possible() ? "gate" : ""),
+                               -1);
+}
+
+/* One that dies this early is told by its end; one that lacks something would wait for it. */
+static void
+worker_process_begin(WorkerProcess *self, const WorkerStart *start)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!ipc_limit_send(self->ipc_end, SEND_START_PATIENCE_MS, &error) ||
+        !worker_process_send_all(self, start, &error) ||
+        !ipc_limit_send(self->ipc_end, SEND_PATIENCE_MS, &error))
+        kill(self->pid, SIGKILL);
+    if (error != NULL)
+        barid_log(BARID_LOG_ERROR, "worker.not-started", "error", error->message, NULL);
 }
 
 WorkerProcess *
 worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error)
 {
     g_autofree gchar *program = paths_dup_program("barid-worker", "src/worker/barid-worker");
-    g_autoptr(GError) ignored = NULL;
     WorkerProcess *self;
     int ends[2];
     pid_t pid;
@@ -138,8 +196,7 @@ worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error)
     self->is_other_user = start->user != NULL;
     self->config = config_set_ref(config);
     self->started_ms = clock_monotonic_ms();
-    /* One that dies this early is told by its end. */
-    (void)worker_process_send_all(self, start, &ignored);
+    worker_process_begin(self, start);
     return self;
 }
 
@@ -155,15 +212,6 @@ worker_process_free(WorkerProcess *self)
     connect_gate_free(self->gate);
     config_set_unref(self->config);
     g_free(self);
-}
-
-void
-worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text)
-{
-    gsize len = MIN(strlen(text), IPC_PAYLOAD_MAX - 1);
-
-    if (self != NULL && self->ipc_end >= 0)
-        ipc_send(self->ipc_end, type, barid_slice(text, len), -1, NULL);
 }
 
 /* --- requests --- */
@@ -209,8 +257,8 @@ worker_process_answer_open(WorkerProcess *self, const IpcMessage *message, const
     int fd = worker_process_open_file(self, ipc_message_get_text(message, 0),
                                       ipc_message_get_text(message, 1), state, &why);
 
-    ipc_send(self->ipc_end, IPC_FILE, fd < 0 ? barid_slice_from_text(why) : BARID_SLICE_EMPTY, fd,
-             NULL);
+    worker_process_send(self, IPC_FILE, fd < 0 ? barid_slice_from_text(why) : BARID_SLICE_EMPTY,
+                        fd);
     if (fd >= 0)
         close(fd);
 }

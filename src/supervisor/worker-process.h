@@ -23,6 +23,7 @@ typedef struct {
     WorkerState state;
     gint64 started_ms;
     gboolean told_problems;
+    gboolean is_hung; /* and killed; its end is told by SIGCHLD */
     int blame_fd; /* of its page; -1 without */
     gboolean is_other_user; /* whose links must not lead us */
     ConnectGateFor whom;
@@ -45,8 +46,14 @@ typedef struct {
 WorkerProcess *worker_process_new(const WorkerStart *start, ConfigSet *config, GError **error);
 /* The process must have ended. */
 void worker_process_free(WorkerProcess *self);
-/* Sends a message without descriptors; a worker that is gone is not an error. */
+/* Sends a message. FALSE when nobody takes it: the worker is gone, or it has read nothing for
+ * so long that it is ended as hung. */
+gboolean worker_process_send(WorkerProcess *self, IpcType type, BaridSlice payload,
+                             int fd_or_minus_1);
+/* The same without descriptors; (self) may be NULL. */
 void worker_process_tell(WorkerProcess *self, IpcType type, const gchar *text);
+/* Kills a worker that does not do what every worker does at once, and says so. */
+void worker_process_end_hung(WorkerProcess *self, const gchar *what);
 /* Opens what stands in its configuration, and only before it serves. */
 void worker_process_answer_open(WorkerProcess *self, const IpcMessage *message,
                                 const Folder *state);

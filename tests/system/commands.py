@@ -56,6 +56,34 @@ def test_options_of_a_module():
         assert (status, out) == (0, "It was not known.\n"), out
 
 
+def test_config_diff():
+    with Server(extra=CONFIG + "[limit some]\nrate = 5/1h\n") as server:
+        config = ["config", "diff", "--config", server.config]
+        assert run(server, *config)[:2] == (0, "The server runs what the files say.\n")
+        with open(server.config, encoding="utf-8") as file:
+            text = file.read()
+        text = text.replace("rate = 1000/1h", "rate = 999/1h").replace("[limit some]\nrate = 5/1h\n", "")
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(text + "[smuggled\n")
+        status, out, _ = run(server, *config)
+        assert status == 1 and "barid.conf:" in out and "- 1000/1h" not in out, out
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(text)
+        status, out, _ = run(server, *config, "--json")
+        changes = json.loads(out)["changes"]
+        assert status == 1 and changes[0]["section"] == "limit all", changes
+        assert changes[0]["running"] == "1000/1h" and changes[0]["on_disk"] == "999/1h", changes
+        assert changes[0]["file"] == server.config and changes[0]["line"] > 0, changes
+        assert all(change["section"] == "limit some" and change["on_disk"] is None
+                   for change in changes[1:]) and len(changes) > 1, changes
+        status, out, _ = run(server, *config)
+        assert status == 1 and "  - 1000/1h\n  + 999/1h\n" in out, out
+        assert run(server, "reload")[0] == 0
+        assert run(server, *config)[0] == 0
+        server.stop()
+        assert run(server, *config)[0] == 3
+
+
 def test_wrong_use():
     with Server(extra=CONFIG) as server:
         for words, wanted in [

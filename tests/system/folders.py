@@ -10,11 +10,11 @@ import stat
 import subprocess
 import sys
 import tempfile
-import traceback
 
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
 from server import Server
+from tap import run_tests
 
 USER = pwd.getpwnam("nobody")
 CONFIG = f"""
@@ -243,23 +243,10 @@ def test_files_of_root():
 
 def main():
     if os.geteuid() != 0:
-        print("Bail out! the supervisor must be started by root to become another user")
-        return 1
-    tests = [(name[5:], test) for name, test in sorted(globals().items())
-             if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = 0
+        sys.exit("The supervisor must be started by root to become another user.")
     with tempfile.TemporaryDirectory(prefix="barid-build-") as build:
         barid.copy_build(build)
-        for number, (name, test) in enumerate(tests, 1):
-            try:
-                test()
-                print(f"ok {number} - {name}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok {number} - {name}")
-                print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
-    return 1 if failed else 0
+        return run_tests(globals())
 
 
 if __name__ == "__main__":

@@ -5,20 +5,18 @@ Dovecot's LMTP server."""
 import getpass
 import glob
 import os
-import shutil
-import signal
 import smtplib
 import socket
 import socketserver
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from outbound import wait_tried
 from peers import find_peer
+from programs import Program, Sink, wait_for
 from server import Server, free_port
 from tap import Skip, run_tests
 from unpacked import Postfix
@@ -26,13 +24,6 @@ from unpacked import Postfix
 EIGHT = ("Subject: k\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
          "Content-Transfer-Encoding: 8bit\r\n\r\nk\u00e4se\r\n.dot\r\n").encode()
 RELAY = "[rcpt]\nrelay = yes\n[queue]\nretry = 1h\n"
-
-
-def wait_for(what, seconds=30):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def send(server, recipients, content=EIGHT, sender="bob@example.com", mail_options=(),
@@ -51,69 +42,7 @@ def send(server, recipients, content=EIGHT, sender="bob@example.com", mail_optio
     return text.decode().split()[-1]
 
 
-class Program:
-    """A server in the foreground, with a folder of its own."""
-
-    def __init__(self, prefix):
-        self.folder = tempfile.mkdtemp(prefix=prefix)
-        self.process = None
-
-    def run(self, command, environment=None):
-        with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder,
-                                            env=dict(os.environ, **(environment or {})),
-                                            start_new_session=True)
-
-    def wait_port(self, port):
-        def is_open():
-            assert self.process.poll() is None, self.read_log()
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-        wait_for(is_open)
-
-    def read_log(self):
-        text = ""
-        for path in glob.glob(os.path.join(self.folder, "*log*")):
-            if os.path.isfile(path):
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    text += file.read()
-        return text
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        if kind is not None:
-            print("# " + self.read_log()[-3000:].replace("\n", "\n# "))
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 # --- smtp-sink ---
-
-class Sink(Program):
-    def __init__(self, *options):
-        super().__init__("barid-sink-")
-        path = find_peer("postfix", "usr/sbin/smtp-sink")
-        library = os.path.join(os.path.dirname(path), "..", "lib", "postfix")
-        self.port = free_port()
-        user = ["-u", getpass.getuser()] if os.getuid() == 0 else []
-        self.run([path, *user, "-d", "m.%M.", *options, f"127.0.0.1:{self.port}", "100"],
-                 {"LD_LIBRARY_PATH": library})
-        self.wait_port(self.port)
-
-    def mails(self):
-        texts = []
-        for path in glob.glob(os.path.join(self.folder, "m.*")):
-            with open(path, "rb") as file:
-                texts.append(file.read())
-        return texts
-
 
 def relay_to(port, more=""):
     return RELAY + f"[outbound]\nnext-hop = peer\n{more}\n[host peer]\naddress = 127.0.0.1:{port}\n"

@@ -13,7 +13,7 @@ from server import free_port
 
 CONFIG = """
 server:
-  ip-address: 127.0.0.1@{port}
+  ip-address: {address}@{port}
   username: ""
   chroot: ""
   zonesdir: "{folder}"
@@ -49,10 +49,11 @@ def peer_environment():
 class NameServer:
     """with NameServer({"example": "a IN MX 10 mx.example."}) as names: ... names.port"""
 
-    def __init__(self, zones):
+    def __init__(self, zones, address="127.0.0.1", port=0):
         self.folder = tempfile.mkdtemp(prefix="barid-names-")
-        self.port = free_port()
-        config = CONFIG.format(port=self.port, folder=self.folder)
+        self.address = address
+        self.port = port or free_port()
+        config = CONFIG.format(address=address, port=self.port, folder=self.folder)
         for name, text in zones.items():
             config += ZONE.format(name=name)
             with open(os.path.join(self.folder, name + ".zone"), "w", encoding="utf-8") as file:
@@ -73,7 +74,7 @@ class NameServer:
             probe.settimeout(0.2)
             while time.monotonic() < end and self.process.poll() is None:
                 try:
-                    probe.sendto(question, ("127.0.0.1", self.port))
+                    probe.sendto(question, (self.address, self.port))
                     probe.recv(512)
                     return
                 except OSError:

@@ -4,6 +4,7 @@
 of both families, a thousand records; limits, suspension, another route by hand, and what
 happens after an attempt that ended in doubt."""
 import os
+import signal
 import smtplib
 import sys
 import time
@@ -233,6 +234,13 @@ def wait_count(server, count):
         time.sleep(0.02)
 
 
+def wait_until(what):
+    end = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.05)
+
+
 def test_suspend_and_reroute(names):
     with ScriptedPeer(port=PORT) as two, ScriptedPeer(address="127.0.0.3", port=PORT) as one, \
             Server(extra=EXTRA.format(retry="1h", dns=names.port, port=PORT, more="")
@@ -254,6 +262,57 @@ def test_suspend_and_reroute(names):
         two.wait(lambda peer: len(peer.messages) == 1)
         assert "<a@good.example>" in one.messages[1].recipients[0]
         server.wait_queue_empty()
+
+
+def list_suspended(server):
+    return [one["destination"] for one in server.ctl("queue", "destinations")["destinations"]
+            if one["suspended"]]
+
+
+def test_suspension_is_kept(names):
+    """Over a worker that is killed, a reload, a power cut, and an end; until it is resumed."""
+    with ScriptedPeer(port=PORT) as two, \
+            Server(extra=EXTRA.format(retry="1h", dns=names.port, port=PORT, more="")) as server:
+        def expect_kept():
+            assert list_suspended(server) == ["good.example"]
+            assert server.ctl("queue", "count")["count"] == 1 and not two.connections
+
+        server.ctl("suspend", "other.example")
+        server.ctl("suspend", "good.example")
+        server.ctl("resume", "other.example")
+        assert server.ctl_raw("suspend", "good.example\nx").returncode != 0
+        send(server, "a@good.example")
+        expect_kept()
+        pid = server.worker_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: server.ctl_raw("status").returncode == 0
+                   and server.worker_pid() != pid)
+        wait_until(lambda: not server.ctl("status")["replaying"])
+        expect_kept()
+        # A session keeps the older worker; what it knows is not told twice.
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
+            client.ehlo()
+            server.ctl("reload")
+            wait_until(lambda: server.ctl("queue", "count")["count"] == 1)
+            wait_until(lambda: list_suspended(server) == ["good.example"])
+            expect_kept()
+        pid = server.worker_pid()
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+        server.start()
+        wait_until(lambda: not server.ctl("status")["replaying"])
+        expect_kept()
+        server.stop()
+        server.start()
+        wait_until(lambda: not server.ctl("status")["replaying"])
+        expect_kept()
+        assert server.ctl("resume", "good.example")["changed"] is True
+        two.wait(lambda peer: len(peer.messages) == 1)
+        server.wait_queue_empty()
+        server.stop()
+        server.start()
+        assert list_suspended(server) == []
 
 
 def test_reroute_is_kept(names):

@@ -4,8 +4,11 @@
 the command line and the header; SMTP over a pipe; the queue listed and tried."""
 import os
 import pwd
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
 import server as barid
@@ -52,7 +55,7 @@ def test_header_recipients():
         done = sendmail(server, "-t", "-oem", text=text)
         assert done.returncode == 0, done
         mails = delivered(server, 4)
-        assert all("body\n" in mail and "not" not in mail for mail in mails)
+        assert all("two\n\nbody\n" in mail and "not" not in mail for mail in mails)
         assert not any("secret" in mail.split("\n\n")[0].replace("Delivered-To", "")
                        and "Bcc" in mail for mail in mails), mails
         assert all(f"Return-Path: <{USER}@mx.example.org>" in mail for mail in mails), mails[0]
@@ -83,6 +86,26 @@ def test_refusals():
     assert sendmail(server, "alice@example.org", text="\nhi\n").returncode == 75
 
 
+def test_no_listener():
+    """Nobody's mail is taken without being asked for; who tries learns what to do."""
+    with Server() as server:
+        done = sendmail(server, "alice@example.org", text="\nhi\n")
+        assert done.returncode == 75, done
+        assert b'"enabled = yes" in [listener local]' in done.stderr, done
+
+
+def test_off_as_delivered():
+    """The section of conf.d is there, but off; one line switches it on."""
+    with open(os.path.join(barid.TOP, "conf.d", "listener.conf"), encoding="utf-8") as file:
+        local = "[listener local]" + file.read().split("[listener local]")[1].split("# [")[0]
+    with Server(local) as server:
+        done = sendmail(server, "alice@example.org", text="\nhi\n")
+        assert done.returncode == 75 and b"[listener local]" in done.stderr, done
+    with Server(local.replace("enabled = no", "enabled = yes")) as server:
+        assert sendmail(server, "alice@example.org", text="\nhi\n").returncode == 0
+        delivered(server, 1)
+
+
 def test_smtp():
     with Server(CONFIG) as server:
         text = ("EHLO here\r\nMAIL FROM:<bob@example.com>\r\nRCPT TO:<alice@example.org>\r\n"
@@ -90,6 +113,95 @@ def test_smtp():
         done = sendmail(server, "-bs", text=text)
         assert done.returncode == 0 and b"queued as" in done.stdout, done
         delivered(server, 1)
+
+
+def talk(offer, *words, text):
+    """A server that offers (offer); what sendmail says to it, and how it ends."""
+    lines = []
+
+    def serve(listener):
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as stream:
+            connection.sendall(b"220 mx.example.org ESMTP\r\n")
+            in_data = False
+            for line in stream:
+                lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+                in_data = in_data and lines[-1] != "."
+                if in_data:
+                    continue
+                replies = ["250 good"]
+                if lines[-1].startswith("EHLO"):
+                    replies = [f"250-{word}" for word in ("mx.example.org", *offer)] + ["250 HELP"]
+                elif lines[-1] == "DATA":
+                    replies, in_data = ["354 go on"], True
+                if lines[-1] == "QUIT":  # nobody waits for the answer
+                    return
+                connection.sendall("".join(f"{reply}\r\n" for reply in replies).encode())
+
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = os.path.join(folder, "submit.sock")
+        listener.bind(path)
+        listener.listen()
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        done = subprocess.run([os.path.join(barid.BUILD, "src/baridctl/baridctl"), "sendmail",
+                               "--socket", path, "-F", "Bob", "-f", *words],
+                              input=text if isinstance(text, bytes) else text.encode(),
+                              capture_output=True, timeout=60)
+        thread.join(60)
+    return done, [line for line in lines if line.startswith("MAIL")]
+
+
+BOTH = ("8BITMIME", "SMTPUTF8")
+
+
+def test_parameters():
+    """What is asked for, of servers that offer more or less (RFC 6152; RFC 6531 section 3)."""
+    rows = [  # what, offer, sender, recipient, text, parameters, exit status
+        ("ASCII", BOTH, "bob@a.example", "al@b.example", "Subject: x\n\nhi\n", "", 0),
+        ("an 8-bit body", BOTH, "bob@a.example", "al@b.example", "Subject: x\n\ngrün\n",
+         " BODY=8BITMIME", 0),
+        ("no 8BITMIME", (), "bob@a.example", "al@b.example", "Subject: x\n\ngrün\n", "", 0),
+        ("the sender", BOTH, "bøb@a.example", "al@b.example", "From: <bob@a.example>\n\nhi\n",
+         " SMTPUTF8", 0),
+        ("the sender, in the From that is added", BOTH, "bøb@a.example", "al@b.example", "\nhi\n",
+         " BODY=8BITMIME SMTPUTF8", 0),
+        ("a recipient", BOTH, "bob@a.example", "æl@b.example", "Subject: x\n\nhi\n",
+         " SMTPUTF8", 0),
+        ("a domain", BOTH, "bob@a.example", "al@bücher.example", "Subject: x\n\nhi\n",
+         " SMTPUTF8", 0),
+        ("a field", BOTH, "bob@a.example", "al@b.example", "Subject: grün\n\nhi\n",
+         " BODY=8BITMIME SMTPUTF8", 0),
+        ("a field in Latin-1", BOTH, "bob@a.example", "al@b.example", b"Subject: gr\xfcn\n\nhi\n",
+         " BODY=8BITMIME", 0),
+        ("small letters", ("8bitmime", "smtputf8"), "bob@a.example", "æl@b.example", "\ngrün\n",
+         " BODY=8BITMIME SMTPUTF8", 0),
+        ("no SMTPUTF8, the sender", ("8BITMIME",), "bøb@a.example", "al@b.example", "\nhi\n",
+         None, 69),
+        ("no SMTPUTF8, a recipient", ("8BITMIME",), "bob@a.example", "æl@b.example", "\nhi\n",
+         None, 69),
+        ("no SMTPUTF8, a field", ("8BITMIME",), "bob@a.example", "al@b.example",
+         "Subject: grün\n\nhi\n", None, 69),
+    ]
+    for what, offer, sender, recipient, text, parameters, status in rows:
+        done, mail = talk(offer, sender, recipient, text=text)
+        wanted = [] if parameters is None else [f"MAIL FROM:<{sender}>{parameters}"]
+        assert (mail, done.returncode) == (wanted, status), (what, mail, done)
+        assert (b"offers no SMTPUTF8" in done.stderr) == (status == 69), (what, done)
+
+
+def test_other_letters():
+    """All of it by the real server."""
+    with Server(CONFIG) as server:
+        text = "To: Ælice <ælice@example.org>\nSubject: grün\n\nfür dich\n"
+        done = sendmail(server, "-t", "-f", "bøb@example.com", text=text)
+        assert done.returncode == 0, done
+        mail, = delivered(server, 1)
+        assert "with UTF8SMTPA" in mail and "Subject: grün\n\nfür dich\n" in mail, mail
+    with Server(CONFIG + "[extensions]\nsmtputf8 = no\n") as server:
+        done = sendmail(server, "-t", "-f", "bob@example.com", text=text)
+        assert done.returncode == 69 and "ælice@example.org is not in ASCII" in \
+            done.stderr.decode(), done
 
 
 if __name__ == "__main__":

@@ -11,7 +11,16 @@ static const gchar lists_text[] =
     "[list partners]\nentries = example.org, \"two words\", news.example.org\n"
     "[list offices]\ntype = networks\nentries = 10.0.0.0/8, 192.0.2.0/28, 2001:db8::/32\n"
     "[list bad]\ntype = patterns\nentries = /^bounce-/, \"/SPAM, really/i\"\n"
-    "[list empty]\n";
+    "[list empty]\n"
+    "[rule large]\ncondition = size > 4M\n"
+    "[rule ours-large]\ncondition = rule \"large\" and (remote-ip in list \"offices\" or no)\n"
+    "[rule never]\ncondition = not rule \"large\" or sender matches /^(nobody)@/\n"
+    "[rule early]\ncondition = is-tls\n"
+    "[rule late]\ncondition = rcpt == \"x\"\n"
+    "[rule typo]\ncondition = is-tls and\n  snder == \"x\"\n"
+    "[rule torn]\ncondition = is-tls )\n"
+    "[rule a]\ncondition = is-tls or rule \"b\"\n"
+    "[rule b]\ncondition = rule \"a\"\n";
 
 static const struct {
     const gchar *condition;
@@ -78,6 +87,11 @@ static const struct {
     {"remote-ip in {192.0.2.8/29, 192.0.0.0/16, 192.0.2.0/30}", TRUE},
     {"remote-ip in {192.0.2.0/30, 192.0.2.6}", FALSE},
     {"not remote-ip in 192.0.2.0/24", FALSE},
+    {"rule \"large\"", TRUE},
+    {"not rule \"large\"", FALSE},
+    {"rule \"ours-large\" and is-tls", TRUE},
+    {"rule \"never\" or no", FALSE},
+    {"(rule \"never\") or rule \"early\"", TRUE},
     {"listener in {\"a\", \"main\"}", TRUE},
     {"listener in {\"a\",\"b\"}", FALSE},
     {"listener in {\"main\"}", TRUE},
@@ -282,6 +296,21 @@ static const struct {
      1},
     {BARID_TYPE_RULE_TEXT, BARID_KNOWN_MAIL, "\"${rcpt}\"", "rcpt is not known yet here", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ALWAYS, "is-tls", "read before any session", 1},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "rule \"larg\"",
+     "default:1:6: there is no [rule larg]; did you mean \"large\"?", 1},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "rule large",
+     "default:1:6: the name of a [rule NAME] in quotes is expected here", 1},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "is-tls and rule \"typo\"",
+     "f:22:3: [rule typo] condition: there is no variable snder; did you mean sender?", 2},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "is-tls and rule \"typo\"",
+     "default:1:17: [rule typo] cannot be used here", 2},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "rule \"torn\" or is-tls",
+     "and, or or the end is expected here", 2},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_CONNECT, "rule \"late\"",
+     "rcpt is not known yet here", 2},
+    {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "rule \"a\"",
+     "[rule a] leads back to itself", 3},
+    {BARID_TYPE_RULE_TEXT, BARID_KNOWN_ATTEMPT, "if rule \"early\" then x", "else", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "size == \"x\"",
      "default:1:9: a number cannot be compared with a text", 1},
     {BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, "size > 5min",
@@ -424,6 +453,45 @@ START_TEST(test_bad)
 }
 END_TEST
 
+/* What nobody uses is checked, and said once. */
+START_TEST(test_unused)
+{
+    RuleSetup setup;
+    g_autofree gchar *text = NULL;
+
+    rule_setup_init(&setup, "[rule good]\ncondition = is-tls\n"
+                            "[rule bad]\ncondition = snder == \"x\"\n"
+                            "[rule worse]\ncondition = rule \"bad\"\n"
+                            "[rule]\ncondition = yes\n[rule bare]\n");
+    ck_assert_uint_eq(config_problems_get_count(setup.problems), 2);
+    rule_lists_check_rules(setup.lists, setup.problems);
+    text = config_problems_to_text(setup.problems);
+    ck_assert_ptr_nonnull(strstr(text, "a rule needs a name"));
+    ck_assert_ptr_nonnull(strstr(text, "a rule needs a condition"));
+    ck_assert_ptr_nonnull(strstr(text, "there is no variable snder"));
+    rule_setup_clear(&setup);
+}
+END_TEST
+
+/* Each uses the one before twice: a few lines would become a program without end. */
+START_TEST(test_named_growth)
+{
+    g_autoptr(GString) text = g_string_new("[rule r0]\ncondition = is-tls\n");
+    g_autofree gchar *problem = NULL;
+    RuleSetup setup;
+
+    for (guint i = 1; i < 40; i++)
+        g_string_append_printf(text, "[rule r%u]\ncondition = rule \"r%u\" and rule \"r%u\"\n", i,
+                               i - 1, i - 1);
+    rule_setup_init(&setup, text->str);
+    ck_assert_ptr_null(rule_compile_text("rule \"r39\"", BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT,
+                                         setup.lists, setup.problems));
+    problem = config_problems_to_text(setup.problems);
+    ck_assert_ptr_nonnull(strstr(problem, "more than 1000 named rules"));
+    rule_setup_clear(&setup);
+}
+END_TEST
+
 START_TEST(test_position)
 {
     g_autoptr(ConfigProblems) problems = config_problems_new();
@@ -498,6 +566,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_value, 0, G_N_ELEMENTS(value_rows));
     tcase_add_loop_test(tcase, test_bad, 0, G_N_ELEMENTS(bad_rows));
     tcase_add_test(tcase, test_position);
+    tcase_add_test(tcase, test_unused);
+    tcase_add_test(tcase, test_named_growth);
     tcase_add_test(tcase, test_known);
     tcase_set_timeout(tcase, 30);
     suite_add_tcase(suite, tcase);

@@ -126,6 +126,8 @@ spool_list_folder(Spool *self, GError **error)
             ok = list_segment(self, entry->d_name, generation, key, error);
         else if (g_str_has_prefix(entry->d_name, SPARE_NAME_PREFIX))
             g_ptr_array_add(self->spares, g_strdup(entry->d_name));
+        else if (spool_marks_is_name(entry->d_name))
+            g_ptr_array_add(self->old_marks, g_strdup(entry->d_name));
     }
     (void)closedir(folder);
     g_ptr_array_sort(self->segments, compare_segments);

@@ -22,6 +22,7 @@
 #include "queue/spool/spool.h"
 
 typedef struct SpoolReplay SpoolReplay;
+typedef struct SpoolMarks SpoolMarks;
 
 /* A REMOVE of a message whose ADD is in another segment. */
 typedef struct {
@@ -76,6 +77,8 @@ struct Spool {
     GArray *pieces;        /* struct iovec */
     GArray *voids;         /* SpoolVoid: not yet in the log */
     SpoolReplay *replay;   /* NULL when finished */
+    SpoolMarks *marks;     /* the file of ours, or NULL */
+    GPtrArray *old_marks;  /* names of files that others left */
     GPtrArray *orphans;    /* SpoolRef: messages that the visitor did not want */
     GString *damage;
     guint n_damages;
@@ -128,6 +131,11 @@ gboolean spool_log_flush(Spool *self);
 gboolean spool_log_void(Spool *self);
 /* Marks the end of the active segment and leaves it. */
 void spool_log_seal(Spool *self);
+
+/* marks.c */
+gboolean spool_marks_is_name(const gchar *name);
+/* Removes the file of ours: nothing is being done any more. */
+void spool_marks_leave(Spool *spool);
 
 /* content.c */
 /* Reads and verifies one record; the caller owns (*out_bytes), which the slices of

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error-domain.h"
+#include "queue/spool/marks.h"
 #include "queue/spool/spool-core.h"
 
 #define LOCK_NAME "lock"
@@ -121,6 +122,7 @@ spool_free(Spool *self)
     spool_replay_free(self->replay);
     g_ptr_array_free(self->segments, TRUE);
     g_ptr_array_free(self->spares, TRUE);
+    g_ptr_array_free(self->old_marks, TRUE);
     g_ptr_array_free(self->orphans, TRUE);
     g_array_free(self->drafts, TRUE);
     g_array_free(self->pieces, TRUE);
@@ -144,6 +146,7 @@ spool_open(SpoolDisk *disk, const gchar *folder, const SpoolOptions *options, GE
     self->folder_fd = self->lock_fd = -1;
     self->segments = g_ptr_array_new_with_free_func((GDestroyNotify)spool_segment_free);
     self->spares = g_ptr_array_new_with_free_func(g_free);
+    self->old_marks = g_ptr_array_new_with_free_func(g_free);
     self->orphans = g_ptr_array_new_with_free_func(g_free);
     self->drafts = g_array_new(FALSE, FALSE, sizeof(SpoolDraft));
     self->pieces = g_array_new(FALSE, FALSE, sizeof(struct iovec));
@@ -169,6 +172,7 @@ spool_leave(Spool *self)
     }
     g_ptr_array_set_size(self->segments, 0);
     self->active = NULL;
+    spool_marks_leave(self);
     if (self->lock_fd >= 0)
         (void)close(self->lock_fd);
     self->lock_fd = -1;
@@ -206,6 +210,8 @@ spool_remove(Spool *self)
         for (guint i = 0; i < self->spares->len; i++)
             (void)self->disk->unlink(self->disk, self->folder_fd,
                                      g_ptr_array_index(self->spares, i));
+        spool_marks_forget(self);
+        spool_marks_leave(self);
         (void)self->disk->unlink(self->disk, self->folder_fd, LOCK_NAME);
         (void)rmdir(self->folder);
     }

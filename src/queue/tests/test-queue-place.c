@@ -2,10 +2,13 @@
 /* The hand-over of spool folders between two queues that stand for two processes. */
 #include <check.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "queue/queue-destinations.h"
 #include "queue/queue.h"
 #include "queue/queue-stats.h"
 #include "sim/folder.h"
@@ -190,6 +193,72 @@ body_hand_over(gpointer data)
     close_queue(self, 2);
 }
 
+/* Names of what is suspended, in order. */
+static void
+expect_suspended(Queue *queue, const gchar *wanted)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    JsonWriter writer;
+    gsize n_found = 0;
+
+    json_writer_init(&writer, text);
+    json_writer_begin_object(&writer, NULL);
+    queue_write_destinations(queue, &writer);
+    json_writer_end_object(&writer);
+    for (const gchar *p = text->str; (p = strstr(p, "\"destination\"")) != NULL; p++)
+        n_found++;
+    ck_assert_msg(n_found == strlen(wanted), "%s", text->str);
+    for (const gchar *p = wanted; *p != '\0'; p++) {
+        const gchar key[] = {'"', *p, '.', '\0'};
+
+        ck_assert_msg(strstr(text->str, key) != NULL, "%s", text->str);
+    }
+}
+
+static void
+body_suspended(gpointer data)
+{
+    Fixture *self = data;
+    g_autofree gchar *file = g_strconcat(self->spool, ".suspended", NULL);
+    g_autofree gchar *folder = g_strconcat(file, ".not", NULL);
+    g_autoptr(GError) error = NULL;
+    Queue *old = open_queue(self, 1);
+    Queue *young;
+    gboolean changed;
+
+    ck_assert(queue_suspend_destination(old, "a.example", &changed, NULL) && changed);
+    ck_assert(queue_suspend_destination(old, "a.example", &changed, NULL) && !changed);
+    young = open_queue(self, 2);
+    expect_suspended(young, "a");
+    /* What the old one is told until it gives up is known to the young one. */
+    ck_assert(queue_suspend_destination(old, "b.example", &changed, NULL) && changed);
+    ck_assert(queue_resume_destination(old, "a.example", &changed, NULL) && changed);
+    hand_over(old);
+    expect_suspended(old, "");
+    ck_assert(!queue_suspend_destination(old, "c.example", &changed, &error));
+    ck_assert(g_error_matches(error, QUEUE_ERROR, BARID_ERROR_BUSY));
+    g_clear_error(&error);
+    queue_adopt(young);
+    wait_for_main(young);
+    expect_suspended(young, "b");
+    ck_assert(queue_suspend_destination(young, "d.example", &changed, NULL) && changed);
+    close_queue(self, 1);
+    close_queue(self, 2);
+    young = open_queue(self, 3);
+    expect_suspended(young, "bd");
+    /* What cannot be written is not done. There is no moment without the name: the queue
+     * may be reading, and without a file nothing is suspended. */
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    ck_assert_int_eq(renameat2(AT_FDCWD, folder, AT_FDCWD, file, RENAME_EXCHANGE), 0);
+    ck_assert(!queue_resume_destination(young, "b.example", &changed, &error));
+    ck_assert(g_error_matches(error, QUEUE_ERROR, BARID_ERROR_IO));
+    g_clear_error(&error);
+    ck_assert(!queue_suspend_destination(young, "e.example", &changed, &error));
+    g_clear_error(&error);
+    expect_suspended(young, "bd");
+    close_queue(self, 3);
+}
+
 static void
 copy_folder(const gchar *from, const gchar *to)
 {
@@ -254,6 +323,7 @@ static const struct {
     {"hand-over", body_hand_over},
     {"second copies", body_second_copies},
     {"chain", body_chain},
+    {"suspended destinations", body_suspended},
 };
 
 START_TEST(test_places)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -203,6 +204,10 @@ typedef struct {
     guint n_jobs;
     guint fail_first; /* attempts that are deferred */
     RecipientStatus then;
+    enum { MARKS_NONE, MARKS_AND_IS_KILLED, MARKS_AND_RETURNS } marks;
+    gchar *prefer;  /* of the last job */
+    QueueId marked;
+    gchar *history_text;
     gint64 jump_us; /* the clock goes on by this after the first job */
     GMutex lock;
     GPtrArray *kept; /* retries that get no answer; NULL: all get one */
@@ -223,6 +228,24 @@ jumping_monotonic_us(gpointer data G_GNUC_UNUSED)
     return g_get_monotonic_time();
 }
 
+/* The attempt is marked, and the marks are left behind when the spool is closed, as by a
+ * process that is killed. */
+static void
+fixture_mark(const Fixture *fixture, const QueueJob *job)
+{
+    g_autoptr(GDir) dir = g_dir_open(fixture->spool, 0, NULL);
+    g_autofree gchar *kept = g_build_filename(fixture->spool, "kept.marks", NULL);
+    const gchar *name;
+
+    queue_job_mark(job, "192.0.2.1:25");
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree gchar *path = g_build_filename(fixture->spool, name, NULL);
+
+        if (g_str_has_suffix(name, ".marks") && !g_file_test(kept, G_FILE_TEST_EXISTS))
+            ck_assert_int_eq(link(path, kept), 0);
+    }
+}
+
 /* Answers on the queue's thread. */
 static void
 fixture_dispatch(QueueJob *job, gpointer data)
@@ -235,6 +258,11 @@ fixture_dispatch(QueueJob *job, gpointer data)
         g_mutex_unlock(&fixture->lock);
         return;
     }
+    g_free(fixture->prefer);
+    fixture->prefer = g_strdup(job->prefer);
+    if (fixture->marks != MARKS_NONE)
+        fixture_mark(fixture, job);
+    job->untouched = fixture->marks == MARKS_AND_IS_KILLED;
     for (guint i = 0; i < job->n_recipients; i++) {
         gboolean defer = job->n_attempts < fixture->fail_first && job->envelope.sender.len > 0;
 
@@ -310,6 +338,8 @@ fixture_tear_down(Fixture *fixture)
     g_free(fixture->spool);
     g_free(fixture->history);
     g_string_free(fixture->dsns, TRUE);
+    g_free(fixture->prefer);
+    g_free(fixture->history_text);
 }
 
 static void
@@ -637,6 +667,78 @@ START_TEST(test_hold_survives_restart)
 }
 END_TEST
 
+/* --- attempts that were cut off --- */
+
+static void
+body_mark(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    QueueFilter all = {.limit = 0};
+
+    fixture->marked = submit(fixture, "s@example.com", one, 0, FALSE);
+    while (fixture->n_jobs == 0) {
+        ck_assert_uint_eq(queue_count(fixture->queue, &all), 1);
+        ck_assert(barid_sleep(1, NULL));
+    }
+    ck_assert_uint_eq(queue_count(fixture->queue, &all), 1);
+}
+
+static void
+body_after_mark(gpointer data)
+{
+    Fixture *fixture = data;
+    QueueFilter all = {.limit = 0};
+
+    while (queue_act(fixture->queue, QUEUE_RETRY, &all) == 0)
+        ck_assert(barid_sleep(1, NULL)); /* until it is replayed */
+    wait_until_empty(fixture);
+    fixture->history_text = history_of(fixture, fixture->marked);
+}
+
+static void
+fixture_restart(Fixture *fixture)
+{
+    queue_stop(fixture->queue);
+    queue_free(fixture->queue);
+    scheduler_free(fixture->scheduler);
+    fixture->scheduler = scheduler_new(NULL);
+    fixture_open(fixture);
+}
+
+static const struct {
+    const gchar *what;
+    guint marks;
+    const gchar *attempts, *prefer;
+    gboolean in_doubt;
+} mark_rows[] = {
+    {"its result was never written", MARKS_AND_IS_KILLED, "\"number\":2", "192.0.2.1:25", TRUE},
+    {"its result was written", MARKS_AND_RETURNS, "\"number\":2", NULL, FALSE},
+};
+
+START_TEST(test_marked_attempt)
+{
+    Fixture fixture;
+    const gchar *history;
+
+    fixture_set_up(&fixture);
+    fixture.retry[0] = fixture.retry[1] = 3600000;
+    fixture.marks = mark_rows[_i].marks;
+    fixture.fail_first = 1;
+    fixture_run(&fixture, body_mark);
+    fixture_restart(&fixture);
+    fixture.marks = MARKS_NONE;
+    fixture_run(&fixture, body_after_mark);
+    history = fixture.history_text;
+    ck_assert_msg(strstr(history, mark_rows[_i].attempts) != NULL, "%s: %s", mark_rows[_i].what,
+                  history);
+    ck_assert_msg((strstr(history, "\"in_doubt\":true") != NULL) == mark_rows[_i].in_doubt,
+                  "%s: %s", mark_rows[_i].what, history);
+    ck_assert_pstr_eq(fixture.prefer, mark_rows[_i].prefer);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
 static void
 body_cancel(gpointer data)
 {
@@ -659,6 +761,55 @@ START_TEST(test_cancel)
     fixture_set_up(&fixture);
     fixture_run(&fixture, body_cancel);
     ck_assert_uint_eq(fixture.dsns->len, 0);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+/* --- many at a time --- */
+
+static guint n_syncs;
+
+static int
+sync_counted(SpoolDisk *disk G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
+{
+    n_syncs++;
+    return 0;
+}
+
+static void
+body_act_on_many(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    enum { MESSAGES = 200 };
+    QueueFilter all = {.sender = "@example.com"};
+    QueueFilter some = {.recipient = "a@", .limit = 70};
+    QueueFilter held = {.status = "held"};
+
+    for (guint i = 0; i < MESSAGES; i++)
+        submit(fixture, "s@example.com", one, 0, TRUE);
+    n_syncs = 0;
+    ck_assert_uint_eq(queue_count(fixture->queue, &some), 70);
+    ck_assert_uint_eq(n_syncs, 0);
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_RETRY, &all), MESSAGES);
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_CANCEL, &some), 70);
+    ck_assert_uint_eq(queue_count(fixture->queue, &held), MESSAGES - 70);
+    ck_assert_uint_ge(n_syncs, 1);
+    ck_assert_uint_le(n_syncs, 2 * (MESSAGES / 64 + 1));
+}
+
+START_TEST(test_act_on_many)
+{
+    SpoolDisk disk = *spool_disk_get_system();
+    Fixture fixture;
+
+    disk.fdatasync = sync_counted;
+    fixture_set_up(&fixture);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    fixture.options.disk = &disk;
+    fixture_open(&fixture);
+    fixture_run(&fixture, body_act_on_many);
     fixture_tear_down(&fixture);
 }
 END_TEST
@@ -719,7 +870,9 @@ main(void)
     tcase_add_test(cases, test_delay_is_told_once);
     tcase_add_test(cases, test_expire);
     tcase_add_test(cases, test_hold_survives_restart);
+    tcase_add_loop_test(cases, test_marked_attempt, 0, G_N_ELEMENTS(mark_rows));
     tcase_add_test(cases, test_cancel);
+    tcase_add_test(cases, test_act_on_many);
     tcase_add_test(cases, test_many_share_a_flush);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);

@@ -3,7 +3,9 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "queue/spool/marks.h"
 #include "queue/spool/reader.h"
 #include "queue/spool/tests/fixture.h"
 
@@ -533,6 +535,115 @@ START_TEST(test_content_outlives_segment)
 }
 END_TEST
 
+/* --- marks --- */
+
+/* The file of marks under a second name: it is left when the spool is closed, as it is by a
+ * process that was killed. */
+static void
+keep_marks(const gchar *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autofree gchar *kept = g_build_filename(folder, "kept.marks", NULL);
+    const gchar *name;
+
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree gchar *path = g_build_filename(folder, name, NULL);
+
+        if (g_str_has_suffix(name, ".marks")) {
+            ck_assert_int_eq(link(path, kept), 0);
+            return;
+        }
+    }
+    ck_abort_msg("there is no file of marks");
+}
+
+static void
+collect_mark(QueueId id, BaridSlice data, gpointer out)
+{
+    g_string_append_printf(out, "%u %.*s, ", (guint)id, (int)data.len, (const gchar *)data.data);
+}
+
+static gchar *
+list_marks(const Fixture *fixture)
+{
+    GString *out = g_string_new(NULL);
+
+    spool_marks_visit(fixture->spool, collect_mark, out);
+    return g_string_free(out, FALSE);
+}
+
+START_TEST(test_marks)
+{
+    Fixture *fixture = fixture_new(NULL);
+    SpoolMark *marks[100];
+    g_autofree gchar *left = NULL, *forgotten = NULL;
+    SpoolMark *again;
+
+    for (guint i = 0; i < G_N_ELEMENTS(marks); i++)
+        marks[i] = spool_mark_new(fixture->spool);
+    spool_mark_write(marks[0], 1, BARID_SLICE_LITERAL("replaced"));
+    spool_mark_write(marks[0], 2, BARID_SLICE_LITERAL("first"));
+    spool_mark_write(marks[99], 3, BARID_SLICE_LITERAL("last"));
+    spool_mark_write(NULL, 4, BARID_SLICE_LITERAL("nowhere"));
+    /* A slot that was given back is used again; its mark stands until then. */
+    spool_mark_free(marks[99]);
+    spool_mark_free(marks[0]);
+    again = spool_mark_new(fixture->spool);
+    spool_mark_write(again, 5, BARID_SLICE_LITERAL(""));
+    keep_marks(fixture->folder);
+    fixture_close(fixture);
+    /* A next hop may take longer than the folder is ours. */
+    spool_mark_write(again, 6, BARID_SLICE_LITERAL("late"));
+    spool_mark_free(again);
+    for (guint i = 1; i < 99; i++)
+        spool_mark_free(marks[i]);
+    fixture_open(fixture);
+    left = list_marks(fixture);
+    ck_assert_str_eq(left, "6 late, 3 last, ");
+    spool_marks_forget(fixture->spool);
+    fixture_reopen(fixture);
+    forgotten = list_marks(fixture);
+    ck_assert_str_eq(forgotten, "");
+    fixture_free(fixture);
+}
+END_TEST
+
+static const struct {
+    const gchar *what;
+    gsize at;
+    guint8 byte;
+} mark_rows[] = {
+    {"its checksum", 0, 0xff},
+    {"a length beyond all bounds", 6, 0xff},
+    {"a length within bounds", 4, 3},
+    {"its id", 9, 0xff},
+    {"its data", 17, 0xff},
+};
+
+START_TEST(test_damaged_mark)
+{
+    Fixture *fixture = fixture_new(NULL);
+    g_autofree gchar *path = g_build_filename(fixture->folder, "kept.marks", NULL);
+    g_autofree gchar *left = NULL;
+    SpoolMark *mark = spool_mark_new(fixture->spool);
+    FILE *file;
+
+    spool_mark_write(mark, 1, BARID_SLICE_LITERAL("data"));
+    spool_mark_free(mark);
+    keep_marks(fixture->folder);
+    file = fopen(path, "r+b");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fseek(file, (long)mark_rows[_i].at, SEEK_SET), 0);
+    ck_assert_int_eq(fputc(mark_rows[_i].byte, file), mark_rows[_i].byte);
+    ck_assert_int_eq(fclose(file), 0);
+    fixture_reopen(fixture);
+    left = list_marks(fixture);
+    ck_assert_msg(*left == '\0', "%s: %s", mark_rows[_i].what, left);
+    spool_marks_forget(fixture->spool);
+    fixture_free(fixture);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -558,6 +669,8 @@ make_suite(void)
     tcase_add_test(tcase, test_left_over_file);
     tcase_add_test(tcase, test_damage_in_compaction);
     tcase_add_test(tcase, test_content_outlives_segment);
+    tcase_add_test(tcase, test_marks);
+    tcase_add_loop_test(tcase, test_damaged_mark, 0, G_N_ELEMENTS(mark_rows));
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that read the configuration themselves share. */
+#ifndef OFFLINE_H
+#define OFFLINE_H
+
+#include "baridctl/ctl.h"
+
+/* Compares the running server's settings with those of (settings_json), an answer to
+ * "config show". Exit status 1 when they differ, as with diff(1). */
+CtlStatus config_diff(const Options *options, const gchar *settings_json);
+
+#endif
