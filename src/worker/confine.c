@@ -310,7 +310,7 @@ confine_is_alone(void)
 }
 
 /* Who watches over connect(): Landlock, the supervisor, or nobody. */
-static guint32
+static G_GNUC_UNUSED guint32 /* as above */
 confine_choose_connect(const ConfineOptions *options, gboolean knows_ports)
 {
     if (knows_ports)
@@ -328,6 +328,7 @@ confine_process(const ConfineOptions *options, GByteArray *out_ports, int *out_g
 {
     gboolean knows_ports = FALSE;
 
+    *out_gate_fd = -1;
     if (options->level == CONFINE_NONE) {
         barid_log(BARID_LOG_WARNING, "confine.off", NULL);
         return TRUE;
