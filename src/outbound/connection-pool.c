@@ -61,8 +61,10 @@ connection_pool_make_key(const SmtpClientOptions *options)
 
     if (options->source != NULL)
         address_format_ip(options->source, source);
-    return g_strdup_printf("%s|%s|%d|%d|%s|%s|%s", endpoint_format(&options->endpoint, endpoint),
+    /* What was opened without a look at the certificate is not for who asks for one. */
+    return g_strdup_printf("%s|%s|%d|%d|%p|%s|%s|%s", endpoint_format(&options->endpoint, endpoint),
                            options->host_name, (int)options->protocol, (int)options->tls,
+                           (const void *)options->trust,
                            options->user != NULL ? options->user : "", source,
                            options->helo_name);
 }

@@ -7,11 +7,12 @@ import os
 import signal
 import smtplib
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from name_server import NameServer
-from outbound import wait_tried
+from outbound import make_certificate, wait_tried
 from scripted_peer import ALL, CLOSE, ScriptedPeer
 from server import Server, free_port
 from tap import run_tests
@@ -329,6 +330,29 @@ def test_reroute_is_kept(names):
             server.start()
             server.ctl("queue", "release", queue_id)
             one.wait(lambda peer: len(peer.messages) == 1)
+
+
+def test_unchecked_connection_is_not_for_others(_):
+    """Of two hosts at one address, one asks for a trusted certificate."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = make_certificate(folder, "peer.example", "IP:127.0.0.2")
+        with ScriptedPeer(extensions=["STARTTLS"], certificate=certificate) as peer:
+            where = f"address = 127.0.0.2:{peer.port}\ntls = required\n"
+            extra = ("[server]\nthreads = 1\n[rcpt]\nrelay = yes\n"
+                     "[outbound]\nnext-hop = ${rcpt-domain}\n"
+                     f"[host any.example]\n{where}certificate-check = never\n"
+                     f"[host checked.example]\n{where}certificate-check = always\n")
+            with Server(extra) as server:
+                with smtplib.SMTP("127.0.0.1", server.port) as client:
+                    client.sendmail("bob@example.com", ["a@any.example"], "Subject: 1\r\n\r\n")
+                peer.wait(lambda peer: peer.messages)
+                with smtplib.SMTP("127.0.0.1", server.port) as client:
+                    client.sendmail("bob@example.com", ["a@checked.example"], "Subject: 2\r\n\r\n")
+                end = time.monotonic() + 20
+                while "4.7.5" not in server.read_log() and time.monotonic() < end:
+                    assert len(peer.messages) == 1, "it went over the unchecked connection"
+                    time.sleep(0.02)
+                assert "4.7.5" in server.read_log(), server.read_log()
 
 
 def main():
