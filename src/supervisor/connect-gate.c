@@ -39,10 +39,20 @@ typedef struct {
     socklen_t len;
 } GateCall;
 
+/* Yama may forbid everybody to look into other processes. */
+static gboolean
+gate_is_forbidden(void)
+{
+    g_autofree gchar *scope = NULL;
+
+    return g_file_get_contents("/proc/sys/kernel/yama/ptrace_scope", &scope, NULL, NULL) &&
+           *scope == '3';
+}
+
 gboolean
 connect_gate_is_possible(void)
 {
-    return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_PTRACE, 0, 0, 0) == 1 &&
+    return geteuid() == 0 && !gate_is_forbidden() && prctl(PR_CAPBSET_READ, CAP_SYS_PTRACE, 0, 0, 0) == 1 &&
            prctl(PR_CAPBSET_READ, CAP_SETUID, 0, 0, 0) == 1;
 }
 

@@ -455,6 +455,9 @@ supervisor_on_gate(WorkerProcess *worker, IpcMessage *message)
                                         message->len);
     else if (fd >= 0)
         close(fd);
+    if (worker->gate == NULL)
+        barid_log(BARID_LOG_ERROR, "worker.no-gate", "reason",
+                  "the worker's connections cannot be made for it, and fail", NULL);
 }
 
 static void
