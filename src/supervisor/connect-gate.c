@@ -52,7 +52,8 @@ gate_is_forbidden(void)
 gboolean
 connect_gate_is_possible(void)
 {
-    return geteuid() == 0 && !gate_is_forbidden() && prctl(PR_CAPBSET_READ, CAP_SYS_PTRACE, 0, 0, 0) == 1 &&
+    return geteuid() == 0 && !gate_is_forbidden() &&
+           prctl(PR_CAPBSET_READ, CAP_SYS_PTRACE, 0, 0, 0) == 1 &&
            prctl(PR_CAPBSET_READ, CAP_SETUID, 0, 0, 0) == 1;
 }
 
