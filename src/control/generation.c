@@ -88,7 +88,7 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
         .host = self->host,
         .directories = self->directories,
         .hostname = self->server.hostname,
-        .state_dir = self->state_dir,
+        .state_dir = self->scratch_dir != NULL ? self->scratch_dir : self->state_dir,
     };
     self->inbound = inbound_new(&self->context, &services);
     rule_lists_check_rules(self->context.lists, self->context.problems);
@@ -102,7 +102,9 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
 
     scope_register_variables();
     self->state_dir = g_strdup(options->state_dir);
+    self->scratch_dir = g_strdup(options->scratch_dir);
     settings_context_init(&self->context, tree, problems, self->state_dir);
+    self->context.scratch_dir = self->scratch_dir;
     self->context.open_file = options->open_file;
     self->context.open_file_data = options->open_file_data;
     generation_bind_all(self, options);
@@ -115,6 +117,8 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
 gboolean
 generation_start(Generation *self, GError **error)
 {
+    if (self->scratch_dir != NULL)
+        store_set_open_in_memory(self->stores);
     return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
            host_start(self->host, error);
 }
@@ -175,5 +179,6 @@ generation_free(Generation *self)
     settings_context_clear(&self->context);
     config_tree_free(tree);
     g_free(self->state_dir);
+    g_free(self->scratch_dir);
     g_free(self);
 }

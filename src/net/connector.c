@@ -9,6 +9,17 @@
 
 #include "base/error-domain.h"
 
+/* The seam: set before the first fiber runs. */
+static ConnectorDial connector_dial;
+static gpointer connector_dial_data;
+
+void
+connector_set_dial(ConnectorDial dial, gpointer data)
+{
+    connector_dial = dial;
+    connector_dial_data = data;
+}
+
 const gchar *
 endpoint_format(const Endpoint *self, gchar *out_text)
 {
@@ -114,9 +125,12 @@ connector_open(const Endpoint *endpoint, const Address *source, Address *out_loc
     int family = endpoint->unix_path != NULL ? AF_UNIX
                  : endpoint->address.is_v6   ? AF_INET6
                                              : AF_INET;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd;
     gboolean ok;
 
+    if (connector_dial != NULL)
+        return connector_dial(endpoint, source, out_local, connector_dial_data, error);
+    fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         connector_fail(errno, error);
         return NULL;
