@@ -18,8 +18,7 @@ typedef struct {
     const DialogueOptions *options;
     DialogueReport *report;
     DialogueScript script;
-    gchar *folder;
-    gchar *spool, *history; /* folders in it */
+    gchar *spool, *history; /* folders in the script's */
     SimDisk *disk;
     DnsResolver *resolver;
     Generation *generation;

@@ -168,9 +168,12 @@ script_take_lines(DialogueScript *self, const gchar *path, gchar **lines, GError
 
         if (g_str_has_suffix(line, "\r"))
             line[strlen(line) - 1] = '\0';
-        if (line[0] != ' ' && line[0] != '\t') {
-            last = line[0] == '\0' || line[0] == '#' ? NULL : script_add_step(self, i + 1, line);
+        if (line[script_get_indent(line)] == '\0' || line[0] == '#') {
             i++;
+            continue;
+        }
+        if (script_get_indent(line) == 0) {
+            last = script_add_step(self, ++i, line);
             continue;
         }
         if (last == NULL || last->block != NULL)

@@ -10,7 +10,6 @@
 #include "queue/queue-destinations.h"
 #include "queue/queue-stats.h"
 #include "queue/schedule.h"
-#include "sim/folder.h"
 #include "sim/judge.h"
 #include "sim/virtual-clock.h"
 #include "sim/zone-resolver.h"
@@ -358,8 +357,8 @@ dialogue_make_generation(Dialogue *self, GError **error)
     g_autofree gchar *text = NULL;
     const GenerationOptions options = {
         .files = files,
-        .state_dir = given->state_dir == NULL ? self->folder : given->state_dir,
-        .scratch_dir = self->folder,
+        .state_dir = given->state_dir == NULL ? given->folder : given->state_dir,
+        .scratch_dir = given->folder,
         .linked = linked,
         .resolver = self->resolver,
     };
@@ -376,11 +375,10 @@ dialogue_make_generation(Dialogue *self, GError **error)
 static gboolean
 dialogue_set_up(Dialogue *self, GError **error)
 {
-    self->folder = g_dir_make_tmp("barid-dialogue-XXXXXX", error);
-    if (self->folder == NULL || !dialogue_script_read(&self->script, self->options->path, error))
+    if (!dialogue_script_read(&self->script, self->options->path, error))
         return FALSE;
-    self->spool = g_build_filename(self->folder, "spool", NULL);
-    self->history = g_build_filename(self->folder, "history", NULL);
+    self->spool = g_build_filename(self->options->folder, "spool", NULL);
+    self->history = g_build_filename(self->options->folder, "history", NULL);
     self->disk = sim_disk_new();
     self->resolver = zone_resolver_new(self->script.dns->str, error);
     if (self->resolver == NULL || !dialogue_make_generation(self, error) ||
@@ -408,8 +406,6 @@ dialogue_clear(Dialogue *self)
     if (self->script.steps != NULL)
         dialogue_script_clear(&self->script);
     g_queue_clear_full(&self->said, g_free);
-    sim_remove_folder(self->folder);
-    g_free(self->folder);
     g_free(self->spool);
     g_free(self->history);
     g_free(self->helo);

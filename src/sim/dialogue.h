@@ -2,7 +2,7 @@
 /*
  * Dialogue scripts: sessions and deliveries as an administrator or a developer writes them
  * down, run by the code of the worker over connections in memory, on a virtual clock, with
- * name servers, next hops and mailboxes of the script, in a new folder. barid-dialogue(5)
+ * name servers, next hops and mailboxes of the script, in a folder of its own. barid-dialogue(5)
  * describes the language; the tables of words are in dialogue.c.
  *
  * Nothing outside the folder is written, nothing outside the process is reached: stores are
@@ -19,6 +19,7 @@ GQuark dialogue_error_quark(void);
 
 typedef struct {
     const gchar *path;       /* the script */
+    const gchar *folder;     /* an empty one, the caller's to remove: all files are there */
     const ConfigFiles *base; /* what the script's own configuration is added to */
     const gchar *state_dir;  /* where relative files of the configuration are read; NULL: in
                               * the script's folder */

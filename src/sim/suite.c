@@ -32,7 +32,7 @@ typedef struct {
     const gchar *path;
     pid_t pid; /* 0 before the start and after the end */
     int result_fd, log_fd;
-    gchar *folder; /* where it may make others */
+    gchar *folder; /* its own */
     gint64 started_ms, duration_ms;
     int status;
     gboolean timed_out, ended;
@@ -197,7 +197,6 @@ suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &size);
     setrlimit(RLIMIT_CORE, &no_core);
-    g_setenv("TMPDIR", job->folder, TRUE);
     dup2(null_fd, STDIN_FILENO);
     dup2(job->log_fd, STDOUT_FILENO);
     dup2(job->log_fd, STDERR_FILENO);
@@ -208,8 +207,10 @@ suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
 static void G_GNUC_NORETURN
 suite_run_child(const SuiteOptions *options, const SuiteJob *job, pid_t parent)
 {
-    DialogueOptions dialogue = {
-        .path = job->path, .base = options->files, .state_dir = options->state_dir};
+    const DialogueOptions dialogue = {.path = job->path,
+                                      .folder = job->folder,
+                                      .base = options->files,
+                                      .state_dir = options->state_dir};
     g_auto(DialogueReport) report = {NULL, NULL};
     g_autoptr(GString) text = NULL;
     int fd;
