@@ -21,7 +21,6 @@ test_print(const SuiteResult *result, guint index, gpointer data)
 {
     TestOutput *self = data;
     g_autoptr(GString) tap = NULL;
-    g_autofree gchar *object = NULL;
 
     if (!self->wants_json) {
         tap = g_string_new(NULL);
@@ -30,12 +29,11 @@ test_print(const SuiteResult *result, guint index, gpointer data)
         fflush(stdout);
         return;
     }
-    object = g_strdup_printf("{%s}", result->json);
     json_writer_begin_object(&self->writer, NULL);
     json_writer_text(&self->writer, "file", result->path);
     json_writer_bool(&self->writer, "ok", result->ok);
     json_writer_integer(&self->writer, "duration_ms", result->duration_ms);
-    json_writer_raw(&self->writer, "result", object);
+    g_string_append_printf(self->writer.out, ",%s", result->json);
     json_writer_end_object(&self->writer);
 }
 

@@ -30,6 +30,8 @@ static const BaridSetting server_settings[] = {
                        N_("How much the worker gives up before it serves."), confine_words),
     BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
                        N_("TCP ports the worker may connect to besides those in settings.")),
+    BARID_SETTING_BOOL("require-policy-tests", ServerSettings, require_policy_tests, "no",
+                       N_("Whether a reload runs the policy tests first.")),
     BARID_SETTING_TEXT("user", ServerSettings, user, "barid",
                        N_("The user that the worker becomes when started by root.")),
     BARID_SETTING_END,

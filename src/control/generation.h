@@ -36,6 +36,7 @@ typedef struct {
     gint64 watchdog_ms;
     gint confine; /* ConfineLevel */
     gchar **connect_ports;
+    gboolean require_policy_tests;
     gchar *user;
     gint log_level;
 } ServerSettings;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "base/json-writer.h"
 #include "base/text.h"
@@ -184,6 +185,7 @@ suite_write_all(int fd, const GString *bytes)
 static void
 suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
 {
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
     const struct rlimit size = {SUITE_FILE_BYTES_MAX, SUITE_FILE_BYTES_MAX};
     const struct rlimit no_core = {0, 0};
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -195,6 +197,9 @@ suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_IGN);
+    for (guint i = 0; i < G_N_ELEMENTS(fatal); i++)
+        signal(fatal[i], SIG_DFL);
+    blame_forget_page();
     setrlimit(RLIMIT_FSIZE, &size);
     setrlimit(RLIMIT_CORE, &no_core);
     dup2(null_fd, STDIN_FILENO);
