@@ -37,15 +37,14 @@ talk_say_line(Dialogue *self, const gchar *text)
     return talk_send(self, barid_slice_from_text(line), text);
 }
 
-/* The next reply line, for people; NULL after dialogue_fail(). */
+/* The next reply line; NULL after dialogue_fail(). */
 static gchar *
-talk_read_line(Dialogue *self)
+talk_read_quietly(Dialogue *self)
 {
     gint64 deadline;
     g_autoptr(GError) error = NULL;
     LineResult result;
     BaridSlice line;
-    gchar *text;
 
     if (self->unread != NULL)
         return g_steal_pointer(&self->unread);
@@ -60,9 +59,17 @@ talk_read_line(Dialogue *self)
         dialogue_fail(self, "no reply: %s", error == NULL ? "line too long" : error->message);
         return NULL;
     }
-    text = text_escape(line, 600);
-    dialogue_note(self, "S", text);
-    return text;
+    return text_escape(line, 600);
+}
+
+static gchar *
+talk_read_line(Dialogue *self)
+{
+    gchar *line = talk_read_quietly(self);
+
+    if (line != NULL)
+        dialogue_note(self, "S", line);
+    return line;
 }
 
 static gboolean
@@ -75,12 +82,14 @@ talk_line_is_last(const gchar *line)
 static gchar *
 talk_read_reply(Dialogue *self)
 {
-    gchar *line = talk_read_line(self);
+    gchar *line = talk_read_quietly(self);
 
     while (line != NULL && !talk_line_is_last(line)) {
         g_free(line);
-        line = talk_read_line(self);
+        line = talk_read_quietly(self);
     }
+    if (line != NULL)
+        dialogue_note(self, "S", line);
     return line;
 }
 
