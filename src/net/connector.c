@@ -147,3 +147,26 @@ connector_open(const Endpoint *endpoint, const Address *source, Address *out_loc
     connector_get_local(fd, out_local);
     return stream_new(scheduler_get_current(), fd, error);
 }
+
+gboolean
+connector_open_pair(Stream *out_ends[2], GError **error)
+{
+    Stream *first, *second;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return connector_fail(errno, error);
+    first = stream_new(scheduler_get_current(), fds[0], error);
+    if (first == NULL) {
+        close(fds[1]);
+        return FALSE;
+    }
+    second = stream_new(scheduler_get_current(), fds[1], error);
+    if (second == NULL) {
+        stream_free(first);
+        return FALSE;
+    }
+    out_ends[0] = first;
+    out_ends[1] = second;
+    return TRUE;
+}

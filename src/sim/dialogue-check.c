@@ -489,7 +489,8 @@ static gboolean
 check_peer_got(Dialogue *self, const gchar *text)
 {
     const gchar *space = strchr(text, ' ');
-    g_autofree gchar *name = space == NULL ? g_strdup(text) : g_strndup(text, (gsize)(space - text));
+    g_autofree gchar *name =
+        space == NULL ? g_strdup(text) : g_strndup(text, (gsize)(space - text));
     const GPtrArray *lines = peers_get_received(self->peers, name);
     g_autoptr(GString) got = g_string_new(NULL);
 

@@ -75,6 +75,18 @@ script_advance(GString *text, guint line)
         g_string_append_c(text, '\n');
 }
 
+static void
+script_quote(GString *out, const gchar *text)
+{
+    g_string_append_c(out, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *text);
+    }
+    g_string_append(out, "\"\n");
+}
+
 /* Entries are written one a line; those that the configuration has are replaced. */
 static void
 script_write_list(DialogueScript *self, const DialogueStep *step)
@@ -82,19 +94,18 @@ script_write_list(DialogueScript *self, const DialogueStep *step)
     g_auto(GStrv) lines = g_strsplit(step->block == NULL ? "" : step->block, "\n", -1);
     const gchar *before = "entries = ";
 
-    script_advance(self->config, step->number);
-    g_string_append_printf(self->config, "[list %s]\n", step->text);
+    script_advance(self->lists, step->number);
+    g_string_append_printf(self->lists, "[list %s]\n", step->text);
     for (guint i = 0; lines[i] != NULL; i++) {
-        g_autofree gchar *quoted = g_strescape(g_strstrip(lines[i]), NULL);
-
-        if (quoted[0] == '\0')
+        if (*g_strstrip(lines[i]) == '\0')
             continue;
-        g_string_append_printf(self->config, "%s\"%s\"\n", before, quoted);
+        g_string_append(self->lists, before);
+        script_quote(self->lists, lines[i]);
         before = "  , ";
     }
     if (*before == 'e')
-        g_string_append(self->config, "entries =\n");
-    g_string_append(self->config, "file =\n");
+        g_string_append(self->lists, "entries =\n");
+    g_string_append(self->lists, "file =\n");
 }
 
 /* Blocks that are needed before anything runs. */
@@ -192,6 +203,7 @@ dialogue_script_read(DialogueScript *self, const gchar *path, GError **error)
 
     self->steps = g_ptr_array_new_with_free_func(script_step_free);
     self->config = g_string_new(NULL);
+    self->lists = g_string_new(NULL);
     self->dns = g_string_new(NULL);
     if (!g_file_get_contents(path, &text, &len, error))
         return FALSE;
@@ -209,5 +221,6 @@ dialogue_script_clear(DialogueScript *self)
 {
     g_ptr_array_free(self->steps, TRUE);
     g_string_free(self->config, TRUE);
+    g_string_free(self->lists, TRUE);
     g_string_free(self->dns, TRUE);
 }

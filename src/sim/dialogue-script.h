@@ -15,7 +15,8 @@ typedef struct {
 
 typedef struct {
     GPtrArray *steps; /* of DialogueStep * */
-    GString *config;  /* of all "config" and "list" blocks; lines have the script's numbers */
+    GString *config;  /* of all "config" blocks; lines have the script's numbers */
+    GString *lists;   /* what "list" blocks make of the configuration; the same */
     GString *dns;     /* of all "dns" blocks; the same */
 } DialogueScript;
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words of dialogue scripts that do something. */
-#include <stdlib.h>
-#include <sys/socket.h>
-
 #include "sim/dialogue-private.h"
 
 #include "base/text.h"
@@ -257,20 +254,20 @@ talk_connect(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
     ServerEnd *end;
-    int fds[2];
+    Stream *ends[2];
 
     g_clear_pointer(&self->stream, stream_free);
     g_clear_pointer(&self->helo, g_free);
     if (self->listener == NULL)
         return dialogue_fail(self, "the configuration has no listener");
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
-        return dialogue_fail(self, "no sockets are left");
+    if (!connector_open_pair(ends, &error))
+        return dialogue_fail(self, "%s", error->message);
     witness_begin_command(&self->witness);
-    self->stream = stream_new(self->scheduler, fds[0], NULL);
+    self->stream = ends[0];
     line_reader_init(&self->reader, self->stream);
     end = g_new0(ServerEnd, 1);
     end->dialogue = self;
-    end->stream = stream_new(self->scheduler, fds[1], NULL);
+    end->stream = ends[1];
     return fiber_group_spawn(&self->group, talk_serve, end, &error) ||
            dialogue_fail(self, "%s", error->message);
 }

@@ -65,6 +65,7 @@ witness_see(InboundEvent event, BaridScope *scope, gpointer witness)
     case INBOUND_SESSION_BEGINS:
         self->session = scope_get_session(scope);
         self->session_mark = 0;
+        self->txn = NULL;
         g_hash_table_remove_all(self->findings);
         break;
     case INBOUND_TRANSACTION_BEGINS:
@@ -72,12 +73,16 @@ witness_see(InboundEvent event, BaridScope *scope, gpointer witness)
         self->txn_mark = 0;
         break;
     case INBOUND_TRANSACTION_ENDS:
+        if (self->txn == NULL || scope != &self->txn->scope)
+            break; /* of a connection that has been closed meanwhile */
         witness_gather(self, scope, self->txn_mark);
         witness_remember_findings(self, scope);
         /* Its refusals go over to the session: they are not told twice. */
         self->txn = NULL;
         break;
     case INBOUND_SESSION_ENDS:
+        if (self->session == NULL || scope != &self->session->scope)
+            break;
         witness_gather(self, scope, self->session_mark);
         witness_remember_findings(self, scope);
         self->session = NULL;

@@ -364,6 +364,7 @@ dialogue_make_generation(Dialogue *self, GError **error)
     };
 
     config_files_append(files, given->path, barid_slice_from_text(self->script.config->str));
+    config_files_append(files, given->path, barid_slice_from_text(self->script.lists->str));
     self->generation = generation_new(&options, problems);
     if (self->generation != NULL)
         return generation_start(self->generation, error);

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+dist_man5_MANS += doc/barid-dialogue.5
 noinst_LTLIBRARIES += src/sim/libsim.la
 LIBBARID_PARTS += src/sim/libsim.la
 src_sim_libsim_la_SOURCES = \
@@ -16,7 +17,10 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/zone-resolver.c src/sim/zone-resolver.h
 
 if HAVE_CHECK
-check_PROGRAMS += src/sim/tests/test-stream
+check_PROGRAMS += src/sim/tests/test-script src/sim/tests/test-stream
+src_sim_tests_test_script_SOURCES = src/sim/tests/test-script.c
+src_sim_tests_test_script_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_sim_tests_test_script_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)
 src_sim_tests_test_stream_SOURCES = src/sim/tests/test-stream.c
 src_sim_tests_test_stream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_sim_tests_test_stream_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)

@@ -2,7 +2,6 @@
 #include "sim/peer.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/error-domain.h"
@@ -542,20 +541,19 @@ static Stream *
 peer_connect(Peer *self, GError **error)
 {
     PeerTalk *talk;
-    Stream *own;
-    int fds[2];
+    Stream *ends[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-        error_set_errno(error, NET_ERROR, errno, "cannot connect");
+    if (!connector_open_pair(ends, error))
         return NULL;
-    }
-    own = stream_new(scheduler_get_current(), fds[0], error);
     talk = g_new0(PeerTalk, 1);
     talk->peer = self;
-    talk->stream = stream_new(scheduler_get_current(), fds[1], error);
-    if (!fiber_group_spawn(self->set->group, peer_serve, talk, error))
-        g_clear_pointer(&own, stream_free);
-    return own;
+    talk->stream = ends[1];
+    if (fiber_group_spawn(self->set->group, peer_serve, talk, error))
+        return ends[0];
+    stream_free(ends[0]);
+    stream_free(ends[1]);
+    g_free(talk);
+    return NULL;
 }
 
 Stream *
