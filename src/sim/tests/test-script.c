@@ -95,7 +95,8 @@ START_TEST(test_lines)
     DialogueScript script;
 
     ck_assert(read_text(&script, "# one\nconfig:\n    [rcpt]\n    relay = yes\n\ndns:\n    a A 1\n"
-                                 "connect\nconfig:\n    [data]\nlist l:\n    a\"b\\d\n    \303\244\n",
+                                 "connect\nconfig:\n    [data]\nlist l:\n    a\"b\\d\n"
+                                 "    \303\244\n",
                         NULL));
     ck_assert_uint_eq(find_line(script.config, "[rcpt]"), 3);
     ck_assert_uint_eq(find_line(script.config, "relay"), 4);
@@ -103,7 +104,8 @@ START_TEST(test_lines)
     ck_assert_uint_eq(find_line(script.dns, "a A 1"), 7);
     ck_assert_uint_eq(find_line(script.lists, "[list l]"), 11);
     ck_assert_ptr_nonnull(
-        strstr(script.lists->str, "[list l]\nentries = \"a\\\"b\\\\d\"\n  , \"\303\244\"\nfile =\n"));
+        strstr(script.lists->str,
+               "[list l]\nentries = \"a\\\"b\\\\d\"\n  , \"\303\244\"\nfile =\n"));
     dialogue_script_clear(&script);
 }
 END_TEST
