@@ -353,7 +353,8 @@ START_TEST(test_log)
         count++;
     ck_assert_uint_eq(count, 1200);
     ck_assert_ptr_null(strstr(lines->str, "test.hidden"));
-    ck_assert_ptr_nonnull(strstr(lines->str, "warning test.escape v=\"a\\\"\\x0a\" w=\"\\\\\\x7f\xc3\xa9 b\"\n"));
+    ck_assert_ptr_nonnull(strstr(lines->str, "warning test.escape v=\"a\\\"\\x0a\" "
+                                 "w=\"\\\\\\x7f\xc3\xa9 b\"\n"));
 }
 END_TEST
 
