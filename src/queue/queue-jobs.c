@@ -175,7 +175,7 @@ static void
 job_store_state(Queue *self, QueueEntry *entry, const Envelope *envelope,
                 const DeliveryState *state)
 {
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
     SpoolChange *change;
 
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);

@@ -207,8 +207,8 @@ queue_submit(Queue *self, const QueueSubmission *submission, GError **error)
 {
     QueueSubmitTask task = {.task = {.kind = QUEUE_TASK_SUBMIT}};
     g_autoptr(Arena) arena = arena_new(512);
-    g_auto(Buffer) envelope;
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) envelope = {0};
+    g_auto(Buffer) bytes = {0};
     DeliveryState state;
 
     buffer_init(&envelope, SPOOL_ENVELOPE_MAX);

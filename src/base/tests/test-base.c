@@ -153,7 +153,7 @@ END_TEST
 
 START_TEST(test_buffer_limit)
 {
-    g_auto(Buffer) buffer;
+    g_auto(Buffer) buffer = {0};
 
     buffer_init(&buffer, 10);
     ck_assert(buffer_append(&buffer, "12345678", 8));
@@ -167,7 +167,7 @@ END_TEST
 
 START_TEST(test_wire)
 {
-    g_auto(Buffer) buffer;
+    g_auto(Buffer) buffer = {0};
     Cursor cursor;
     guint64 u64;
     guint16 u16;
