@@ -12,4 +12,7 @@ CtlStatus config_diff(const Options *options, const gchar *settings_json);
 /* "test". */
 CtlStatus policy_tests_run(const Options *options, const gchar *const *args);
 
+/* "replay": exit status 1 when something would be treated differently. */
+CtlStatus traffic_replay(const Options *options, const gchar *const *args);
+
 #endif

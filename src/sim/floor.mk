@@ -4,7 +4,7 @@ noinst_LTLIBRARIES += src/sim/libsim.la
 LIBBARID_PARTS += src/sim/libsim.la
 src_sim_libsim_la_SOURCES = \
 	src/sim/dialogue.c src/sim/dialogue.h src/sim/dialogue-private.h \
-	src/sim/dialogue-check.c src/sim/dialogue-talk.c \
+	src/sim/dialogue-check.c src/sim/dialogue-replay.c src/sim/dialogue-talk.c \
 	src/sim/dialogue-script.c src/sim/dialogue-script.h \
 	src/sim/dialogue-witness.c src/sim/dialogue-witness.h \
 	src/sim/folder.c src/sim/folder.h \

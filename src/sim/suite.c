@@ -25,7 +25,7 @@ enum {
     SUITE_FILE_BYTES_MAX = 512 * 1024 * 1024,
     SUITE_LOG_LINES = 15, /* of a script's own log, beside its failure */
     SUITE_LOG_BYTES = 16 * 1024,
-    SUITE_RESULT_BYTES_MAX = 4 * 1024 * 1024,
+    SUITE_RESULT_BYTES_MAX = 64 * 1024 * 1024,
 };
 
 /* One script's process, and what it leaves. */
@@ -142,6 +142,12 @@ suite_write_report(JsonWriter *writer, const gchar *path, const DialogueReport *
     for (guint i = 0; i < report->session->len; i++)
         json_writer_text(writer, NULL, g_ptr_array_index(report->session, i));
     json_writer_end_array(writer);
+    if (report->outcomes->len == 0)
+        return;
+    json_writer_begin_array(writer, "outcomes");
+    for (guint i = 0; i < report->outcomes->len; i++)
+        json_writer_raw(writer, NULL, g_ptr_array_index(report->outcomes, i));
+    json_writer_end_array(writer);
 }
 
 /* Both forms of a report: YAML, NUL, JSON. */
@@ -216,17 +222,19 @@ suite_run_child(const SuiteOptions *options, const SuiteJob *job, pid_t parent)
                                       .folder = job->folder,
                                       .base = options->files,
                                       .state_dir = options->state_dir};
-    g_auto(DialogueReport) report = {NULL, NULL};
+    g_auto(DialogueReport) report = {NULL, NULL, NULL};
     g_autoptr(GString) text = NULL;
     int fd;
 
     suite_become_child(job, parent, &fd);
     dialogue_run(&dialogue, &report);
     fflush(NULL);
-    if (report.failures->len == 0)
+    if (report.failures->len + report.outcomes->len == 0)
         _exit(EXIT_SUCCESS);
     text = suite_format_report(job->path, &report);
-    _exit(suite_write_all(fd, text) ? EXIT_FAILURE : 2);
+    if (!suite_write_all(fd, text))
+        _exit(2);
+    _exit(report.failures->len == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static gboolean
@@ -308,7 +316,7 @@ static GString *
 suite_format_end(const SuiteJob *job, const SuiteOptions *options)
 {
     DialogueFailure failure = {.message = suite_describe_end(job, options)};
-    DialogueReport report = {g_ptr_array_new(), g_ptr_array_new()};
+    DialogueReport report = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new()};
     GString *out;
 
     g_ptr_array_add(report.failures, &failure);
@@ -338,7 +346,8 @@ suite_tell(const SuiteJob *job, const SuiteOptions *options, guint index, SuiteV
         suite_append_log(details, job);
     }
     result.details = details->str;
-    result.json = result.ok ? "\"failures\":[],\"session\":[]" : both->str + strlen(both->str) + 1;
+    result.json = both->len == 0 ? "\"failures\":[],\"session\":[]"
+                                 : both->str + strlen(both->str) + 1;
     visit(&result, index, data);
 }
 
