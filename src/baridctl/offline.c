@@ -348,5 +348,8 @@ const CtlVerb offline_verbs[] = {
      offline_spool_list},
     {"spool cat", "spool cat DIR ID", N_("Print a message of a spool folder."),
      offline_spool_cat},
+    {"test", "test [FILE ...] [--config FILE] [--jobs N] [--time-limit DURATION]",
+     N_("Run the policy tests beside the configuration, or those that are named."),
+     policy_tests_run},
     {NULL, NULL, NULL, NULL},
 };

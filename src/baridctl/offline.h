@@ -9,4 +9,7 @@
  * "config show". Exit status 1 when they differ, as with diff(1). */
 CtlStatus config_diff(const Options *options, const gchar *settings_json);
 
+/* "test". */
+CtlStatus policy_tests_run(const Options *options, const gchar *const *args);
+
 #endif
