@@ -93,7 +93,7 @@ config_format_problems(ConfigProblems *problems)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-static CtlStatus
+CtlStatus
 config_report(const Options *options, ConfigProblems *problems)
 {
     if (options_has(options, "json")) {

@@ -7,6 +7,7 @@
 #include "base/json-writer.h"
 #include "base/paths.h"
 #include "base/units.h"
+#include "control/generation.h"
 #include "sim/suite.h"
 
 /* --- what is printed --- */
@@ -65,6 +66,33 @@ test_run_tap(const SuiteOptions *suite, const GPtrArray *paths)
     printf("TAP version 14\n1..%u%s\n", paths->len,
            paths->len == 0 ? " # SKIP there are no policy tests" : "");
     return suite_run(suite, paths, test_print, &output) == 0 ? CTL_DONE : CTL_NO;
+}
+
+/* --- the configuration --- */
+
+/* One that is broken is told once, not by each script. FALSE when it was. */
+static gboolean
+test_check_config(const Options *options, const ConfigFiles *files, const gchar *state)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    GenerationOptions wanted = {.files = files, .state_dir = state, .scratch_dir = state};
+    g_autofree gchar *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    generation_free(generation_new(&wanted, problems));
+    if (config_problems_get_count(problems) == 0)
+        return TRUE;
+    if (options_has(options, "json")) {
+        config_report(options, problems);
+        return FALSE;
+    }
+    text = config_problems_to_text(problems);
+    lines = g_strsplit(g_strchomp(text), "\n", -1);
+    puts("TAP version 14");
+    for (guint i = 0; lines[i] != NULL; i++)
+        printf("# %s\n", lines[i]);
+    puts("Bail out! The configuration is broken.");
+    return FALSE;
 }
 
 /* --- what is asked --- */
@@ -130,6 +158,8 @@ policy_tests_run(const Options *options, const gchar *const *args)
                                 : config_files_read(config_path, &error);
     if (files == NULL)
         return ctl_fail(options, CTL_NO, "invalid", error->message);
+    if (!test_check_config(options, files, state))
+        return CTL_NO;
     paths = test_find_scripts(options, config_path, args);
     if (paths == NULL)
         return CTL_NO;
