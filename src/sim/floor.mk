@@ -11,6 +11,7 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/judge.c src/sim/judge.h \
 	src/sim/mailbox-log.c src/sim/mailbox-log.h \
 	src/sim/peer.c src/sim/peer.h \
+	src/sim/sandbox.c src/sim/sandbox.h \
 	src/sim/sim-disk.c src/sim/sim-disk.h \
 	src/sim/suite.c src/sim/suite.h \
 	src/sim/virtual-clock.c src/sim/virtual-clock.h \

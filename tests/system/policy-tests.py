@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import smtplib
 import subprocess
 import sys
@@ -263,6 +264,35 @@ def check_misbehaviour():
         assert "it crashed: signal" in done.stdout
         assert 3 <= time.monotonic() - began < 30
         assert os.listdir(scratch) == []
+
+
+def check_sandbox():
+    with Folder({word: misbehave(word) for word in ("connect", "run")}) as folder:
+        done = folder.run()
+        assert done.returncode == 0 and len(lines_of(done)) == 2, done.stdout
+
+
+def test_no_network_for_modules():
+    """A module that opens a socket, or runs a program, by itself cannot."""
+    with_probe(check_sandbox)
+
+
+def check_interrupt():
+    with Folder({"a": misbehave("hang")}) as folder, \
+            tempfile.TemporaryDirectory(prefix="barid-policy-tmp-") as temporary:
+        process = subprocess.Popen(
+            [os.path.join(barid.BUILD, "src/baridctl/baridctl"), "test", "--config", folder.config],
+            stdout=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=temporary))
+        while not os.listdir(temporary):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == -signal.SIGINT
+        assert not os.listdir(temporary)
+
+
+def test_interrupt_leaves_nothing():
+    with_probe(check_interrupt)
 
 
 def test_hang_and_crash():
