@@ -123,7 +123,8 @@ static const struct {
 } codes[] = {
     {"", ""}, {"YQ==", "a"}, {"YWI=", "ab"}, {"YWJj", "abc"}, {"YW\r\n Jj\tZA =\r\n =", "abcd"},
     {"+/+/", "\xfb\xff\xbf"}, {"YQ", NULL}, {"YQ=", NULL}, {"Y===", NULL}, {"=", NULL},
-    {"YQ=A", NULL}, {"YQ==YQ==", NULL}, {"YQ===", NULL}, {"YWI==", NULL}, {"Y-Jj", NULL}, {"YWJj=", NULL},
+    {"YQ=A", NULL}, {"YQ==YQ==", NULL}, {"YQ===", NULL},
+    {"YWI==", NULL}, {"Y-Jj", NULL}, {"YWJj=", NULL},
     {"YWJj====", NULL}, {"YWI=\xff", NULL},
 };
 
