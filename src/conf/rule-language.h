@@ -4,15 +4,22 @@
  * the configuration is loaded. The public evaluation calls are in <barid/rule.h>.
  *
  *   RULE  = VALUE | "if" COND "then" VALUE {"else" "if" COND "then" VALUE} "else" VALUE
+ *           ["on-failure" VALUE]
  *   COND  = AND {"or" AND};  AND = NOT {"and" NOT};
  *   NOT   = ["not"] TEST | "(" COND ")" | "rule" "NAME"
  *   TEST  = EXPR OP EXPR | EXPR "in" SET | EXPR "matches" REGEX | BOOL
  *   OP    = == != < <= > >= starts-with ends-with contains
  *   SET   = "{" item {"," item} "}" | list "NAME" | store "NAME" | CIDR | range LOW..HIGH
- *   REGEX = "/" ... "/" ["i"];  EXPR = variable | "text" | number | duration | function(...)
+ *           | dns "ZONE" [TYPE] ["{" item {"," item} "}"]
+ *   REGEX = "/" ... "/" ["i"];  EXPR = TERM {("+" | "-") TERM};
+ *   TERM  = FACTOR {("*" | "/" | "%") FACTOR};  FACTOR = "(" EXPR ")" | variable | "text"
+ *           | number | duration | address | function(...)
  *
- * Two registries are filled by higher floors: variables (what a scope knows) and
- * functions. Regular expressions are PCRE2 with match limits.
+ * Registries are filled by higher floors: variables (what a scope knows), functions, and the
+ * look-ups in stores and the DNS. Regular expressions are PCRE2 with match limits.
+ *
+ * A look-up that fails, and a division by zero, give the rule's "on-failure" value, else that
+ * of the setting's declaration; without either the branch counts as false.
  */
 #ifndef RULE_LANGUAGE_H
 #define RULE_LANGUAGE_H
@@ -27,8 +34,12 @@ typedef enum {
     RULE_BOOL,
     RULE_INTEGER,  /* also sizes (bytes) */
     RULE_DURATION, /* milliseconds */
+    RULE_DATE,     /* days since 1970-01-01 */
     RULE_TEXT,
     RULE_ADDRESS,  /* network address without port */
+    /* Only arguments of functions, written as texts and resolved while compiling. */
+    RULE_STORE,
+    RULE_DNS_TYPE,
 } RuleType;
 
 typedef struct {
@@ -38,6 +49,8 @@ typedef struct {
         gint64 integer;
         BaridSlice text; /* lives in the scratch arena, or in the scope */
         Address address;
+        gpointer store;
+        guint dns_type; /* a BaridDnsType */
     } as;
 } RuleValue;
 
@@ -49,22 +62,47 @@ typedef void (*RuleGetter)(BaridScope *scope, BaridSlice argument, Arena *scratc
 /* Registers (name); a name that ends in "." opens a family. Before any compile. */
 void rule_variable_register(const gchar *name, RuleType type, BaridKnown known,
                             RuleGetter getter);
-typedef void (*RuleFunction)(BaridScope *scope, const RuleValue *args, Arena *scratch,
-                             RuleValue *out_value);
+typedef struct {
+    BaridScope *scope;
+    const RuleValue *args;
+    Arena *scratch;
+    gpointer data; /* as registered when the rule was compiled */
+} RuleCall;
+
+/* FALSE when there is no result; (*out_value) then holds a text for people, what failed. */
+typedef gboolean (*RuleFunction)(const RuleCall *call, RuleValue *out_value);
+/* Several of one name take arguments of different types or number. */
 void rule_function_register(const gchar *name, RuleType result, const RuleType *args,
                             guint n_args, RuleFunction function);
-/* Answers of named stores, for "in store". A failed look-up makes the whole branch false,
- * whatever the condition says about it. */
+/* The same for one that may suspend. A later call with the same name and arguments gives rules
+ * that are compiled from then on other (data), which must outlive them. */
+void rule_lookup_register(const gchar *name, RuleType result, const RuleType *args, guint n_args,
+                          RuleFunction function, gpointer data);
 typedef enum {
-    RULE_STORE_ABSENT,
-    RULE_STORE_FOUND,
-    RULE_STORE_FAILED,
-} RuleStoreAnswer;
-/* (resolve) finds the store while compiling, borrowed for the generation's life; (lookup)
- * may suspend. Without this call, "in store" is a problem of the configuration. */
+    RULE_ANSWER_ABSENT,
+    RULE_ANSWER_FOUND,
+    RULE_ANSWER_FAILED,
+} RuleAnswer;
+/* Named stores, for "in store" and store-get(). (resolve) finds the store while compiling,
+ * borrowed for the generation's life; (lookup) may suspend: (*out_text) is the value that was
+ * found, or what failed. Without this call, "in store" is a problem of the configuration. */
 typedef gpointer (*RuleStoreResolve)(const gchar *name, gpointer data, GError **error);
-typedef RuleStoreAnswer (*RuleStoreLookup)(BaridScope *scope, gpointer store, BaridSlice key);
+typedef RuleAnswer (*RuleStoreLookup)(BaridScope *scope, gpointer store, BaridSlice key,
+                                      Arena *scratch, BaridSlice *out_text);
 void rule_store_register(RuleStoreResolve resolve, RuleStoreLookup lookup, gpointer data);
+/* The DNS, for "in dns". (parse_type) knows the types that may be asked for and whether their
+ * records are addresses, else they are texts; (lookup) may suspend: (*out_records) are those of
+ * the name, (*out_text) what failed. Both live in the arena. (data) is kept by the rules that are
+ * compiled until the next call. */
+typedef gboolean (*RuleDnsParseType)(BaridSlice word, guint *out_type, gboolean *out_is_address);
+typedef RuleAnswer (*RuleDnsLookup)(gpointer data, BaridSlice name, guint type, Arena *scratch,
+                                    const RuleValue **out_records, guint *out_n_records,
+                                    BaridSlice *out_text);
+void rule_dns_register(RuleDnsParseType parse_type, RuleDnsLookup lookup, gpointer data);
+/* Is told of each look-up that failed, for the decision record: (text) is what failed. */
+typedef void (*RuleFailureNote)(BaridScope *scope, const ConfigPosition *position,
+                                BaridSlice text);
+void rule_failure_register(RuleFailureNote note);
 /* Names of all variables, NULL-terminated; caller owns the array only. For the manual. */
 const gchar **rule_variable_names(void);
 gboolean rule_variable_get_info(const gchar *name, RuleType *out_type, BaridKnown *out_known);
@@ -78,9 +116,11 @@ void rule_lists_free(RuleLists *self);
  * nothing has used, when all settings are bound. */
 void rule_lists_check_rules(const RuleLists *self, ConfigProblems *problems);
 
-/* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. */
+/* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. A number that
+ * is computed is moved to the nearest end. */
 typedef struct {
     gint64 minimum, maximum;
+    const gchar *on_failure; /* the value where the rule has no "on-failure"; NULL for none */
 } RuleBounds;
 /* NULL when (number), of a setting of (type), is within (bounds), else the reason; caller
  * owns it. */
@@ -101,10 +141,11 @@ BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnow
 void rule_free(BaridRule *self);
 /* TRUE when the value never depends on the scope. */
 gboolean rule_is_constant(const BaridRule *self);
-/* TRUE when it asks a store, which may suspend: such a rule belongs to a fiber. */
+/* TRUE when it asks a store, the DNS or the like: such a rule belongs to a fiber. */
 gboolean rule_reads_store(const BaridRule *self);
 /* Which branch the last evaluation on this thread took: the position of the rule that
- * won, for the decision record. (*out_branch) counts from 0; the else branch is the last.
+ * won, for the decision record. (*out_branch) counts from 0; the else branch is the last but
+ * for the one of a failure.
  * When another rule was evaluated since, the branch is G_MAXUINT and the position the
  * rule's own. */
 void rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position,

@@ -13,10 +13,16 @@ rule_type_describe(RuleType type)
         return "a number";
     case RULE_DURATION:
         return "a duration";
+    case RULE_DATE:
+        return "a date";
     case RULE_TEXT:
         return "a text";
     case RULE_ADDRESS:
         return "an address";
+    case RULE_STORE:
+        return "the name of a store in quotes";
+    case RULE_DNS_TYPE:
+        return "a type of DNS records in quotes";
     }
     g_assert_not_reached();
 }
@@ -39,6 +45,32 @@ rule_literal_parse_time(BaridSlice text, gint64 *out_ms)
     return TRUE;
 }
 
+/* YYYY-MM-DD. */
+static gboolean
+rule_literal_parse_date(BaridSlice text, gint64 *out_days)
+{
+    gchar copy[11] = "";
+    guint year, month, day;
+    GDate date;
+
+    if (text.len != 10)
+        return FALSE;
+    memcpy(copy, text.data, text.len);
+    for (guint i = 0; i < text.len; i++) {
+        if (i == 4 || i == 7 ? copy[i] != '-' : !g_ascii_isdigit(copy[i]))
+            return FALSE;
+    }
+    year = (guint)strtoul(copy, NULL, 10);
+    month = (guint)strtoul(copy + 5, NULL, 10);
+    day = (guint)strtoul(copy + 8, NULL, 10);
+    if (!g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
+        return FALSE;
+    g_date_clear(&date, 1);
+    g_date_set_dmy(&date, (GDateDay)day, (GDateMonth)month, (GDateYear)year);
+    *out_days = (gint64)g_date_get_julian(&date) - RULE_DATE_EPOCH_JULIAN;
+    return TRUE;
+}
+
 gboolean
 rule_literal_parse(BaridSlice text, RuleValue *out_value)
 {
@@ -52,6 +84,11 @@ rule_literal_parse(BaridSlice text, RuleValue *out_value)
     value.type = RULE_DURATION;
     if (units_parse_duration(text, &value.as.integer) == UNITS_OK ||
         rule_literal_parse_time(text, &value.as.integer)) {
+        *out_value = value;
+        return TRUE;
+    }
+    value.type = RULE_DATE;
+    if (rule_literal_parse_date(text, &value.as.integer)) {
         *out_value = value;
         return TRUE;
     }

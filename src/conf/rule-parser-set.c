@@ -32,6 +32,8 @@ rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken 
         [RULE_BOOL] = "yes or no has no sets",
         [RULE_INTEGER] = "a number or size, or a range such as 1..5, is expected here",
         [RULE_DURATION] = "a duration, or a range such as 1h..2h or 08:00..18:00, is expected here",
+        [RULE_DATE] = "a date such as 2026-12-24, or a range such as 2026-12-24..2027-01-01, is "
+                      "expected here",
         [RULE_TEXT] = "a text in quotes is expected here",
         [RULE_ADDRESS] = "an address or a network such as 192.0.2.0/24 is expected here, without "
                          "bits past the prefix",
@@ -96,7 +98,8 @@ rule_parser_take_item(RuleParser *self, const RuleExpr *left, RuleSet *set)
     } else if (left->type == RULE_ADDRESS && is_value && network_parse(token.text, &network)) {
         rule_set_add_network(set, &network);
         is_valid = TRUE;
-    } else if ((left->type == RULE_INTEGER || left->type == RULE_DURATION) &&
+    } else if ((left->type == RULE_INTEGER || left->type == RULE_DURATION ||
+                left->type == RULE_DATE) &&
                token.kind == RULE_TOKEN_LITERAL) {
         is_valid = rule_parser_add_range(left, token.text, set);
     }
@@ -200,6 +203,8 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
                            "addresses", name);
         return rule_parser_new_constant(self, FALSE);
     }
+    if (rule_set_get_kind(set) == RULE_SET_PATTERNS)
+        rule_parser_note_groups(self, rule_set_get_groups(set));
     if (rule_set_get_kind(set) != RULE_SET_NETWORKS)
         left = rule_parser_new_text_form(self, left);
     node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
@@ -207,28 +212,109 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
     return node;
 }
 
+gpointer
+rule_parser_find_store(RuleParser *self, BaridSlice name, gsize offset, gsize width)
+{
+    const gchar *text = arena_printf(self->lexer.arena, "%.*s", (gint)name.len, name.data);
+    g_autoptr(GError) error = NULL;
+    gpointer store;
+
+    if (!rule_registry_has_stores()) {
+        rule_parser_report(self, offset, width,
+                           "look-ups in stores are not available in this version");
+        return NULL;
+    }
+    store = rule_registry_resolve_store(text, &error);
+    if (store == NULL)
+        rule_parser_report(self, offset, width, "%s",
+                           error == NULL ? "there is no such store" : error->message);
+    return store;
+}
+
 static RuleNode *
 rule_parser_take_store(RuleParser *self, RuleExpr *left)
 {
     RuleToken token;
-    const gchar *name = rule_parser_take_name(self, "store", &token);
-    g_autoptr(GError) error = NULL;
     RuleNode *node;
-    gpointer store = NULL;
+    gpointer store;
 
-    if (name == NULL)
+    if (rule_parser_take_name(self, "store", &token) == NULL)
         return NULL;
-    if (!rule_registry_has_stores())
-        rule_parser_report(self, token.offset, token.width,
-                           "look-ups in stores are not available in this version");
-    else if ((store = rule_registry_resolve_store(name, &error)) == NULL)
-        rule_parser_report(self, token.offset, token.width, "%s",
-                           error == NULL ? "there is no such store" : error->message);
+    store = rule_parser_find_store(self, token.text, token.offset, token.width);
     if (store == NULL || left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
     node = rule_parser_new_test(self, RULE_OP_IN_STORE, rule_parser_new_text_form(self, left),
                                 NULL);
     node->with.store = store;
+    return node;
+}
+
+/* The DNS. */
+
+/* The type's word, when there is one. */
+static void
+rule_parser_take_dns_type(RuleParser *self, RuleDnsQuestion *question, gboolean *out_is_address)
+{
+    RuleToken token = self->lexer.token;
+    BaridSlice word = BARID_SLICE_LITERAL("A");
+    gboolean is_given = token.kind == RULE_TOKEN_WORD && !rule_parser_is_at_end_of_test(self);
+
+    if (is_given) {
+        word = token.text;
+        rule_lexer_next(&self->lexer);
+    }
+    if (!rule_registry_parse_dns_type(word, &question->type, out_is_address))
+        rule_parser_report(self, token.offset, token.width,
+                           "%.*s is no type of DNS records that can be asked for: write A, AAAA, "
+                           "MX, TXT, NS, PTR or CNAME",
+                           (gint)word.len, word.data);
+}
+
+/* Answers as an item of a set is checked: as addresses or as texts. */
+static const RuleSet *
+rule_parser_take_answers(RuleParser *self, gboolean is_address)
+{
+    RuleExpr answer = {.kind = RULE_EXPR_VARIABLE, .type = is_address ? RULE_ADDRESS : RULE_TEXT};
+    RuleSet *set = rule_set_new(rule_parser_set_kind(answer.type));
+
+    arena_on_reset(self->arena, rule_set_free_data, set);
+    rule_parser_take_items(self, &answer, set);
+    rule_set_seal(set);
+    return set;
+}
+
+static RuleNode *
+rule_parser_take_dns(RuleParser *self, RuleExpr *left)
+{
+    RuleDnsQuestion *question = arena_new0(self->arena, RuleDnsQuestion);
+    gboolean is_address = TRUE;
+    RuleToken token;
+    RuleNode *node;
+
+    if (rule_parser_take_name(self, "zone", &token) == NULL)
+        return NULL;
+    question->lookup = rule_registry_get_dns(&question->data);
+    if (question->lookup == NULL) {
+        rule_parser_report(self, token.offset, token.width,
+                           "questions to the DNS are not available here");
+        return NULL;
+    }
+    question->zone = arena_dup_slice(self->arena, token.text);
+    if (token.text.len == 0)
+        rule_parser_report(self, token.offset, token.width,
+                           "a zone is expected, such as \"zen.example.org\"; for a name as it "
+                           "stands there is dns-exists()");
+    rule_parser_take_dns_type(self, question, &is_address);
+    if (self->lexer.token.kind == RULE_TOKEN_BRACE_OPEN)
+        question->answers = rule_parser_take_answers(self, is_address);
+    if (self->is_lost)
+        return NULL;
+    if (left->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    if (left->type != RULE_ADDRESS)
+        left = rule_parser_new_text_form(self, left);
+    node = rule_parser_new_test(self, RULE_OP_IN_DNS, left, NULL);
+    node->with.dns = question;
     return node;
 }
 
@@ -244,6 +330,8 @@ rule_parser_take_in(RuleParser *self, RuleExpr *left)
         return rule_parser_take_list(self, left);
     if (rule_parser_accept_word(self, "store"))
         return rule_parser_take_store(self, left);
+    if (rule_parser_accept_word(self, "dns"))
+        return rule_parser_take_dns(self, left);
     return rule_parser_take_literal_set(self, left);
 }
 
@@ -284,7 +372,7 @@ rule_parser_take_matches(RuleParser *self, RuleExpr *left)
         return rule_parser_new_constant(self, FALSE);
     }
     arena_on_reset(self->arena, rule_regex_free_data, regex);
-    self->groups = MAX(self->groups, rule_regex_get_groups(regex) + 1);
+    rule_parser_note_groups(self, rule_regex_get_groups(regex));
     if (left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
     node = rule_parser_new_test(self, RULE_OP_MATCHES, rule_parser_new_text_form(self, left), NULL);

@@ -217,11 +217,21 @@ rule_set_has_address(const RuleSet *self, const Address *address)
 }
 
 gboolean
-rule_set_has_match(const RuleSet *self, BaridSlice text)
+rule_set_has_match(const RuleSet *self, BaridSlice text, RuleCaptures *out_captures)
 {
     for (guint i = 0; i < self->patterns->len; i++) {
-        if (rule_regex_match(g_ptr_array_index(self->patterns, i), text, NULL))
+        if (rule_regex_match(g_ptr_array_index(self->patterns, i), text, out_captures))
             return TRUE;
     }
     return FALSE;
+}
+
+guint
+rule_set_get_groups(const RuleSet *self)
+{
+    guint groups = 0;
+
+    for (guint i = 0; i < self->patterns->len; i++)
+        groups = MAX(groups, rule_regex_get_groups(g_ptr_array_index(self->patterns, i)));
+    return groups;
 }

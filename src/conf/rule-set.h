@@ -31,6 +31,9 @@ void rule_set_seal(RuleSet *self);
 gboolean rule_set_has_text(const RuleSet *self, BaridSlice text);
 gboolean rule_set_has_number(const RuleSet *self, gint64 number);
 gboolean rule_set_has_address(const RuleSet *self, const Address *address);
-gboolean rule_set_has_match(const RuleSet *self, BaridSlice text);
+/* (out_captures) are those of the pattern that matched; may be NULL. */
+gboolean rule_set_has_match(const RuleSet *self, BaridSlice text, RuleCaptures *out_captures);
+/* Most groups of a pattern. */
+guint rule_set_get_groups(const RuleSet *self);
 
 #endif

@@ -11,6 +11,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/message-stream.c src/host/message-stream.h \
 	src/host/order.c \
 	src/host/provider.c src/host/provider.h \
+	src/host/rule-lookups.c src/host/rule-lookups.h \
 	src/host/run.c \
 	src/host/saved.c src/host/saved-form.c src/host/saved.h \
 	src/host/scope.c src/host/scope.h \

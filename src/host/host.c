@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "host/host-private.h"
+#include "host/rule-lookups.h"
 
 static const gchar *const host_on_error_words[] = {"continue", "defer", "reject", NULL};
 static const gchar *const host_mode_words[] = {"enforce", "shadow", NULL};
@@ -56,6 +57,7 @@ void
 host_set_resolver(Host *self, DnsResolver *resolver)
 {
     self->resolver = resolver;
+    rule_lookups_register_dns(resolver);
 }
 
 DnsResolver *

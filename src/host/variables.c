@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What rules can read of a scope: one row a variable. */
 #include "conf/rule-language.h"
+#include "host/rule-lookups.h"
 #include "host/scope.h"
 
 static void
@@ -189,5 +190,6 @@ scope_register_variables(void)
     for (guint i = 0; i < G_N_ELEMENTS(variables); i++)
         rule_variable_register(variables[i].name, variables[i].type, variables[i].known,
                                variables[i].getter);
+    rule_lookups_register();
     g_once_init_leave(&registered, 1);
 }

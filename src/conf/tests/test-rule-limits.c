@@ -198,13 +198,15 @@ START_TEST(test_list_problems)
 }
 END_TEST
 
-static RuleStoreAnswer
-lookup_store(BaridScope *scope G_GNUC_UNUSED, gpointer store, BaridSlice key)
+static RuleAnswer
+lookup_store(BaridScope *scope G_GNUC_UNUSED, gpointer store, BaridSlice key,
+             Arena *scratch G_GNUC_UNUSED, BaridSlice *out_text)
 {
     ck_assert_str_eq(store, "main");
     if (barid_slice_equal_text(key, "down"))
-        return RULE_STORE_FAILED;
-    return barid_slice_equal_text(key, "there") ? RULE_STORE_FOUND : RULE_STORE_ABSENT;
+        return RULE_ANSWER_FAILED;
+    *out_text = BARID_SLICE_LITERAL("value");
+    return barid_slice_equal_text(key, "there") ? RULE_ANSWER_FOUND : RULE_ANSWER_ABSENT;
 }
 
 static gpointer
