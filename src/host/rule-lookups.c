@@ -31,7 +31,7 @@ rule_lookups_note(BaridScope *scope, const ConfigPosition *position, BaridSlice 
     if (entry == NULL)
         return;
     entry->verdict = BARID_CONTINUE;
-    entry->reason = "look-up-failed";
+    entry->reason = DECISION_LOOKUP_FAILED;
     entry->rule = *position;
     decision_add_input(entry, scope->arena, where, what);
 }
