@@ -869,6 +869,8 @@ rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known
     BaridRule *rule;
 
     compiler.parser.arena = arena_new(512);
+    /* A bare condition says for which sessions or attempts something is; it is read at all. */
+    compiler.parser.is_of_attempt = known == BARID_KNOWN_ATTEMPT && type != BARID_TYPE_CONDITION;
     rule_lexer_init(&compiler.parser.lexer, config_value_get_raw(value), scratch);
     rule = rule_compiler_run(&compiler);
     if (rule == NULL)

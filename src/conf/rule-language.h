@@ -62,6 +62,9 @@ typedef void (*RuleGetter)(BaridScope *scope, BaridSlice argument, Arena *scratc
 /* Registers (name); a name that ends in "." opens a family. Before any compile. */
 void rule_variable_register(const gchar *name, RuleType type, BaridKnown known,
                             RuleGetter getter);
+/* Says that (name) has no value any more past the stage (last): a setting that is read only later
+ * must not name it. */
+void rule_variable_set_last(const gchar *name, BaridKnown last);
 typedef struct {
     BaridScope *scope;
     const RuleValue *args;

@@ -187,6 +187,13 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
                                                              : rule_known_describe(self->known));
         return NULL;
     }
+    if (self->is_of_attempt && variable->last < BARID_KNOWN_ATTEMPT) {
+        rule_parser_report(self, offset, width,
+                           "%.*s is not known here any more: it ends with the session, and this "
+                           "setting is read %s",
+                           (gint)name.len, name.data, rule_known_describe(self->known));
+        return NULL;
+    }
     self->used = MAX(self->used, variable->known);
     rule_parser_note_use(self, name);
     *out_argument = arena_dup_slice(self->arena, *out_argument);

@@ -64,6 +64,7 @@ typedef struct {
     Arena *arena;       /* the rule's: what the program needs; (lexer.arena) dies earlier */
     BaridKnown known;   /* the setting's stage */
     BaridKnown used;    /* the latest of the variables' */
+    gboolean is_of_attempt; /* the setting is read there and nowhere else */
     const RuleUse *uses;
     gsize base; /* of the lexer's text in the value */
     guint depth;

@@ -23,7 +23,8 @@ rule_variable_register(const gchar *name, RuleType type, BaridKnown known, RuleG
 {
     RuleVariable *variable = g_new0(RuleVariable, 1);
 
-    *variable = (RuleVariable){g_intern_string(name), type, known, getter};
+    *variable = (RuleVariable){g_intern_string(name), type, known, getter,
+                                BARID_KNOWN_ATTEMPT};
     if (rule_variables == NULL)
         rule_variables = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < rule_variables->len; i++) {
@@ -46,6 +47,17 @@ rule_registry_find_same(const gchar *name, const RuleType *args, guint n_args)
             return info;
     }
     return NULL;
+}
+
+void
+rule_variable_set_last(const gchar *name, BaridKnown last)
+{
+    for (guint i = 0; rule_variables != NULL && i < rule_variables->len; i++) {
+        RuleVariable *variable = g_ptr_array_index(rule_variables, i);
+
+        if (strcmp(variable->name, name) == 0)
+            variable->last = last;
+    }
 }
 
 static void

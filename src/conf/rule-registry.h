@@ -19,6 +19,7 @@ typedef struct {
     RuleType type;
     BaridKnown known;
     RuleGetter getter;
+    BaridKnown last;
 } RuleVariable;
 
 typedef struct {
