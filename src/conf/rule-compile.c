@@ -846,7 +846,7 @@ rule_compiler_run(RuleCompiler *self)
 }
 
 BaridRule *
-rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, const RuleLists *lists,
+rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, RuleLists *lists,
              ConfigProblems *problems)
 {
     return rule_compile_bounded(value, type, known, NULL, lists, problems);
@@ -854,7 +854,7 @@ rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, const 
 
 BaridRule *
 rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known,
-                     const RuleBounds *bounds, const RuleLists *lists, ConfigProblems *problems)
+                     const RuleBounds *bounds, RuleLists *lists, ConfigProblems *problems)
 {
     g_autoptr(Arena) scratch = arena_new(1024);
     RuleCompiler compiler = {
@@ -886,7 +886,7 @@ rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known
 
 BaridRule *
 rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
-                  const RuleLists *lists, ConfigProblems *problems)
+                  RuleLists *lists, ConfigProblems *problems)
 {
     g_autoptr(Arena) arena = arena_new(256);
     ConfigValue *value = config_value_new_text(arena, NULL, NULL, text);

@@ -248,8 +248,8 @@ rule_run_test(RuleRun *self, const RuleInstruction *test)
     case RULE_OP_IN_NETWORKS:
         is_true = rule_set_has_address(test->with.set, &left->as.address);
         break;
-    case RULE_OP_IN_PATTERNS:
-        is_true = rule_set_has_match(test->with.set, left->as.text, &self->captures);
+    case RULE_OP_IN_LIST:
+        is_true = rule_list_has(test->with.list, left, &self->captures);
         break;
     case RULE_OP_MATCHES:
         is_true = rule_regex_match(test->with.regex, left->as.text, &self->captures);

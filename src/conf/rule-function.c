@@ -5,6 +5,19 @@
 #include "conf/rule-dns.h"
 #include "conf/rule-registry.h"
 
+/* Bytes of a text that is made of others: peers choose how long those are. */
+enum { RULE_TEXT_MAX = 64 * 1024 };
+
+/* For what failed, "WHAT: TEXT". */
+static gboolean
+rule_function_fail(const gchar *what, BaridSlice text, Arena *scratch, RuleValue *out_value)
+{
+    g_autofree gchar *shown = text_escape(text, 80);
+
+    out_value->as.text = barid_slice_from_text(arena_printf(scratch, "%s: %s", what, shown));
+    return FALSE;
+}
+
 #define RULE_FUNCTION(name) \
     static gboolean rule_function_##name(const RuleCall *call, RuleValue *out_value)
 
@@ -143,10 +156,15 @@ RULE_FUNCTION(replace)
 {
     BaridSlice rest = call->args[0].as.text;
     gint64 count = rule_function_count_parts(rest, call->args[1].as.text) - 1;
-    guint8 *copy = arena_alloc(call->scratch, rest.len + (gsize)count * call->args[2].as.text.len);
+    gsize size = rest.len + (gsize)count * call->args[2].as.text.len;
     gsize len = 0;
     gboolean goes_on = TRUE;
+    guint8 *copy;
 
+    if (size > RULE_TEXT_MAX)
+        return rule_function_fail("replace: the text becomes too long", rest, call->scratch,
+                                  out_value);
+    copy = arena_alloc(call->scratch, size);
     while (goes_on) {
         BaridSlice part;
 
@@ -162,40 +180,42 @@ RULE_FUNCTION(replace)
     return TRUE;
 }
 
-static BaridSlice
-rule_function_join(const RuleValue *args, guint n_args, Arena *scratch)
+static gboolean
+rule_function_join(const RuleCall *call, guint n_args, RuleValue *out_value)
 {
+    const RuleValue *args = call->args;
     gsize len = 0;
     guint8 *copy;
 
     for (guint i = 0; i < n_args; i++)
         len += args[i].as.text.len;
-    copy = arena_alloc(scratch, len);
+    if (len > RULE_TEXT_MAX)
+        return rule_function_fail("concat: the text becomes too long", args[0].as.text,
+                                  call->scratch, out_value);
+    copy = arena_alloc(call->scratch, len);
     len = 0;
     for (guint i = 0; i < n_args; i++) {
         if (args[i].as.text.len > 0)
             memcpy(copy + len, args[i].as.text.data, args[i].as.text.len);
         len += args[i].as.text.len;
     }
-    return barid_slice(copy, len);
+    out_value->as.text = barid_slice(copy, len);
+    return TRUE;
 }
 
 RULE_FUNCTION(concat2)
 {
-    out_value->as.text = rule_function_join(call->args, 2, call->scratch);
-    return TRUE;
+    return rule_function_join(call, 2, out_value);
 }
 
 RULE_FUNCTION(concat3)
 {
-    out_value->as.text = rule_function_join(call->args, 3, call->scratch);
-    return TRUE;
+    return rule_function_join(call, 3, out_value);
 }
 
 RULE_FUNCTION(concat4)
 {
-    out_value->as.text = rule_function_join(call->args, 4, call->scratch);
-    return TRUE;
+    return rule_function_join(call, 4, out_value);
 }
 
 RULE_FUNCTION(count_chars)
@@ -310,16 +330,6 @@ RULE_FUNCTION(is_ipv6)
 {
     out_value->as.boolean = call->args[0].as.address.is_v6;
     return TRUE;
-}
-
-/* For what failed, "WHAT: TEXT". */
-static gboolean
-rule_function_fail(const gchar *what, BaridSlice text, Arena *scratch, RuleValue *out_value)
-{
-    g_autofree gchar *shown = text_escape(text, 80);
-
-    out_value->as.text = barid_slice_from_text(arena_printf(scratch, "%s: %s", what, shown));
-    return FALSE;
 }
 
 RULE_FUNCTION(to_ip)

@@ -111,13 +111,20 @@ const gchar **rule_variable_names(void);
 gboolean rule_variable_get_info(const gchar *name, RuleType *out_type, BaridKnown *out_known);
 
 /* Named lists of the configuration, needed while compiling. "[list NAME]" has the keys
- * type = text|networks|patterns, entries = A, B, ... and file = PATH, one entry a line. */
+ * type = text|networks|patterns|globs, entries = A, B, ... and file = PATH, one entry a line,
+ * which is read again when it is another one (conf/rule-list-file.h). */
 typedef struct RuleLists RuleLists;
 RuleLists *rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_dir);
 void rule_lists_free(RuleLists *self);
+/* Reads those that nothing has used, so that what is wrong in them is known. */
+void rule_lists_load_all(RuleLists *self);
+/* The files of the lists that were read; NULL-terminated. */
+gchar **rule_lists_dup_paths(const RuleLists *self);
+/* Until no file is being read any more. */
+void rule_lists_wait(RuleLists *self);
 /* "[rule NAME]" has the key condition = COND, for "rule "NAME"" in others. Checks those that
- * nothing has used, when all settings are bound. */
-void rule_lists_check_rules(const RuleLists *self, ConfigProblems *problems);
+ * nothing has used, and reads the lists, when all settings are bound. */
+void rule_lists_check_rules(RuleLists *self, ConfigProblems *problems);
 
 /* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. A number that
  * is computed is moved to the nearest end. */
@@ -133,14 +140,14 @@ gchar *rule_bounds_check(const RuleBounds *bounds, BaridSettingType type, gint64
  * NULL after reporting every problem found in it. The rule holds references to what it
  * needs but the lists, which must outlive it. */
 BaridRule *rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known,
-                        const RuleLists *lists, ConfigProblems *problems);
+                        RuleLists *lists, ConfigProblems *problems);
 /* The same; the number of every branch is checked against (bounds), which may be NULL. */
 BaridRule *rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known,
-                                const RuleBounds *bounds, const RuleLists *lists,
+                                const RuleBounds *bounds, RuleLists *lists,
                                 ConfigProblems *problems);
 /* The same from plain text (defaults, tests); positions are in "default". */
 BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
-                             const RuleLists *lists, ConfigProblems *problems);
+                             RuleLists *lists, ConfigProblems *problems);
 void rule_free(BaridRule *self);
 /* TRUE when the value never depends on the scope. */
 gboolean rule_is_constant(const BaridRule *self);

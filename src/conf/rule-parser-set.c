@@ -131,7 +131,6 @@ rule_in_op(RuleSetKind kind)
         [RULE_SET_TEXTS] = RULE_OP_IN_TEXTS,
         [RULE_SET_NUMBERS] = RULE_OP_IN_NUMBERS,
         [RULE_SET_NETWORKS] = RULE_OP_IN_NETWORKS,
-        [RULE_SET_PATTERNS] = RULE_OP_IN_PATTERNS,
     };
 
     return ops[kind];
@@ -176,13 +175,13 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
     RuleToken token;
     const gchar *name = rule_parser_take_name(self, "list", &token);
     const gchar *nearest;
-    const RuleSet *set;
+    RuleList *list;
     RuleNode *node;
 
     if (name == NULL)
         return NULL;
-    set = rule_lists_find(self->lists, name);
-    if (set == NULL) {
+    list = rule_lists_find(self->lists, name);
+    if (list == NULL) {
         nearest = rule_lists_nearest(self->lists, name);
         rule_parser_report(self, token.offset, token.width, "there is no [list %s]%s%s%s", name,
                            nearest == NULL ? "" : "; did you mean ",
@@ -191,24 +190,24 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
     }
     if (left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
-    if (rule_set_get_kind(set) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
+    if (rule_list_get_kind(list) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
         rule_parser_report(self, left->offset, left->width,
                            "[list %s] holds networks, and this is %s", name,
                            rule_type_describe(left->type));
         return rule_parser_new_constant(self, FALSE);
     }
-    if (rule_set_get_kind(set) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
+    if (rule_list_get_kind(list) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
         rule_parser_report(self, token.offset, token.width,
                            "[list %s] holds texts: write type = networks in it to look for "
                            "addresses", name);
         return rule_parser_new_constant(self, FALSE);
     }
-    if (rule_set_get_kind(set) == RULE_SET_PATTERNS)
-        rule_parser_note_groups(self, rule_set_get_groups(set));
-    if (rule_set_get_kind(set) != RULE_SET_NETWORKS)
+    if (rule_list_get_kind(list) == RULE_SET_PATTERNS)
+        rule_parser_note_groups(self, rule_list_get_groups(list));
+    if (rule_list_get_kind(list) != RULE_SET_NETWORKS)
         left = rule_parser_new_text_form(self, left);
-    node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
-    node->with.set = set;
+    node = rule_parser_new_test(self, RULE_OP_IN_LIST, left, NULL);
+    node->with.list = list;
     return node;
 }
 

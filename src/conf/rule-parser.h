@@ -60,7 +60,7 @@ typedef struct {
     RuleLexer lexer;
     ConfigValue *value;
     ConfigProblems *problems;
-    const RuleLists *lists;
+    RuleLists *lists;
     Arena *arena;       /* the rule's: what the program needs; (lexer.arena) dies earlier */
     BaridKnown known;   /* the setting's stage */
     BaridKnown used;    /* the latest of the variables' */

@@ -7,6 +7,7 @@
 #ifndef RULE_PROGRAM_H
 #define RULE_PROGRAM_H
 
+#include "conf/rule-list-file.h"
 #include "conf/rule-registry.h"
 #include "conf/rule-set.h"
 #include "conf/rule-template.h"
@@ -39,7 +40,7 @@ typedef enum {
     RULE_OP_IN_TEXTS,
     RULE_OP_IN_NUMBERS,
     RULE_OP_IN_NETWORKS,
-    RULE_OP_IN_PATTERNS,
+    RULE_OP_IN_LIST,
     RULE_OP_IN_STORE,
     RULE_OP_IN_DNS,
     RULE_OP_MATCHES,
@@ -58,6 +59,7 @@ typedef union {
     const RuleVariable *variable;
     const RuleFunctionInfo *function;
     const RuleSet *set;
+    RuleList *list;
     const RuleRegex *regex;
     gpointer store;
     const RuleDnsQuestion *dns;

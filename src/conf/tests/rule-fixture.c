@@ -119,6 +119,7 @@ rule_setup_init(RuleSetup *self, const gchar *text)
     self->problems = config_problems_new();
     self->tree = config_tree_parse(self->files, self->problems);
     self->lists = rule_lists_new(self->tree, self->problems, NULL);
+    rule_lists_load_all(self->lists);
 }
 
 void

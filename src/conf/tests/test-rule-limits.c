@@ -183,7 +183,7 @@ START_TEST(test_list_problems)
     ck_assert_ptr_nonnull(strstr(text, "f:3:22: [list a] entries: an address or a network"));
     ck_assert_ptr_nonnull(strstr(text, ":4:1: an address or a network"));
     ck_assert_ptr_nonnull(
-        strstr(text, "f:6:8: [list b] type: write one of: text, networks, patte"));
+        strstr(text, "f:6:8: [list b] type: write one of: text, networks, patterns, gl"));
     ck_assert_ptr_nonnull(strstr(text, "f:7:1: a list needs a name"));
     ck_assert_ptr_nonnull(strstr(text, "f:9:8: [list c] file: "));
     ck_assert_ptr_nonnull(strstr(text, "f:12:11: [list d] entries: a pattern is written /.../"));
