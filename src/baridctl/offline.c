@@ -113,7 +113,7 @@ config_report(const Options *options, ConfigProblems *problems)
 static CtlStatus
 offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_auto(ConfigCheck) check;
+    g_auto(ConfigCheck) check = {0};
 
     config_check_init(&check, options);
     return config_report(options, check.problems);
@@ -122,7 +122,7 @@ offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNU
 static CtlStatus
 offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_auto(ConfigCheck) check;
+    g_auto(ConfigCheck) check = {0};
     g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 
@@ -144,7 +144,7 @@ offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUS
 static CtlStatus
 offline_config_diff(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_auto(ConfigCheck) check;
+    g_auto(ConfigCheck) check = {0};
     g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 

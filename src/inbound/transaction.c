@@ -489,7 +489,7 @@ static SessionStep
 finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *judgement)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(Buffer) prefix;
+    g_auto(Buffer) prefix = {0};
     BaridTransaction *txn = &self->txn.facts;
     BaridSlice body = txn->message;
     HostOutcome seal;

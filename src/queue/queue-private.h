@@ -126,6 +126,9 @@ void queue_dispatch_due(Queue *self);
  * answer the retries wait for. */
 ScheduleWho queue_get_who(const Queue *self);
 void queue_take_result(Queue *self, QueueJob *job);
+/* Where a domain of a message goes and what is allowed there; texts in the turn's arena. */
+void queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState *state,
+                      guint domain, DestinationLimits *out_limits);
 /* Fills in a fresh message's state: due now, its expiry and first notice. */
 void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
                       DeliveryState *out_state);

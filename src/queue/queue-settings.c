@@ -4,7 +4,7 @@
 typedef struct {
     GArray *retry, *notify;
     gint64 expire_ms;
-    gint64 concurrency;
+    gint64 concurrency, probe_ms;
     gint64 attempt_timeout_ms;
     gint64 max_messages, max_bytes;
     gchar *dsn_from_name, *dsn_from_address;
@@ -38,6 +38,10 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
                           N_("Deliveries under way at once; 0 keeps everything in the queue."), 0,
                           100000),
+    BARID_SETTING_DURATION("probe", QueueArea, probe_ms, "30s",
+                           N_("When a place that could not be reached is probed; after each "
+                              "probe that fails twice as long, up to ten times; 0 lets all "
+                              "messages try for themselves.")),
     BARID_SETTING_INTEGER("max-messages", QueueArea, max_messages, "0",
                           N_("With so many messages queued clients are told to come back; "
                              "0 means no limit."), 0, 100000000),
@@ -134,6 +138,7 @@ queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
     out_options->n_notify = self->queue.notify->len;
     out_options->expire_ms = self->queue.expire_ms;
     out_options->concurrency = (guint)self->queue.concurrency;
+    out_options->probe_ms = self->queue.probe_ms;
     out_options->max_messages = (guint)self->queue.max_messages;
     out_options->max_bytes = (guint64)self->queue.max_bytes;
     out_options->dsn_from_name = queue_settings_text(self->queue.dsn_from_name);

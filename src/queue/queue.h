@@ -38,6 +38,7 @@ typedef struct {
     guint n_notify;
     gint64 expire_ms;
     guint concurrency;           /* jobs under way at once */
+    gint64 probe_ms;             /* pause before a destination that is down is probed; 0: none */
     guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
     guint64 max_bytes;
     const gchar *dsn_from_name;
@@ -74,6 +75,7 @@ typedef struct QueueJob {
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
     GString *transcript;     /* timed lines, without content */
+    DestinationReach reach;  /* what the attempt found out about the destination */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
     SpoolMark *mark;         /* the queue's own use */

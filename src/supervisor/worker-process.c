@@ -91,7 +91,7 @@ worker_process_become(const WorkerStart *start, int end, const gchar *program)
 static gboolean
 worker_process_send_config(WorkerProcess *self, const WorkerStart *start, GError **error)
 {
-    g_auto(Buffer) packed;
+    g_auto(Buffer) packed = {0};
     g_autoptr(GByteArray) head = g_byte_array_new();
     g_autofree gchar *number = g_strdup_printf("%u", self->number);
     gboolean ok;
