@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-literal.h"
 
+#include "base/text.h"
 #include "base/units.h"
 
 const gchar *
@@ -30,15 +31,20 @@ rule_type_describe(RuleType type)
 gboolean
 rule_literal_parse_time(BaridSlice text, gint64 *out_ms)
 {
-    const guint8 *at = text.data;
-    gint hours;
+    gssize colon = text_find(text, ':');
+    const guint8 *at;
+    gint hours = 0;
     gint minutes;
 
-    if (text.len != 5 || at[2] != ':' || !g_ascii_isdigit(at[0]) || !g_ascii_isdigit(at[1]) ||
-        !g_ascii_isdigit(at[3]) || !g_ascii_isdigit(at[4]))
+    if (colon < 1 || colon > 2 || text.len != (gsize)colon + 3)
         return FALSE;
-    hours = (at[0] - '0') * 10 + at[1] - '0';
-    minutes = (at[3] - '0') * 10 + at[4] - '0';
+    at = text.data + colon;
+    if (!g_ascii_isdigit(at[-1]) || !g_ascii_isdigit(text.data[0]) || !g_ascii_isdigit(at[1]) ||
+        !g_ascii_isdigit(at[2]))
+        return FALSE;
+    for (gssize i = 0; i < colon; i++)
+        hours = hours * 10 + text.data[i] - '0';
+    minutes = (at[1] - '0') * 10 + at[2] - '0';
     if (hours > 24 || minutes > 59 || hours * 60 + minutes > 24 * 60)
         return FALSE;
     *out_ms = (hours * 60 + minutes) * G_GINT64_CONSTANT(60000);

@@ -223,7 +223,8 @@ rule_parser_convert_args(RuleParser *self, RuleExpr *call)
         RuleType type = function->args[i];
 
         if (type == RULE_STORE || type == RULE_DNS_TYPE) {
-            if (!rule_parser_resolve(self, call->args[i], type))
+            if (call->args[i]->kind != RULE_EXPR_BAD &&
+                !rule_parser_resolve(self, call->args[i], type))
                 call->kind = RULE_EXPR_BAD;
             continue;
         }

@@ -25,6 +25,20 @@ rule_parser_set_kind(RuleType type)
     }
 }
 
+/* A word where a set of texts is expected. */
+static void
+rule_parser_refuse_word(RuleParser *self, const RuleToken *token)
+{
+    const gchar *name = arena_printf(self->lexer.arena, "%.*s", (gint)token->text.len,
+                                     token->text.data);
+
+    rule_parser_report(self, token->offset, token->width,
+                       rule_lists_find(self->lists, name) != NULL
+                           ? "the list of that name is written list \"%s\""
+                           : "texts stand in quotes: \"%s\"",
+                       name);
+}
+
 static void
 rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken *token)
 {
@@ -39,7 +53,10 @@ rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken 
                          "bits past the prefix",
     };
 
-    rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
+    if (left->type == RULE_TEXT && token->kind == RULE_TOKEN_WORD)
+        rule_parser_refuse_word(self, token);
+    else
+        rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
 }
 
 /* "LOW..HIGH" or one value. A range of times of day may go over midnight. */

@@ -334,7 +334,7 @@ rule_parser_refuse_operator(RuleParser *self)
 {
     static const gchar *const words[] = {"starts-with", "ends-with", "contains", "in",
                                          "matches",     "and",       "or",       "then",
-                                         "else",        NULL};
+                                         "else",        "on-failure", NULL};
     BaridSlice text = self->lexer.token.text;
     g_autofree gchar *word = g_strndup((const gchar *)text.data, text.len);
     const gchar *nearest = NULL;
@@ -403,8 +403,14 @@ rule_parser_take_rest(RuleParser *self, RuleExpr *left)
     }
     rule_lexer_next(&self->lexer);
     right = rule_parser_take_expr(self);
-    return right == NULL || self->is_lost ? NULL
-                                          : rule_parser_compare(self, operator, left, right);
+    if (right == NULL || self->is_lost)
+        return NULL;
+    if (rule_parser_peek_operator(self) != NULL) {
+        rule_parser_report_token(self, "two comparisons are joined with and: 1K < size and size < "
+                                       "1M");
+        return NULL;
+    }
+    return rule_parser_compare(self, operator, left, right);
 }
 
 /* Named rules: their text is parsed in place of the name, so that what is wrong in it is

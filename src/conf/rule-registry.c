@@ -243,6 +243,7 @@ rule_registry_nearest_function(BaridSlice name)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     g_autofree gchar *text = g_strndup((const gchar *)name.data, name.len);
+    const gchar *nearest;
 
     for (const RuleFunctionInfo *info = rule_builtin_functions; info->name != NULL; info++)
         g_ptr_array_add(names, (gpointer)info->name);
@@ -252,5 +253,11 @@ rule_registry_nearest_function(BaridSlice name)
         g_ptr_array_add(names, (gpointer)info->name);
     }
     g_ptr_array_add(names, NULL);
-    return text_nearest(text, (const gchar *const *)names->pdata);
+    nearest = text_nearest(text, (const gchar *const *)names->pdata);
+    /* "substr" and "strip" are far from any name, and a part of one. */
+    for (guint i = 0; nearest == NULL && i + 1 < names->len && name.len > 2; i++) {
+        if (g_str_has_prefix(g_ptr_array_index(names, i), text))
+            nearest = g_ptr_array_index(names, i);
+    }
+    return nearest;
 }

@@ -110,6 +110,7 @@ static const struct {
     {"queue-age in 01:31..18:00", FALSE},
     {"queue-age in 22:00..06:00", TRUE},
     {"queue-age in 22:00..01:00", FALSE},
+    {"queue-age in 1:30..9:00", TRUE},
     {"queue-age in {0, 90min}", TRUE},
     {"domain-part(sender) in list \"partners\"", TRUE},
     {"domain-part(rcpt) in list \"partners\"", FALSE},
