@@ -13,7 +13,8 @@ nodist_src_conf_libconftext_la_SOURCES = src/conf/default-files.c
 src_conf_libconf_la_SOURCES = \
 	src/conf/rule-arithmetic.c \
 	src/conf/rule-bounds.c \
-	src/conf/rule-compile.c src/conf/rule-program.h \
+	src/conf/rule-code.c \
+	src/conf/rule-compile.c src/conf/rule-compiler.h src/conf/rule-program.h \
 	src/conf/rule-dns.c src/conf/rule-dns.h \
 	src/conf/rule-eval.c \
 	src/conf/rule-function.c \
@@ -24,6 +25,7 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-literal.c src/conf/rule-literal.h \
 	src/conf/rule-parser.c src/conf/rule-parser.h \
 	src/conf/rule-parser-expr.c src/conf/rule-parser-set.c \
+	src/conf/rule-provide.h \
 	src/conf/rule-regex.c src/conf/rule-regex.h \
 	src/conf/rule-registry.c src/conf/rule-registry.h \
 	src/conf/rule-set.c src/conf/rule-set.h \

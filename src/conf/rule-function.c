@@ -68,13 +68,15 @@ rule_function_cut(BaridSlice text, gint64 start, gint64 length)
 RULE_FUNCTION(substring)
 {
     out_value->as.text =
-        rule_function_cut(call->args[0].as.text, call->args[1].as.integer, call->args[2].as.integer);
+        rule_function_cut(call->args[0].as.text, call->args[1].as.integer,
+                          call->args[2].as.integer);
     return TRUE;
 }
 
 RULE_FUNCTION(substring_to_end)
 {
-    out_value->as.text = rule_function_cut(call->args[0].as.text, call->args[1].as.integer, G_MAXINT64);
+    out_value->as.text =
+        rule_function_cut(call->args[0].as.text, call->args[1].as.integer, G_MAXINT64);
     return TRUE;
 }
 
@@ -316,7 +318,8 @@ RULE_FUNCTION(text_is_ipv6)
 {
     Address address;
 
-    out_value->as.boolean = rule_function_parse_ip(call->args[0].as.text, &address) && address.is_v6;
+    out_value->as.boolean =
+        rule_function_parse_ip(call->args[0].as.text, &address) && address.is_v6;
     return TRUE;
 }
 
@@ -335,7 +338,8 @@ RULE_FUNCTION(is_ipv6)
 RULE_FUNCTION(to_ip)
 {
     return rule_function_parse_ip(call->args[0].as.text, &out_value->as.address) ||
-           rule_function_fail("to-ip: this is no address", call->args[0].as.text, call->scratch, out_value);
+           rule_function_fail("to-ip: this is no address", call->args[0].as.text, call->scratch,
+                              out_value);
 }
 
 /* The name below in-addr.arpa or ip6.arpa (RFC 1035 section 3.5, RFC 3596 section 2.5). */
@@ -363,7 +367,8 @@ RULE_FUNCTION(is_number)
 RULE_FUNCTION(to_number)
 {
     return units_parse_integer(call->args[0].as.text, &out_value->as.integer) == UNITS_OK ||
-           rule_function_fail("to-number: this is no number", call->args[0].as.text, call->scratch, out_value);
+           rule_function_fail("to-number: this is no number", call->args[0].as.text,
+                              call->scratch, out_value);
 }
 
 RULE_FUNCTION(to_number_or)

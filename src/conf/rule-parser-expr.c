@@ -438,7 +438,8 @@ rule_parser_peek_sign(const RuleParser *self, guint precedence)
 static RuleExpr *
 rule_parser_compute(RuleParser *self, const gchar *sign, RuleExpr *left, RuleExpr *right)
 {
-    RuleToken token = {.offset = left->offset, .width = right->offset + right->width - left->offset};
+    RuleToken token = {.offset = left->offset,
+                       .width = right->offset + right->width - left->offset};
     RuleExpr *call = rule_parser_new_expr(self, RULE_EXPR_CALL, &token);
 
     call->args[0] = left;

@@ -186,7 +186,8 @@ bench_lists(void)
         g_string_append_printf(texts, "user%u@example%u.org\n", i, i % 1000);
     for (guint i = 0; i < BENCH_NETWORKS; i++) {
         g_string_append_printf(globs, "*@example%u.org\n", i);
-        g_string_append_printf(networks, "%u.%u.%u.0/25\n", 192 + i / 65536, i / 256 % 256, i % 256);
+        g_string_append_printf(networks, "%u.%u.%u.0/25\n", 192 + i / 65536, i / 256 % 256,
+                               i % 256);
     }
     printf("lists: %d texts, %d globs, %d networks\n", BENCH_TEXTS, BENCH_NETWORKS,
            BENCH_NETWORKS);

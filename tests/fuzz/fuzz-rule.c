@@ -132,7 +132,7 @@ fuzz_compile(const gchar *text, BaridSettingType type, RuleLists *lists)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    g_autofree gchar *text = g_strndup((const gchar *)data, len);
+    g_autofree gchar *text = g_strndup(len > 0 ? (const gchar *)data : "", len);
     g_autoptr(ConfigFiles) files =
         config_files_new_text("f", "[list l]\nentries = a, b\n[list n]\ntype = networks\n"
                                    "entries = 10.0.0.0/8\n[list p]\ntype = patterns\n"

@@ -128,7 +128,8 @@ static const struct {
     {"not remote-ip in dns \"none.example\" and not remote-ip in dns \"zen.example\" TXT", TRUE},
 };
 
-static const gchar lists_text[] = "[list who]\ntype = patterns\nentries = /^x(a)(b)/, /-([0-9]+)@/\n"
+static const gchar lists_text[] = "[list who]\ntype = patterns\n"
+                                  "entries = /^x(a)(b)/, /-([0-9]+)@/\n"
                                   "[rule numbered]\ncondition = sender matches /-([0-9]+)@/\n";
 
 /* "7.2.0.192.zen.example" has an address, "news.example.org.dbl.example" a text, and nobody
@@ -250,7 +251,8 @@ static const struct {
     {BARID_TYPE_RULE_TEXT, NULL, "if remote-ip in 192.0.2.0/24 then ${0} else x", 0, "192.0.2.7",
      NULL},
     {BARID_TYPE_RULE_TEXT, NULL, "if listener in {\"main\"} then ${0} else x", 0, "main", NULL},
-    {BARID_TYPE_RULE_TEXT, NULL, "if \"there\" in store \"main\" then ${0} else x", 0, "there", NULL},
+    {BARID_TYPE_RULE_TEXT, NULL, "if \"there\" in store \"main\" then ${0} else x", 0, "there",
+     NULL},
     {BARID_TYPE_RULE_TEXT, NULL, "if listener == \"x\" or rcpt ends-with \".com\" then ${0} else x",
      0, "info@example.com", NULL},
     {BARID_TYPE_RULE_TEXT, NULL,
