@@ -93,7 +93,7 @@ config_format_problems(ConfigProblems *problems)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-static CtlStatus
+CtlStatus
 config_report(const Options *options, ConfigProblems *problems)
 {
     if (options_has(options, "json")) {
@@ -348,5 +348,8 @@ const CtlVerb offline_verbs[] = {
      offline_spool_list},
     {"spool cat", "spool cat DIR ID", N_("Print a message of a spool folder."),
      offline_spool_cat},
+    {"test", "test [FILE ...] [--config FILE] [--jobs N] [--time-limit DURATION]",
+     N_("Run the policy tests beside the configuration, or those that are named."),
+     policy_tests_run},
     {NULL, NULL, NULL, NULL},
 };

@@ -19,6 +19,8 @@ static const OptionKind kinds[] = {
     {"before", "TIME", N_("arrived before"), FALSE},
     {"after", "TIME", N_("arrived after"), FALSE},
     {"status", "WORD", N_("queued, held or active"), FALSE},
+    {"jobs", "N", N_("so many policy tests at a time"), TRUE},
+    {"time-limit", "DURATION", N_("how long a policy test may take"), TRUE},
     {"limit", "N", N_("show at most so many"), FALSE},
     {"scan", "N", N_("look at so many records of the history"), FALSE},
     {"all", NULL, N_("act on every message"), FALSE},

@@ -30,6 +30,8 @@ static const BaridSetting server_settings[] = {
                        N_("How much the worker gives up before it serves."), confine_words),
     BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
                        N_("TCP ports the worker may connect to besides those in settings.")),
+    BARID_SETTING_BOOL("require-policy-tests", ServerSettings, require_policy_tests, "no",
+                       N_("Whether a reload runs the policy tests first.")),
     BARID_SETTING_TEXT("user", ServerSettings, user, "barid",
                        N_("The user that the worker becomes when started by root.")),
     BARID_SETTING_END,
@@ -89,7 +91,7 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
         .host = self->host,
         .directories = self->directories,
         .hostname = self->server.hostname,
-        .state_dir = self->state_dir,
+        .state_dir = self->scratch_dir != NULL ? self->scratch_dir : self->state_dir,
     };
     self->inbound = inbound_new(&self->context, &services);
     rule_lists_check_rules(self->context.lists, self->context.problems);
@@ -103,7 +105,9 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
 
     scope_register_variables();
     self->state_dir = g_strdup(options->state_dir);
+    self->scratch_dir = g_strdup(options->scratch_dir);
     settings_context_init(&self->context, tree, problems, self->state_dir);
+    self->context.scratch_dir = self->scratch_dir;
     self->context.open_file = options->open_file;
     self->context.open_file_data = options->open_file_data;
     generation_bind_all(self, options);
@@ -116,6 +120,8 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
 gboolean
 generation_start(Generation *self, GError **error)
 {
+    if (self->scratch_dir != NULL)
+        store_set_open_in_memory(self->stores);
     return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
            host_start(self->host, error);
 }
@@ -176,5 +182,6 @@ generation_free(Generation *self)
     settings_context_clear(&self->context);
     config_tree_free(tree);
     g_free(self->state_dir);
+    g_free(self->scratch_dir);
     g_free(self);
 }

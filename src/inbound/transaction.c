@@ -36,6 +36,7 @@ transaction_begin(Session *self, const SmtpMail *mail)
     }
     txn->recipients = g_ptr_array_new();
     txn->edits_tail = &txn->edits;
+    session_tell(self, INBOUND_TRANSACTION_BEGINS, &txn->scope);
 }
 
 static const gchar *
@@ -85,6 +86,7 @@ transaction_end(Session *self)
         return;
     fiber_group_cancel(&self->txn.observers);
     fiber_group_join(&self->txn.observers);
+    session_tell(self, INBOUND_TRANSACTION_ENDS, &self->txn.facts.scope);
     transaction_remember_refusals(self);
     if (self->txn.has_arrival)
         arrival_clear(&self->txn.arrival);

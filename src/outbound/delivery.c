@@ -310,6 +310,32 @@ delivery_route(Outbound *outbound, QueueJob *job, guint index, BaridAttempt *fac
                                  job->route != NULL ? job->route : result.transport, out);
 }
 
+const gchar *
+outbound_find_route(Outbound *self, const Envelope *envelope, guint recipient, Arena *arena)
+{
+    QueueResult result = {.done = FALSE};
+    QueueJob job = {
+        .arena = arena,
+        .envelope = *envelope,
+        .domain = envelope->recipients[recipient].domain,
+        .n_recipients = 1,
+        .recipients = &recipient,
+        .results = &result,
+    };
+    DeliveryRecipient routed;
+    BaridAttempt facts;
+
+    facts_fill(&facts, envelope, job.domain, arena);
+    if (!delivery_route(self, &job, 0, &facts, &routed))
+        return arena_printf(arena, "%s %s", result.code, result.text);
+    if (routed.route.kind == ROUTE_MX)
+        return "mx";
+    if (routed.route.kind == ROUTE_HOST)
+        return routed.route.host->name;
+    return arena_printf(arena, "%s %s", ((const OutboundTransport *)routed.route.transport)->name,
+                        routed.mailbox == NULL ? "" : routed.mailbox);
+}
+
 /* --- one call of a transport --- */
 
 static void

@@ -371,6 +371,7 @@ look_stats(Queue *self, gpointer data)
     stats->n_active = self->n_active;
     stats->bytes = self->bytes_kib * 1024;
     stats->replaying = !self->replayed;
+    stats->next_ms = queue_get_next_ms(self);
     stats->has_main = self->home_is_main;
     stats->free_bytes = spool_get_free_bytes(self->places[self->home]->spool);
     stats->damaged_bytes = 0;

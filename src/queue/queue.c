@@ -443,7 +443,7 @@ queue_run_calls(Queue *self, QueueTask *calls)
 
 /* --- the thread --- */
 
-static gint64
+gint64
 queue_get_next_ms(Queue *self)
 {
     if (!self->replayed)

@@ -181,6 +181,10 @@ static void
 domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *section,
              const Host *host)
 {
+    g_autofree gchar *reason =
+        g_strdup_printf("\"%s\" is neither a transport of an enabled module nor a [host]: is "
+                        "there a [module ...] with enabled = yes that offers it?",
+                        domain->transport);
     HostModule *module;
 
     if (!domain->enabled)
@@ -189,8 +193,7 @@ domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *s
         report(context, section, "directory", "there is no working [directory] of that name");
     if (host != NULL && config_tree_find(context->tree, "host", domain->transport) == NULL &&
         host_find_provider(host, BARID_PROVIDER_TRANSPORT, domain->transport, &module) == NULL)
-        report(context, section, "transport",
-               "no enabled module offers that transport, nor is there a [host] of that name");
+        report(context, section, "transport", reason);
 }
 
 static void

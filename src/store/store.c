@@ -17,6 +17,7 @@ struct BaridStore {
     const HostModule *module; /* that offers the driver; NULL for the core's own */
     gpointer impl; /* NULL while it is not open, and of a contained module */
     ConfigPosition position;
+    const BaridSetting *table; /* of the settings */
     gpointer settings; /* bound; NULL when they are the caller's */
     gsize setting_size;
 };
@@ -27,6 +28,8 @@ struct StoreSet {
 
 /* The store that is there without any section. */
 #define STORE_BUILTIN "memory"
+
+static const StoreMemorySettings store_plain_memory = {.max_size_bytes = 64 * 1024 * 1024};
 
 /* --- calls --- */
 
@@ -176,9 +179,7 @@ store_new(const gchar *name, const BaridStoreDriver *driver, const void *setting
 BaridStore *
 store_new_memory(const gchar *name)
 {
-    static const StoreMemorySettings settings = {.max_size_bytes = 64 * 1024 * 1024};
-
-    return store_new(name, &store_memory_driver, &settings, NULL);
+    return store_new(name, &store_memory_driver, &store_plain_memory, NULL);
 }
 
 void
@@ -189,7 +190,7 @@ store_free(BaridStore *store)
     if (store->impl != NULL)
         store->driver->close(store->impl);
     if (store->settings != NULL)
-        settings_clear(store->driver->settings, store->setting_size, store->settings);
+        settings_clear(store->table, store->setting_size, store->settings);
     g_free(store->settings);
     g_free(store->name);
     g_free(store);
@@ -250,6 +251,7 @@ store_bind_section(SettingsContext *context, ConfigSection *section,
     store->driver = driver;
     store->module = module;
     store->position = config_section_get_position(section);
+    store->table = driver->settings;
     store->settings = settings;
     store->setting_size = setting_size;
     return store;
@@ -372,6 +374,20 @@ store_set_open(StoreSet *self, GError **error)
         }
     }
     return TRUE;
+}
+
+void
+store_set_open_in_memory(StoreSet *self)
+{
+    for (guint i = 0; i < self->stores->len; i++) {
+        BaridStore *store = g_ptr_array_index(self->stores, i);
+
+        if (store->impl != NULL)
+            continue;
+        store->driver = &store_memory_driver;
+        store->module = NULL;
+        store->impl = store_memory_driver.open(store->name, &store_plain_memory, NULL);
+    }
 }
 
 BaridStore *
