@@ -108,7 +108,7 @@ settings_text(SettingsBinding *binding)
 static gchar *
 settings_check_bounds(const BaridSetting *setting, gint64 number)
 {
-    RuleBounds bounds = {setting->minimum, setting->maximum};
+    RuleBounds bounds = {setting->minimum, setting->maximum, setting->on_failure};
 
     return rule_bounds_check(&bounds, setting->type, number);
 }
@@ -364,7 +364,7 @@ settings_bind_rule(SettingsBinding *binding)
 {
     const BaridSetting *setting = binding->setting;
     SettingsContext *context = binding->context;
-    RuleBounds bounds = {setting->minimum, setting->maximum};
+    RuleBounds bounds = {setting->minimum, setting->maximum, setting->on_failure};
     gboolean is_empty = config_value_get_raw(binding->value).len == 0;
     BaridRule *rule;
 

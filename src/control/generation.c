@@ -82,8 +82,9 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
-    host_bind(self->host, &self->context);
+    /* Before the modules' own settings, whose rules may ask it. */
     self->directories = directories_new(&self->context, self->host);
+    host_bind(self->host, &self->context);
     self->queue_settings = queue_settings_new(&self->context);
     self->outbound_settings = outbound_settings_new(&self->context);
     services = (InboundServices){

@@ -69,13 +69,15 @@ remember_decision(Session *self, const Decision *entry)
         decision_add_input(copy, self->arena, input->key, input->value);
 }
 
-/* The session's record outlives the transaction's: refusals go over to it. */
+/* The session's record outlives the transaction's: refusals go over to it, and what could not be
+ * looked up, since it may be the reason for one. */
 static void
 transaction_remember_refusals(Session *self)
 {
     for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
          entry = entry->next) {
-        if (entry->verdict >= BARID_DISCARD && !entry->shadow)
+        if ((entry->verdict >= BARID_DISCARD && !entry->shadow) ||
+            g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0)
             remember_decision(self, entry);
     }
 }

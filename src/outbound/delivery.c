@@ -164,19 +164,42 @@ delivery_lookup(Outbound *outbound, QueueJob *job, guint index, DirectoryResult 
 static void
 facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
 {
+    static const gchar *const sources[] = {"smtp", "lmtp", "dsn", "system"};
     gssize at = text_find_last(envelope->sender, '@');
+    MailAddress address;
 
     *facts = (BaridAttempt){
         .sender = envelope->sender,
         .domain = envelope->domains[domain],
         .priority = envelope->priority,
         .saved = envelope->saved,
+        .size = (gint64)envelope->size_bytes,
+        .created_ms = envelope->created_ms,
+        .source = sources[MIN((guint)envelope->source, G_N_ELEMENTS(sources) - 1)],
+        .user = envelope->user,
+        .listener = envelope->listener,
+        .helo_domain = arena_dup_lower(arena, envelope->helo),
+        .received_from = envelope->remote_ip,
     };
     scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
+    if (mail_address_parse(envelope->sender, &address) == MAIL_ADDRESS_OK)
+        facts->sender_canonical = mail_address_dup_canonical(&address, arena);
     if (at >= 0)
         facts->sender_domain =
             arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
                                                envelope->sender.len - (gsize)at - 1));
+}
+
+static void
+facts_fill_job(BaridAttempt *facts, const QueueJob *job)
+{
+    facts_fill(facts, &job->envelope, job->domain, job->arena);
+    facts->n_retries = job->n_attempts;
+    facts->n_notices = job->n_notices;
+    facts->expires_ms = job->expires_ms;
+    facts->last_status = job->last_status;
+    facts->last_error = job->last_error;
+    facts->n_recipients = job->n_recipients;
 }
 
 /* --- limits, for the queue --- */
@@ -338,8 +361,8 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     gint64 deadline =
         fiber_deadline_push(outbound_get_services(outbound)->attempt_timeout_ms);
 
-    facts_fill(&attempt.facts, &job->envelope, job->domain, job->arena);
-    attempt.facts.n_retries = job->n_attempts;
+    facts_fill_job(&attempt.facts, job);
+    attempt.facts.n_recipients = n_recipients;
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
     if (route->kind == ROUTE_TRANSPORT) {
         const OutboundTransport *transport = route->transport;
@@ -369,8 +392,7 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
     BaridAttempt facts;
     guint n_routed = 0;
 
-    facts_fill(&facts, &job->envelope, job->domain, job->arena);
-    facts.n_retries = job->n_attempts;
+    facts_fill_job(&facts, job);
     for (guint i = 0; i < job->n_recipients; i++) {
         if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))
             n_routed++;

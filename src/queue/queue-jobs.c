@@ -115,6 +115,16 @@ job_enter(Queue *self, QueueEntry *entry, const Envelope *envelope, const Delive
     return destination;
 }
 
+/* What became of the attempt before, for rules. */
+static void
+job_note_last(QueueJob *job, const DeliveryState *state)
+{
+    const RecipientState *recipient = &state->recipients[job->recipients[0]];
+
+    job->last_status = job_dup_text(job, recipient->code);
+    job->last_error = job_dup_text(job, recipient->text);
+}
+
 /* A destination that is down: whoever waits for it and was not tried himself learns why. */
 static void
 job_note_down(Queue *self, const QueueEntry *entry, const Envelope *envelope,
@@ -152,6 +162,8 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->content = spool_content_ref(content);
     job->domain = domain;
     job->n_attempts = state->domains[domain].n_attempts;
+    job->n_notices = state->domains[domain].n_notices;
+    job->expires_ms = state->domains[domain].expires_ms;
     job->route = job_dup_text(job, state->domains[domain].route);
     job->prefer = job_dup_text(job, state->domains[domain].peer);
     job->transcript = g_string_new(NULL);
@@ -163,6 +175,7 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
         job_free(job);
         return;
     }
+    job_note_last(job, state);
     job->mark = spool_mark_new(queue_entry_get_spool(self, entry));
     job->destination = destination;
     entry->n_jobs++;

@@ -67,6 +67,9 @@ typedef struct QueueJob {
     SpoolContent *content;
     guint domain;
     guint n_attempts;      /* before this one */
+    guint n_notices;       /* of delay, so far */
+    gint64 expires_ms;
+    const gchar *last_status, *last_error; /* of the attempt before; NULL without one */
     const gchar *route, *prefer; /* sent there by hand; peer left in doubt; or NULL */
     guint n_recipients;
     const guint *recipients; /* indices in the envelope: those still pending */

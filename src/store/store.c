@@ -292,10 +292,17 @@ store_set_resolve(const gchar *text, gpointer data, GError **error)
     return store;
 }
 
+static void
+store_rule_explain(const BaridStore *store, const gchar *why, Arena *scratch, BaridSlice *out_text)
+{
+    *out_text = barid_slice_from_text(arena_printf(scratch, "store %s: %s", store->name, why));
+}
+
 /* A rule is the administrator's word: what the module that asks has declared does not
  * matter. */
-static RuleStoreAnswer
-store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key)
+static RuleAnswer
+store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key, Arena *scratch,
+                  BaridSlice *out_text)
 {
     const BaridStore *store = data;
     g_autoptr(GBytes) value = NULL;
@@ -304,17 +311,24 @@ store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key
     guint32 outer;
 
     if (key.len > BARID_STORE_KEY_MAX)
-        return RULE_STORE_ABSENT;
-    if (store->impl == NULL)
-        return RULE_STORE_FAILED; /* its module is contained, which was said */
+        return RULE_ANSWER_ABSENT;
+    if (store->impl == NULL) {
+        /* Its module is contained, which was said. */
+        store_rule_explain(store, "its module is out of service", scratch, out_text);
+        return RULE_ANSWER_FAILED;
+    }
     outer = host_module_enter(store->module);
     ok = store->driver->get(store->impl, key, clock_wall_ms(), &value, &error);
     host_module_leave(outer);
+    if (ok && value != NULL)
+        *out_text = arena_dup_slice(
+            scratch, barid_slice(g_bytes_get_data(value, NULL), g_bytes_get_size(value)));
     if (ok)
-        return value == NULL ? RULE_STORE_ABSENT : RULE_STORE_FOUND;
+        return value == NULL ? RULE_ANSWER_ABSENT : RULE_ANSWER_FOUND;
+    store_rule_explain(store, error->message, scratch, out_text);
     barid_log(BARID_LOG_WARNING, "store.failed", "store", store->name, "error", error->message,
               NULL);
-    return RULE_STORE_FAILED;
+    return RULE_ANSWER_FAILED;
 }
 
 static void
