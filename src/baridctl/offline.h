@@ -16,4 +16,7 @@ CtlStatus config_report(const Options *options, ConfigProblems *problems);
 /* "test". */
 CtlStatus policy_tests_run(const Options *options, const gchar *const *args);
 
+/* "replay": exit status 1 when something would be treated differently. */
+CtlStatus traffic_replay(const Options *options, const gchar *const *args);
+
 #endif

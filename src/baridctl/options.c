@@ -19,6 +19,7 @@ static const OptionKind kinds[] = {
     {"before", "TIME", N_("arrived before"), FALSE},
     {"after", "TIME", N_("arrived after"), FALSE},
     {"status", "WORD", N_("queued, held or active"), FALSE},
+    {"base", "FILE", N_("the configuration to compare with"), TRUE},
     {"jobs", "N", N_("so many policy tests at a time"), TRUE},
     {"time-limit", "DURATION", N_("how long a policy test may take"), TRUE},
     {"limit", "N", N_("show at most so many"), FALSE},

@@ -334,6 +334,12 @@ inbound_listener_get_name(const InboundListener *self)
     return self->name;
 }
 
+gboolean
+inbound_listener_has_implicit_tls(const InboundListener *self)
+{
+    return self->settings.tls == LISTENER_TLS_IMPLICIT;
+}
+
 const gchar *const *
 inbound_listener_get_addresses(const InboundListener *self)
 {

@@ -54,6 +54,8 @@ const gchar *inbound_listener_get_name(const InboundListener *self);
 /* Its addresses, as "IP:PORT" texts, NULL-terminated. */
 const gchar *const *inbound_listener_get_addresses(const InboundListener *self);
 
+gboolean inbound_listener_has_implicit_tls(const InboundListener *self);
+
 /* --- serving --- */
 
 /* The sessions of one worker thread. */

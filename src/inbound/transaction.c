@@ -53,6 +53,9 @@ remember_decision(Session *self, const Decision *entry)
 
     if (copy == NULL)
         return;
+    /* The transaction is gone then: whose mail it was must stand here. */
+    decision_add_input(copy, self->arena, "sender",
+                       session_dup_shown(self->arena, self->txn.facts.sender));
     copy->verdict = entry->verdict;
     copy->code = entry->code;
     copy->enhanced = remember_text(self, entry->enhanced);

@@ -95,6 +95,15 @@ check_read_content(Dialogue *self, QueueId id)
     return all;
 }
 
+SpoolContent *
+dialogue_open_newest(Dialogue *self)
+{
+    g_autoptr(JsonParser) parser = check_parse_queue(self);
+    JsonObject *newest = check_get_newest(parser);
+
+    return newest == NULL ? NULL : queue_open_content(self->queue, check_get_id(newest), NULL);
+}
+
 static GString *
 check_read_newest(Dialogue *self)
 {

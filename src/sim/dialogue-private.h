@@ -54,6 +54,7 @@ typedef struct {
 /* The tables of words, ended by a NULL word. */
 extern const DialogueWordRow dialogue_talk_words[];
 extern const DialogueWordRow dialogue_check_words[];
+extern const DialogueWordRow dialogue_replay_words[];
 
 const DialogueStep *dialogue_get_step(const Dialogue *self);
 /* The script cannot go on; FALSE. */
@@ -66,6 +67,10 @@ void dialogue_note(Dialogue *self, const gchar *who, const gchar *text);
 GString *dialogue_unescape(const gchar *text);
 /* (text) holds (pattern), in which * and ? are wild. */
 gboolean dialogue_matches(const gchar *pattern, const gchar *text);
+/* Opens a connection, instead of one that is open. FALSE after dialogue_fail(). */
+gboolean dialogue_connect(Dialogue *self);
+/* The message that came last, or NULL. */
+BARID_SUSPENDS SpoolContent *dialogue_open_newest(Dialogue *self);
 /* For questions about routes; NULL after dialogue_fail(). */
 Outbound *dialogue_get_outbound(Dialogue *self);
 /* Opens the queue again, which delivers from now on. FALSE after dialogue_fail(). */

@@ -272,6 +272,12 @@ talk_connect(Dialogue *self, const gchar *text G_GNUC_UNUSED)
            dialogue_fail(self, "%s", error->message);
 }
 
+gboolean
+dialogue_connect(Dialogue *self)
+{
+    return talk_connect(self, "");
+}
+
 /* A connection whose greeting has been read. */
 static TalkResult
 talk_need_connection(Dialogue *self)

@@ -105,6 +105,7 @@ dialogue_report_clear(DialogueReport *self)
 {
     g_clear_pointer(&self->failures, g_ptr_array_unref);
     g_clear_pointer(&self->session, g_ptr_array_unref);
+    g_clear_pointer(&self->outcomes, g_ptr_array_unref);
 }
 
 /* --- texts --- */
@@ -162,7 +163,8 @@ dialogue_matches(const gchar *pattern, const gchar *text)
 static const DialogueWordRow *
 dialogue_find_word(const gchar *word)
 {
-    const DialogueWordRow *const tables[] = {dialogue_talk_words, dialogue_check_words};
+    const DialogueWordRow *const tables[] = {dialogue_talk_words, dialogue_check_words,
+                                             dialogue_replay_words};
 
     for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
         for (const DialogueWordRow *row = tables[i]; row->word != NULL; row++) {
@@ -462,6 +464,7 @@ dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
 
     out_report->failures = g_ptr_array_new_with_free_func(dialogue_failure_free);
     out_report->session = g_ptr_array_new_with_free_func(g_free);
+    out_report->outcomes = g_ptr_array_new_with_free_func(g_free);
     g_queue_init(&self.said);
     mailbox_log_init(&self.mailboxes);
     witness_init(&self.witness);

@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     GPtrArray *failures; /* of DialogueFailure *, in order; empty when all is well */
     GPtrArray *session;  /* of gchar *: what was said last before the first failure */
+    GPtrArray *outcomes; /* of gchar *: JSON objects, what was answered to a replay */
 } DialogueReport;
 
 /* Runs the script in this process, whose clock, network and randomness are the script's for

@@ -17,15 +17,17 @@
 #include "base/blame.h"
 #include "base/clock.h"
 #include "base/json-writer.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "sim/folder.h"
+#include "sim/sandbox.h"
 
 enum {
     SUITE_JOBS_MAX = 64,
     SUITE_FILE_BYTES_MAX = 512 * 1024 * 1024,
     SUITE_LOG_LINES = 15, /* of a script's own log, beside its failure */
     SUITE_LOG_BYTES = 16 * 1024,
-    SUITE_RESULT_BYTES_MAX = 4 * 1024 * 1024,
+    SUITE_RESULT_BYTES_MAX = 64 * 1024 * 1024,
 };
 
 /* One script's process, and what it leaves. */
@@ -142,6 +144,12 @@ suite_write_report(JsonWriter *writer, const gchar *path, const DialogueReport *
     for (guint i = 0; i < report->session->len; i++)
         json_writer_text(writer, NULL, g_ptr_array_index(report->session, i));
     json_writer_end_array(writer);
+    if (report->outcomes->len == 0)
+        return;
+    json_writer_begin_array(writer, "outcomes");
+    for (guint i = 0; i < report->outcomes->len; i++)
+        json_writer_raw(writer, NULL, g_ptr_array_index(report->outcomes, i));
+    json_writer_end_array(writer);
 }
 
 /* Both forms of a report: YAML, NUL, JSON. */
@@ -200,6 +208,8 @@ suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
     for (guint i = 0; i < G_N_ELEMENTS(fatal); i++)
         signal(fatal[i], SIG_DFL);
     blame_forget_page();
+    if (!sandbox_enter())
+        barid_log(BARID_LOG_DEBUG, "sandbox.none", "error", g_strerror(errno), NULL);
     setrlimit(RLIMIT_FSIZE, &size);
     setrlimit(RLIMIT_CORE, &no_core);
     dup2(null_fd, STDIN_FILENO);
@@ -216,17 +226,19 @@ suite_run_child(const SuiteOptions *options, const SuiteJob *job, pid_t parent)
                                       .folder = job->folder,
                                       .base = options->files,
                                       .state_dir = options->state_dir};
-    g_auto(DialogueReport) report = {NULL, NULL};
+    g_auto(DialogueReport) report = {NULL, NULL, NULL};
     g_autoptr(GString) text = NULL;
     int fd;
 
     suite_become_child(job, parent, &fd);
     dialogue_run(&dialogue, &report);
     fflush(NULL);
-    if (report.failures->len == 0)
+    if (report.failures->len + report.outcomes->len == 0)
         _exit(EXIT_SUCCESS);
     text = suite_format_report(job->path, &report);
-    _exit(suite_write_all(fd, text) ? EXIT_FAILURE : 2);
+    if (!suite_write_all(fd, text))
+        _exit(2);
+    _exit(report.failures->len == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static gboolean
@@ -308,7 +320,7 @@ static GString *
 suite_format_end(const SuiteJob *job, const SuiteOptions *options)
 {
     DialogueFailure failure = {.message = suite_describe_end(job, options)};
-    DialogueReport report = {g_ptr_array_new(), g_ptr_array_new()};
+    DialogueReport report = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new()};
     GString *out;
 
     g_ptr_array_add(report.failures, &failure);
@@ -338,7 +350,8 @@ suite_tell(const SuiteJob *job, const SuiteOptions *options, guint index, SuiteV
         suite_append_log(details, job);
     }
     result.details = details->str;
-    result.json = result.ok ? "\"failures\":[],\"session\":[]" : both->str + strlen(both->str) + 1;
+    result.json = both->len == 0 ? "\"failures\":[],\"session\":[]"
+                                 : both->str + strlen(both->str) + 1;
     visit(&result, index, data);
 }
 
@@ -362,6 +375,7 @@ typedef struct {
     SuiteJob *jobs;
     guint n, n_started, n_running, n_told, n_failed;
     gint64 started_ms;
+    int interrupted_by; /* a signal; 0 without */
 } Suite;
 
 static gboolean
@@ -446,6 +460,27 @@ suite_tell_ended(Suite *self, SuiteVisitor visit, gpointer data)
     }
 }
 
+static void
+suite_wait(Suite *self, const sigset_t *signals, gint64 wait_ms)
+{
+    const struct timespec wait = {wait_ms / 1000, wait_ms % 1000 * 1000000};
+    int signo = sigtimedwait(signals, NULL, &wait);
+
+    if (signo > 0 && signo != SIGCHLD)
+        self->interrupted_by = signo;
+}
+
+/* Of a suite that was interrupted. */
+static void
+suite_end_job(SuiteJob *job)
+{
+    if (job->pid > 0) {
+        kill(job->pid, SIGKILL);
+        waitpid(job->pid, NULL, 0);
+    }
+    suite_job_clear(job);
+}
+
 static guint
 suite_get_jobs(const SuiteOptions *options)
 {
@@ -458,17 +493,20 @@ guint
 suite_run(const SuiteOptions *options, const GPtrArray *paths, SuiteVisitor visit, gpointer data)
 {
     Suite self = {.options = options, .n = paths->len, .started_ms = clock_monotonic_ms()};
-    sigset_t child, old;
+    sigset_t signals, old;
 
     self.jobs = g_new0(SuiteJob, MAX(paths->len, 1));
     for (guint i = 0; i < paths->len; i++)
         self.jobs[i] =
             (SuiteJob){.path = g_ptr_array_index(paths, i), .result_fd = -1, .log_fd = -1};
-    /* Its end may come between a look and the wait: blocked, it is not lost. */
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, &old);
-    while (self.n_told < self.n) {
+    /* A child's end may come between a look and the wait: blocked, it is not lost. Neither are
+     * the folders, when somebody has waited long enough. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, &old);
+    while (self.n_told < self.n && self.interrupted_by == 0) {
         gint64 wait_ms;
 
         suite_start_more(&self, suite_get_jobs(options));
@@ -478,11 +516,14 @@ suite_run(const SuiteOptions *options, const GPtrArray *paths, SuiteVisitor visi
         if (self.n_running == 0 && suite_is_out_of_time(&self))
             self.n_started = self.n; /* those that are left are told as they are */
         else if (self.n_running > 0 && self.n_told < self.n)
-            sigtimedwait(&child, NULL,
-                         &(struct timespec){wait_ms / 1000, wait_ms % 1000 * 1000000});
+            suite_wait(&self, &signals, wait_ms);
     }
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    for (guint i = self.n_told; i < self.n; i++)
+        suite_end_job(&self.jobs[i]);
     g_free(self.jobs);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    if (self.interrupted_by != 0)
+        raise(self.interrupted_by);
     return self.n_failed;
 }
 

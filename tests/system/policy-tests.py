@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import smtplib
 import subprocess
 import sys
 import tempfile
@@ -264,6 +266,35 @@ def check_misbehaviour():
         assert os.listdir(scratch) == []
 
 
+def check_sandbox():
+    with Folder({word: misbehave(word) for word in ("connect", "run")}) as folder:
+        done = folder.run()
+        assert done.returncode == 0 and len(lines_of(done)) == 2, done.stdout
+
+
+def test_no_network_for_modules():
+    """A module that opens a socket, or runs a program, by itself cannot."""
+    with_probe(check_sandbox)
+
+
+def check_interrupt():
+    with Folder({"a": misbehave("hang")}) as folder, \
+            tempfile.TemporaryDirectory(prefix="barid-policy-tmp-") as temporary:
+        process = subprocess.Popen(
+            [os.path.join(barid.BUILD, "src/baridctl/baridctl"), "test", "--config", folder.config],
+            stdout=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=temporary))
+        while not os.listdir(temporary):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == -signal.SIGINT
+        assert not os.listdir(temporary)
+
+
+def test_interrupt_leaves_nothing():
+    with_probe(check_interrupt)
+
+
 def test_hang_and_crash():
     with_probe(check_misbehaviour)
 
@@ -410,6 +441,71 @@ def check_hanging_test():
 
 def test_hanging_test_hangs_nothing():
     with_probe(check_hanging_test)
+
+
+# --- replay ---
+
+def offer(server, sender, *rcpts):
+    with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com") as smtp:
+        try:
+            smtp.sendmail(sender, rcpts, "Subject: traffic\r\n\r\ntext\r\n")
+        except smtplib.SMTPRecipientsRefused:
+            pass
+
+
+def write_other(server, more):
+    """Another configuration: that of the server, with (more)."""
+    folder = os.path.join(server.folder, "other")
+    os.makedirs(os.path.join(folder, "conf.d"), exist_ok=True)
+    shutil.copy(server.config, os.path.join(folder, "barid.conf"))
+    with open(os.path.join(folder, "conf.d/more.conf"), "w", encoding="utf-8") as file:
+        file.write(more)
+    return folder
+
+
+def replay(server, folder, *words):
+    return server.ctl_raw("replay", "--config", folder, "--base", server.config, "--since", "1h",
+                          *words)
+
+
+def test_replay():
+    with Server() as server:
+        offer(server, "bob@example.com", "alice@example.org")
+        offer(server, "vip@example.com", "alice@example.org")
+        offer(server, "bob@example.com", "somebody@elsewhere.example")
+        server.wait_queue_empty()
+        same = replay(server, write_other(server, ""), "--json")
+        assert same.returncode == 0, same.stdout + same.stderr
+        answer = json.loads(same.stdout)
+        assert (answer["changed"], answer["compared"]) == (0, 3), answer
+        other = write_other(server, """
+[rcpt]
+relay = if sender == "bob@example.com" then yes else no
+[data]
+max-size = if sender == "vip@example.com" then 1 else 50M
+[domain example.org]
+transport = mailboxes
+[host mailboxes]
+address = unix:/run/nowhere
+protocol = lmtp
+""")
+        done = replay(server, other, "--json")
+        assert done.returncode == 1, done.stdout + done.stderr
+        changes = {change["sender"] + " " + change["recipient"]: change
+                   for change in json.loads(done.stdout)["changes"]}
+        relayed = changes["bob@example.com somebody@elsewhere.example"]
+        assert relayed["before"]["reply"].startswith("550 5.7.1"), relayed
+        assert relayed["after"]["route"] == "somebody@elsewhere.example -> mx", relayed
+        large = changes["vip@example.com alice@example.org"]
+        assert (large["after"]["stage"], large["after"]["reply"][:9]) == ("mail", "552 5.3.4")
+        moved = changes["bob@example.com alice@example.org"]
+        assert moved["before"]["route"] == "alice@example.org -> maildir alice", moved
+        assert moved["after"]["route"] == "alice@example.org -> mailboxes", moved
+        text = replay(server, other).stdout.decode()
+        assert "3 of 3 recipients would be treated differently" in text, text
+        broken = replay(server, write_other(server, "[rcpt]\nrelai = yes\n"))
+        assert broken.returncode == 1 and b"relai" in broken.stderr, broken.stderr
+        assert server.ctl("status")["pid"] == server.worker_pid()
 
 
 if __name__ == "__main__":
