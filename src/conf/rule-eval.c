@@ -12,6 +12,7 @@ typedef struct {
     guint n_arenas;
     const BaridRule *last_rule;
     guint last_branch;
+    gboolean last_failed;
 } RuleThread;
 
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     RuleCaptures captures;
     BaridScope *scope;
     Arena *scratch;
+    gboolean has_failed; /* a look-up */
 } RuleRun;
 
 static void
@@ -74,10 +76,11 @@ rule_run_get(const RuleRun *self, guint16 operand)
 }
 
 static guint32
-rule_run_fail(const RuleRun *self, const RuleInstruction *at, BaridSlice text)
+rule_run_fail(RuleRun *self, const RuleInstruction *at, BaridSlice text)
 {
     const ConfigPosition *branches = self->rule->branches;
 
+    self->has_failed = TRUE;
     rule_registry_note_failure(self->scope, &branches[MIN(at->branch, self->rule->n_branches - 1)],
                                text);
     return at->on_failure;
@@ -324,6 +327,7 @@ rule_eval(const BaridRule *rule, BaridScope *scope, gchar **out_text)
     run.rule = rule;
     run.constants = rule->constants;
     run.captures.count = 0;
+    run.has_failed = FALSE;
     run.scope = scope;
     run.scratch = rule_thread_take_arena(thread);
     result = rule_run_program(&run);
@@ -336,6 +340,7 @@ rule_eval(const BaridRule *rule, BaridScope *scope, gchar **out_text)
     rule_thread_give_arena(thread, run.scratch);
     thread->last_rule = rule;
     thread->last_branch = result->branch;
+    thread->last_failed = run.has_failed;
     return number;
 }
 
@@ -400,6 +405,14 @@ rule_reads_store(const BaridRule *self)
             return TRUE;
     }
     return FALSE;
+}
+
+gboolean
+rule_has_last_failed(const BaridRule *self)
+{
+    const RuleThread *thread = rule_thread_get();
+
+    return thread->last_rule == self && thread->last_failed;
 }
 
 void
