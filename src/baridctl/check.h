@@ -32,6 +32,7 @@ gboolean check_runtime_run(const CheckRuntime *self, FiberFunc func, gpointer da
                            GError **error);
 
 CtlStatus check_iprev(const Options *options, const gchar *const *args);
+CtlStatus check_spf(const Options *options, const gchar *const *args);
 CtlStatus check_dsn(const Options *options, const gchar *const *args);
 CtlStatus check_domain(const Options *options, const gchar *const *args);
 

@@ -10,7 +10,8 @@ uninstall-local:
 	rm -f $(DESTDIR)$(completiondir)/baridctl
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/check.c src/baridctl/check.h \
-	src/baridctl/check-domain.c src/baridctl/check-dsn.c src/baridctl/follow.c \
+	src/baridctl/check-domain.c src/baridctl/check-dsn.c src/baridctl/check-spf.c \
+	src/baridctl/follow.c \
 	src/baridctl/client.c src/baridctl/client.h src/baridctl/config-diff.c \
 	src/baridctl/ctl.h \
 	src/baridctl/main.c \

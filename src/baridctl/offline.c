@@ -337,6 +337,8 @@ const CtlVerb offline_verbs[] = {
      N_("Show what a delivery status notification says."), check_dsn},
     {"check iprev", "check iprev --ip ADDRESS [--dns HOST:PORT]",
      N_("Confirm the reverse name of an address."), check_iprev},
+    {"check spf", "check spf --ip ADDRESS --helo NAME --mail-from ADDRESS [--dns HOST:PORT]",
+     N_("Check whether a client may use a sender's domain."), check_spf},
     {"config check", "config check [--config FILE] [--state DIR]",
      N_("Check the configuration without starting anything."), offline_config_check},
     {"config show", "config show --config FILE [--defaults | --changed]",

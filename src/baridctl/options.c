@@ -32,6 +32,8 @@ static const OptionKind kinds[] = {
     {"session", "ID", N_("a session"), FALSE},
     {"id", "ID", N_("a queue id"), FALSE},
     {"ip", "ADDRESS", N_("the client's address"), FALSE},
+    {"helo", "NAME", N_("what the client calls itself"), FALSE},
+    {"mail-from", "ADDRESS", N_("the sender; nothing for the null reverse-path"), FALSE},
     {"dns", "HOST:PORT", N_("the only name server to ask"), FALSE},
     {"defaults", NULL, N_("settings that have their default"), FALSE},
     {"changed", NULL, N_("settings that differ from their default"), FALSE},
