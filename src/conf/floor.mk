@@ -23,6 +23,7 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-regex.c src/conf/rule-regex.h \
 	src/conf/rule-registry.c src/conf/rule-registry.h \
 	src/conf/rule-set.c src/conf/rule-set.h \
+	src/conf/rule-shadow.c src/conf/rule-shadow.h \
 	src/conf/rule-template.c src/conf/rule-template.h \
 	src/conf/settings.c src/conf/settings.h
 CONF_TEXT_LIBS = src/conf/libconftext.la

@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "conf/config-value.h"
 #include "conf/rule-parser.h"
+#include "conf/rule-shadow.h"
 
 typedef struct {
     const RuleNode *condition; /* NULL for the last branch */
@@ -643,8 +644,10 @@ rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
 void
 rule_free(BaridRule *self)
 {
-    if (self != NULL)
-        arena_free(self->arena);
+    if (self == NULL)
+        return;
+    rule_shadow_free(self->shadow);
+    arena_free(self->arena);
 }
 
 gboolean

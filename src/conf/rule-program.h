@@ -84,6 +84,7 @@ struct BaridRule {
     guint n_branches;
     BaridKnown known;
     gboolean is_constant;
+    struct RuleShadow *shadow; /* conf/rule-shadow.h; NULL without one */
 };
 
 #endif

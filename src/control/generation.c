@@ -101,6 +101,7 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     ConfigTree *tree = config_tree_parse(options->files, problems);
 
     scope_register_variables();
+    scope_register_shadows();
     self->state_dir = g_strdup(options->state_dir);
     settings_context_init(&self->context, tree, problems, self->state_dir);
     self->context.open_file = options->open_file;

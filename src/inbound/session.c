@@ -333,6 +333,14 @@ session_unlink(Session *self)
         self->next->previous = self->previous;
 }
 
+/* What its messages' records do not say of it. */
+static gboolean
+session_is_memorable(const Session *self)
+{
+    return self->n_refusals > 0 || self->keeps_differences ||
+           (self->facts.scope.decisions.differs && self->n_messages == 0);
+}
+
 /* A session in which something was refused can be explained afterwards. */
 static void
 session_remember(Session *self)
@@ -341,7 +349,7 @@ session_remember(Session *self)
     gchar ip[ADDRESS_TEXT_MAX];
     JsonWriter writer;
 
-    if (self->n_refusals == 0 || self->inbound->services.queue == NULL)
+    if (!session_is_memorable(self) || self->inbound->services.queue == NULL)
         return;
     document = g_string_sized_new(512);
     json_writer_init(&writer, document);

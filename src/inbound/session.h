@@ -86,6 +86,7 @@ struct Session {
     gint64 timeout_ms, ends_ms, transfer_limit;
     const gchar *end_reason;
     gint64 started_ms;
+    gboolean keeps_differences; /* of shadows, from transactions that came to no message */
     /* The transaction at hand; (arena) lives as long as it. */
     struct {
         BaridTransaction facts;
@@ -100,6 +101,7 @@ struct Session {
         Arrival arrival;
         gboolean has_arrival;
         BaridSlice message_id; /* as it will be sent; empty without */
+        gboolean queued;       /* its record is kept with the message */
     } txn;
 };
 

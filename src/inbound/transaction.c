@@ -61,6 +61,11 @@ remember_decision(Session *self, const Decision *entry)
     copy->wall_ms = entry->wall_ms;
     copy->duration_us = entry->duration_us;
     copy->rule = entry->rule;
+    copy->shadow = entry->shadow;
+    if (entry->differs) {
+        decision_record_mark(&self->facts.scope.decisions, copy);
+        self->keeps_differences = TRUE;
+    }
     for (const DecisionInput *input = entry->inputs; input != NULL; input = input->next)
         decision_add_input(copy, self->arena, input->key, input->value);
 }
@@ -71,7 +76,8 @@ transaction_remember_refusals(Session *self)
 {
     for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
          entry = entry->next) {
-        if (entry->verdict >= BARID_DISCARD && !entry->shadow)
+        /* What shadows differ in stands in the message's record, if there is a message. */
+        if (entry->shadow ? entry->differs && !self->txn.queued : entry->verdict >= BARID_DISCARD)
             remember_decision(self, entry);
     }
 }
@@ -93,6 +99,7 @@ transaction_end(Session *self)
     self->txn.has_arrival = FALSE;
     self->txn.in_bdat = FALSE;
     self->txn.bdat_failed = FALSE;
+    self->txn.queued = FALSE;
 }
 
 /* --- judging --- */
@@ -508,6 +515,7 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
          !submit_message(self, outcome, &prefix, body, &error)))
         return finish_cannot_store(self, error);
     self->n_messages++;
+    self->txn.queued = outcome->verdict != BARID_DISCARD;
     counter_add(self->inbound->n_messages, 1);
     submit_log(self, outcome);
     g_snprintf(text, sizeof text, "queued as %s", txn->queue_id);

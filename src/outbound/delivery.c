@@ -8,7 +8,7 @@
 #include "base/units.h"
 #include "outbound/relay.h"
 
-enum { DELIVERY_TEXT_MAX = 500 };
+enum { DELIVERY_TEXT_MAX = 500, DELIVERY_DECISIONS_BYTES = 8192 };
 
 /* --- the attempt as modules see it: <barid/transport.h> --- */
 
@@ -207,7 +207,10 @@ outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Aren
     BaridAttempt facts;
 
     facts_fill(&facts, envelope, domain, arena);
+    /* The attempt asks for its next hop again. */
+    facts.scope.without_shadows = TRUE;
     host = describe_find_host(services, &facts, route);
+    facts.scope.without_shadows = FALSE;
     if (host != NULL) {
         out_limits->key = host->name;
         out_limits->concurrency = (guint)host->concurrency;
@@ -289,6 +292,25 @@ delivery_route(Outbound *outbound, QueueJob *job, guint index, BaridAttempt *fac
 
 /* --- one call of a transport --- */
 
+/* The record of the attempt holds what was decided about it. */
+static void
+delivery_keep_decisions(QueueJob *job, const BaridAttempt *facts)
+{
+    for (const Decision *entry = facts->scope.decisions.first; entry != NULL;
+         entry = entry->next) {
+        JsonWriter writer;
+
+        if (job->decisions == NULL)
+            job->decisions = g_string_new(NULL);
+        if (job->decisions->len > DELIVERY_DECISIONS_BYTES)
+            return;
+        if (job->decisions->len > 0)
+            g_string_append_c(job->decisions, ',');
+        json_writer_init(&writer, job->decisions);
+        decision_write(entry, &writer);
+    }
+}
+
 static void
 delivery_run_result_hooks(Outbound *outbound, DeliveryAttempt *attempt)
 {
@@ -329,6 +351,7 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     }
     fiber_deadline_restore(deadline);
     delivery_run_result_hooks(outbound, &attempt);
+    delivery_keep_decisions(job, &attempt.facts);
 }
 
 /* Recipients with the same route go together. */
@@ -349,6 +372,7 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
         if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))
             n_routed++;
     }
+    delivery_keep_decisions(job, &facts);
     for (guint i = 0; i < n_routed; i++) {
         guint n_together = 0;
 

@@ -45,6 +45,8 @@ job_free(QueueJob *job)
     spool_content_unref(job->content);
     spool_mark_free(job->mark);
     g_string_free(job->transcript, TRUE);
+    if (job->decisions != NULL)
+        g_string_free(job->decisions, TRUE);
     arena_free(job->arena);
     g_free(job);
 }
@@ -413,8 +415,9 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
     g_autoptr(GString) out = g_string_new(NULL);
     BaridSlice older = state->attempts;
     JsonWriter writer;
+    gsize own_len = job->transcript->len + (job->decisions == NULL ? 0 : job->decisions->len);
 
-    if (older.len + job->transcript->len < ENVELOPE_ATTEMPTS_BYTES_MAX && older.len > 0) {
+    if (older.len + own_len < ENVELOPE_ATTEMPTS_BYTES_MAX && older.len > 0) {
         g_string_append_len(out, (const gchar *)older.data, (gssize)older.len);
         g_string_append_c(out, ',');
     }
@@ -440,6 +443,11 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
         json_writer_end_object(&writer);
     }
     json_writer_end_array(&writer);
+    if (job->decisions != NULL) {
+        json_writer_begin_array(&writer, "decisions");
+        json_writer_raw(&writer, NULL, job->decisions->str);
+        json_writer_end_array(&writer);
+    }
     json_writer_text(&writer, "transcript", job->transcript->str);
     json_writer_end_object(&writer);
     if (out->len > ENVELOPE_ATTEMPTS_BYTES_MAX)

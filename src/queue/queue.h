@@ -71,6 +71,7 @@ typedef struct QueueJob {
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
     GString *transcript;     /* timed lines, without content */
+    GString *decisions;      /* about it: JSON objects, separated by commas; or NULL */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
     SpoolMark *mark;         /* the queue's own use */
