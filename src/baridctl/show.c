@@ -590,6 +590,7 @@ static const struct {
     {"config diff", show_changes},
     {"config show", show_settings},
     {"metrics", show_metrics},
+    {"shadow report", show_shadow_report},
     {"spool list", show_queue_list},
 };
 

@@ -32,6 +32,7 @@ VERB_HANDLER(verb_resume);
 VERB_HANDLER(verb_explain);
 VERB_HANDLER(verb_trace);
 VERB_HANDLER(verb_config_show);
+VERB_HANDLER(verb_shadow_report);
 
 /* The generation, or an error while there is none. */
 Generation *verb_get_generation(const Control *self, GError **error);

@@ -131,6 +131,8 @@ typedef struct {
     gint64 before_ms, after_ms;               /* of arrival; 0 any */
     QueueId id;                               /* 0 any */
     guint limit;                              /* 0 any */
+    const gchar *noted; /* the records of decisions and attempts hold this; NULL any */
+    guint newest;       /* of all that the rest allows, only so many; newest first; 0 all */
 } QueueFilter;
 
 typedef enum {
