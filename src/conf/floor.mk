@@ -15,6 +15,7 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-compile.c src/conf/rule-program.h \
 	src/conf/rule-eval.c \
 	src/conf/rule-function.c \
+	src/conf/rule-items.c src/conf/rule-items.h \
 	src/conf/rule-language.h \
 	src/conf/rule-lexer.c src/conf/rule-lexer.h \
 	src/conf/rule-list.c src/conf/rule-list.h \

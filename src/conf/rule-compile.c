@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "conf/config-value.h"
+#include "conf/rule-items.h"
 #include "conf/rule-parser.h"
 #include "conf/rule-shadow.h"
 
@@ -385,6 +386,8 @@ rule_compiler_take_value(RuleCompiler *self, RuleBranch *branch)
     if (token.width == 0)
         rule_parser_report(parser, token.offset, 1,
                            "a value is expected here; the empty text is written \"\"");
+    else if (rule_items_is_type(self->type))
+        branch->result.items = rule_items_take(parser, &token, self->type, self->bounds);
     else if (self->type == BARID_TYPE_RULE_TEXT)
         rule_value_take_text(self, &token, branch);
     else
@@ -651,7 +654,7 @@ rule_free(BaridRule *self)
 }
 
 gboolean
-rule_is_constant(const BaridRule *self)
+barid_rule_is_constant(const BaridRule *self)
 {
     return self->is_constant;
 }

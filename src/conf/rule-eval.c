@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
+#include "conf/rule-items.h"
 #include "conf/rule-program.h"
 #include "conf/rule-shadow.h"
 
@@ -234,7 +235,8 @@ rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
     run.scope = scope;
     run.scratch = rule_thread_take_arena(thread);
     result = rule_run_program(&run, self);
-    *out_outcome = (RuleOutcome){.number = result->number, .branch = result->branch};
+    *out_outcome = (RuleOutcome){.number = result->number, .branch = result->branch,
+                                  .items = result->items};
     if (result->text != NULL)
         out_outcome->text = rule_template_expand(result->text, scope, &run.captures, run.scratch);
     rule_thread_give_arena(thread, run.scratch);
@@ -297,6 +299,31 @@ barid_rule_eval_text(const BaridRule *rule, BaridScope *scope)
     if (rule != NULL)
         rule_eval(rule, scope, &outcome);
     return outcome.text != NULL ? outcome.text : g_strdup("");
+}
+
+guint
+barid_rule_eval_durations(const BaridRule *rule, BaridScope *scope, const gint64 **out_ms)
+{
+    RuleOutcome outcome;
+
+    *out_ms = NULL;
+    if (rule == NULL)
+        return 0;
+    rule_eval(rule, scope, &outcome);
+    *out_ms = outcome.items->numbers;
+    return outcome.items->count;
+}
+
+const gchar *const *
+barid_rule_eval_list(const BaridRule *rule, BaridScope *scope)
+{
+    static const gchar *const empty[] = {NULL};
+    RuleOutcome outcome;
+
+    if (rule == NULL)
+        return empty;
+    rule_eval(rule, scope, &outcome);
+    return outcome.items->texts;
 }
 
 BaridKnown

@@ -81,6 +81,8 @@ void rule_lists_check_rules(const RuleLists *self, ConfigProblems *problems);
 /* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. */
 typedef struct {
     gint64 minimum, maximum;
+    const gchar *const *words; /* that a list may hold; NULL any */
+    gboolean needs_entry;      /* of a list */
 } RuleBounds;
 /* NULL when (number), of a setting of (type), is within (bounds), else the reason; caller
  * owns it. */
@@ -99,8 +101,6 @@ BaridRule *rule_compile_bounded(ConfigValue *value, BaridSettingType type, Barid
 BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
                              const RuleLists *lists, ConfigProblems *problems);
 void rule_free(BaridRule *self);
-/* TRUE when the value never depends on the scope. */
-gboolean rule_is_constant(const BaridRule *self);
 /* TRUE when it asks a store, which may suspend: such a rule belongs to a fiber. */
 gboolean rule_reads_store(const BaridRule *self);
 /* Which branch the last evaluation on this thread took: the position of the rule that

@@ -65,6 +65,7 @@ typedef struct {
     gint64 number;
     const RuleTemplate *text; /* or NULL */
     guint branch;
+    const struct RuleItems *items; /* of a list, or NULL */
 } RuleResult;
 
 /* A variable that the rule reads, with its argument ("finding.spf"). */

@@ -2,6 +2,7 @@
 #include "conf/rule-shadow.h"
 
 #include "base/units.h"
+#include "conf/rule-items.h"
 #include "conf/rule-program.h"
 
 struct RuleShadow {
@@ -71,6 +72,8 @@ shadow_is_same(const struct RuleShadow *self, const RuleOutcome *a, const RuleOu
 {
     if (self->type == BARID_TYPE_RULE_TEXT)
         return g_strcmp0(a->text, b->text) == 0;
+    if (rule_items_is_type(self->type))
+        return rule_items_equal(a->items, b->items);
     return a->number == b->number;
 }
 
@@ -87,6 +90,9 @@ shadow_format(const struct RuleShadow *self, const RuleOutcome *outcome)
         return units_format_duration(outcome->number);
     case BARID_TYPE_RULE_TEXT:
         return g_strdup(outcome->text);
+    case BARID_TYPE_RULE_DURATIONS:
+    case BARID_TYPE_RULE_LIST:
+        return rule_items_format(outcome->items);
     default:
         return g_strdup_printf("%" G_GINT64_FORMAT, outcome->number);
     }

@@ -45,6 +45,7 @@ typedef struct {
     gint64 number;
     gchar *text; /* of a rule of text */
     guint branch;
+    const struct RuleItems *items; /* of a rule of a list */
 } RuleOutcome;
 void rule_shadow_compare(const BaridRule *self, BaridScope *scope, const RuleOutcome *outcome);
 /* Runs the rule alone, without its shadow. */

@@ -112,7 +112,7 @@ settings_text(SettingsBinding *binding)
 static gchar *
 settings_check_bounds(const BaridSetting *setting, gint64 number)
 {
-    RuleBounds bounds = {setting->minimum, setting->maximum};
+    RuleBounds bounds = {.minimum = setting->minimum, .maximum = setting->maximum};
 
     return rule_bounds_check(&bounds, setting->type, number);
 }
@@ -350,20 +350,34 @@ settings_bind_resolved(SettingsBinding *binding)
     return TRUE;
 }
 
+static gboolean
+settings_type_is_rule_of_list(BaridSettingType type)
+{
+    return type == BARID_TYPE_RULE_DURATIONS || type == BARID_TYPE_RULE_LIST;
+}
+
 /* NULL after reporting what is wrong in (value), which is the setting's or its shadow's. */
 static BaridRule *
 settings_compile_rule(SettingsBinding *binding, ConfigValue *value)
 {
     const BaridSetting *setting = binding->setting;
     SettingsContext *context = binding->context;
-    RuleBounds bounds = {setting->minimum, setting->maximum};
+    RuleBounds bounds = {
+        .minimum = setting->minimum,
+        .maximum = setting->maximum,
+        .words = setting->words,
+        .needs_entry = (setting->flags & BARID_SETTING_NEEDS_ENTRY) != 0,
+    };
+    const gchar *nothing = setting->type == BARID_TYPE_RULE_TEXT       ? "\"\""
+                           : setting->type == BARID_TYPE_RULE_BOOL     ? "no"
+                           : settings_type_is_rule_of_list(setting->type) ? "none"
+                                                                       : "0";
 
-    if (config_value_get_raw(value).len == 0 && settings_is_unset(binding, "") &&
-        setting->type != BARID_TYPE_CONDITION)
-        return rule_compile_text(setting->type == BARID_TYPE_RULE_TEXT   ? "\"\""
-                                 : setting->type == BARID_TYPE_RULE_BOOL ? "no"
-                                                                         : "0",
-                                 setting->type, setting->known, context->lists,
+    /* An empty list is a value of its own, as it is where no rule is taken. */
+    if (config_value_get_raw(value).len == 0 && setting->type != BARID_TYPE_CONDITION &&
+        (settings_is_unset(binding, "") ||
+         (settings_type_is_rule_of_list(setting->type) && !bounds.needs_entry)))
+        return rule_compile_text(nothing, setting->type, setting->known, context->lists,
                                  context->problems);
     return rule_compile_bounded(value, setting->type, setting->known, &bounds, context->lists,
                                 context->problems);
@@ -499,6 +513,8 @@ static const SettingsType settings_types[SETTINGS_N_TYPES] = {
     [BARID_TYPE_RULE_SIZE] = {"rule of size", settings_bind_rule, settings_clear_rule},
     [BARID_TYPE_RULE_DURATION] = {"rule of duration", settings_bind_rule, settings_clear_rule},
     [BARID_TYPE_RULE_TEXT] = {"rule of text", settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_DURATIONS] = {"rule of durations", settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_LIST] = {"rule of list", settings_bind_rule, settings_clear_rule},
 };
 
 static const SettingsType *

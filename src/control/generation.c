@@ -128,7 +128,7 @@ generation_fill_outbound(const Generation *self, OutboundServices *out_services)
     out_services->directories = self->directories;
     out_services->settings = self->outbound_settings;
     out_services->hostname = self->server.hostname;
-    out_services->attempt_timeout_ms = queue_settings_get_attempt_timeout_ms(self->queue_settings);
+    out_services->attempt_timeout = queue_settings_get_attempt_timeout(self->queue_settings);
 }
 
 void

@@ -68,11 +68,14 @@ static SessionStep
 rcpt_refuse_slowly(Session *self, const BaridRecipient *rcpt, const gchar *enhanced,
                    const gchar *reason, const gchar *text)
 {
-    if (++self->n_rcpt_errors >= (guint)self->inbound->rcpt.max_errors) {
+    const RcptSettings *settings = &self->inbound->rcpt;
+    BaridTransaction *txn = &self->txn.facts;
+
+    if (++self->n_rcpt_errors >= barid_rule_get_integer(settings->max_errors, txn)) {
         rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
         return session_close(self, "4.7.0", "too-many-unknown", "too many unknown recipients");
     }
-    if (!session_delay(self, self->inbound->rcpt.error_delay_ms))
+    if (!session_delay(self, barid_rule_get_duration(settings->error_delay, txn)))
         return SESSION_BREAKS;
     return rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
 }

@@ -41,9 +41,16 @@ session_close(Session *self, const gchar *enhanced, const gchar *reason, const g
     gchar line[400];
 
     self->end_reason = reason;
-    g_snprintf(line, sizeof line, "%s %s", self->listener->hostname, text);
+    g_snprintf(line, sizeof line, "%s %s", self->hostname, text);
     return session_put_reply(self, 421, enhanced, line) == SESSION_BREAKS ? SESSION_BREAKS
                                                                          : SESSION_ENDS;
+}
+
+gboolean
+session_has_too_many_errors(Session *self)
+{
+    return self->n_errors >= barid_rule_get_integer(self->inbound->session.max_errors,
+                                                    &self->facts);
 }
 
 SessionStep
@@ -61,7 +68,8 @@ session_reply(Session *self, guint code, const gchar *enhanced, const gchar *for
         return step;
     /* Errors, not commands, are counted: a long honest session must not run into the
      * limit meant for harvesters. */
-    if (++self->n_errors >= (guint)self->inbound->session.max_errors)
+    self->n_errors++;
+    if (session_has_too_many_errors(self))
         return session_close(self, "4.7.0", "too-many-errors", "too many errors");
     return SESSION_GOES_ON;
 }
@@ -193,6 +201,7 @@ session_next(Session *self)
 static SessionStep
 session_greet(Session *self)
 {
+    g_autofree gchar *greeting = NULL;
     HostOutcome outcome;
 
     host_run(self->inbound->services.host, BARID_STAGE_CONNECT, &self->facts.scope, NULL, &outcome);
@@ -206,8 +215,8 @@ session_greet(Session *self)
             session_close(self, outcome.enhanced, self->end_reason, outcome.text);
         return SESSION_ENDS;
     }
-    return session_reply(self, 220, NULL, "%s %s", self->listener->hostname,
-                         self->listener->settings.greeting);
+    greeting = barid_rule_dup_text(self->listener->settings.greeting, &self->facts);
+    return session_reply(self, 220, NULL, "%s %s", self->hostname, greeting);
 }
 
 static gboolean
@@ -292,6 +301,21 @@ session_identify_local(Session *self)
                            : arena_printf(self->arena, "uid-%u", (guint)uid);
 }
 
+/* What a rule makes of it may be no name. */
+static const gchar *
+session_choose_hostname(Session *self)
+{
+    g_autofree gchar *name = barid_rule_dup_text(self->listener->settings.hostname, &self->facts);
+
+    if (*name == '\0')
+        return self->listener->hostname;
+    if (mail_domain_is_valid(barid_slice_from_text(name)))
+        return arena_dup_text(self->arena, name);
+    barid_log(BARID_LOG_WARNING, "session.bad-hostname", "session", self->facts.id, "listener",
+              self->listener->name, NULL);
+    return self->listener->hostname;
+}
+
 static void
 session_init(Session *self, InboundThread *thread, InboundListener *listener, Stream *stream,
              const Address *remote, const Address *local)
@@ -312,6 +336,8 @@ session_init(Session *self, InboundThread *thread, InboundListener *listener, St
     self->facts.lmtp = listener->settings.protocol == LISTENER_LMTP;
     g_snprintf(self->facts.id, sizeof self->facts.id, "s%012" G_GINT64_MODIFIER "x",
                chance_u64() >> 16);
+    self->hostname = session_choose_hostname(self);
+    self->mechanisms = barid_rule_eval_list(NULL, NULL);
     self->timeout_ms = barid_rule_get_duration(inbound->session.timeout, &self->facts);
     self->transfer_limit = barid_rule_get_size(inbound->session.transfer_limit, &self->facts);
     self->started_ms = clock_wall_ms();

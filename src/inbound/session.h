@@ -24,7 +24,8 @@
 struct InboundListener {
     gchar *name;
     ListenerSettings settings;
-    const gchar *hostname;
+    const gchar *hostname; /* where there is no session that knows better */
+    gchar *fixed_hostname; /* the same, when the setting has one name for all */
     TlsServer *tls; /* NULL without TLS */
     gboolean is_local; /* on unix sockets: the kernel says who comes */
     _Atomic guint n_sessions;
@@ -78,7 +79,9 @@ struct Session {
     LineReader reader;
     Arena *arena;
     FiberGroup observers;
+    const gchar *hostname; /* that the server is known by here */
     SessionOffer offer;
+    const gchar *const *mechanisms; /* as of the last EHLO; never NULL */
     gboolean greeted;   /* EHLO, HELO or LHLO was accepted */
     gboolean extended;  /* not by HELO */
     gboolean waiting;   /* for a command, outside a transaction: may be interrupted */
@@ -110,6 +113,8 @@ struct Session {
 /* Buffers one reply; counts errors. */
 BARID_SUSPENDS SessionStep session_reply(Session *self, guint code, const gchar *enhanced,
                                          const gchar *format, ...) G_GNUC_PRINTF(4, 5);
+/* Whether the limit of errors is reached. */
+BARID_SUSPENDS gboolean session_has_too_many_errors(Session *self);
 /* What a stage's outcome says; for verdicts DEFER and above. */
 BARID_SUSPENDS SessionStep session_reply_outcome(Session *self, const HostOutcome *outcome);
 /* 421 and the end. */

@@ -195,7 +195,7 @@ seal_add_received(Session *self, Buffer *prefix)
         .client = &self->facts.remote,
         .helo = self->facts.helo,
         .client_name = barid_scope_finding_get(&self->facts.scope, "iprev.name"),
-        .by = self->listener->hostname,
+        .by = self->hostname,
         .queue_id = txn->queue_id,
         .protocol = (self->extended ? TRACE_ESMTP : 0u) | (self->facts.lmtp ? TRACE_LMTP : 0u) |
                     (tls != NULL ? TRACE_TLS : 0u) | (self->facts.user != NULL ? TRACE_AUTH : 0u) |
@@ -227,7 +227,7 @@ seal_add_missing(Session *self, Buffer *prefix)
                       barid_slice_from_text(mail_date_format(clock_wall_ms(), date)));
     if (!has_id && barid_rule_get_bool(self->inbound->data.add_message_id, txn)) {
         self->txn.message_id = barid_slice_from_text(arena_printf(
-            self->txn.arena, "<%s@%s>", txn->queue_id, self->listener->hostname));
+            self->txn.arena, "<%s@%s>", txn->queue_id, self->hostname));
         header_append(prefix, "Message-ID", self->txn.message_id);
     }
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "outbound/relay.h"
+#include "queue/attempt-facts.h"
 
 enum { DELIVERY_TEXT_MAX = 500, DELIVERY_DECISIONS_BYTES = 8192 };
 
@@ -161,24 +162,6 @@ delivery_lookup(Outbound *outbound, QueueJob *job, guint index, DirectoryResult 
     return TRUE;
 }
 
-static void
-facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
-{
-    gssize at = text_find_last(envelope->sender, '@');
-
-    *facts = (BaridAttempt){
-        .sender = envelope->sender,
-        .domain = envelope->domains[domain],
-        .priority = envelope->priority,
-        .saved = envelope->saved,
-    };
-    scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
-    if (at >= 0)
-        facts->sender_domain =
-            arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
-                                               envelope->sender.len - (gsize)at - 1));
-}
-
 /* --- limits, for the queue --- */
 
 /* "host NAME" or NULL: who goes there, whatever the domain, shares its limits. */
@@ -206,7 +189,7 @@ outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Aren
     const OutboundHost *host;
     BaridAttempt facts;
 
-    facts_fill(&facts, envelope, domain, arena);
+    attempt_facts_fill(&facts, envelope, domain, arena);
     /* The attempt asks for its next hop again. */
     facts.scope.without_shadows = TRUE;
     host = describe_find_host(services, &facts, route);
@@ -331,11 +314,12 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
         .n_recipients = n_recipients,
         .started_us = clock_monotonic_us(),
     };
-    gint64 deadline =
-        fiber_deadline_push(outbound_get_services(outbound)->attempt_timeout_ms);
+    gint64 deadline;
 
-    facts_fill(&attempt.facts, &job->envelope, job->domain, job->arena);
+    attempt_facts_fill(&attempt.facts, &job->envelope, job->domain, job->arena);
     attempt.facts.n_retries = job->n_attempts;
+    deadline = fiber_deadline_push(barid_rule_get_duration(
+        outbound_get_services(outbound)->attempt_timeout, &attempt.facts));
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
     if (route->kind == ROUTE_TRANSPORT) {
         const OutboundTransport *transport = route->transport;
@@ -366,7 +350,7 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
     BaridAttempt facts;
     guint n_routed = 0;
 
-    facts_fill(&facts, &job->envelope, job->domain, job->arena);
+    attempt_facts_fill(&facts, &job->envelope, job->domain, job->arena);
     facts.n_retries = job->n_attempts;
     for (guint i = 0; i < job->n_recipients; i++) {
         if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))

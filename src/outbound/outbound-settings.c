@@ -367,7 +367,7 @@ outbound_settings_check_words(const OutboundSettings *self, SettingsContext *con
         for (guint n = 0; n < G_N_ELEMENTS(rules); n++) {
             g_autofree gchar *word = NULL;
 
-            if (rules[n] == NULL || !rule_is_constant(rules[n]))
+            if (rules[n] == NULL || !barid_rule_is_constant(rules[n]))
                 continue;
             word = barid_rule_eval_text(rules[n], NULL);
             if (!rows[i].is_good(self, word))

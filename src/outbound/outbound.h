@@ -25,7 +25,7 @@ typedef struct {
     DnsResolver *resolver;
     const OutboundSettings *settings;
     const gchar *hostname; /* given with EHLO, and known as an own name */
-    gint64 attempt_timeout_ms;
+    const BaridRule *attempt_timeout; /* duration */
 } OutboundServices;
 
 /* Opens every transport of the host's modules. */

@@ -10,6 +10,8 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 
+#include <barid/rule.h>
+
 #include "base/json-writer.h"
 #include "fiber/fiber.h"
 #include "queue/arrival.h"
@@ -32,17 +34,16 @@ typedef struct {
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
     HistoryOptions history;
-    const gint64 *retry_ms;      /* schedule; the last repeats */
-    guint n_retry;
-    const gint64 *notify_ms;     /* delays of notices, each from the one before */
-    guint n_notify;
-    gint64 expire_ms;
+    /* Rules, borrowed, that read an attempt's facts and no store; NULL is none, or zero. */
+    const BaridRule *retry;      /* durations; the last repeats */
+    const BaridRule *notify;     /* durations, each from the one before */
+    const BaridRule *expire;     /* duration */
     guint concurrency;           /* jobs under way at once */
     guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
     guint64 max_bytes;
-    const gchar *dsn_from_name;
-    const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
-    gsize dsn_return_bytes;      /* a larger message is returned as header only */
+    const BaridRule *dsn_from_name;    /* text */
+    const BaridRule *dsn_from_address; /* text; empty: MAILER-DAEMON@hostname */
+    const BaridRule *dsn_return;       /* size: a larger message is returned as header only */
 } QueueOptions;
 
 /* What one attempt did for one recipient. Texts are the job's (its arena). */

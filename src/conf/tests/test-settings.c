@@ -19,6 +19,7 @@ typedef struct {
     gchar **networks;
     BaridRule *condition;
     BaridRule *count, *level, *volume, *pause;
+    BaridRule *waits, *names;
 } Fruit;
 
 static const gchar *const fruit_words[] = {"apple", "pear", "plum", NULL};
@@ -48,6 +49,10 @@ static const BaridSetting fruit_settings[] = {
                                BARID_KNOWN_ALWAYS, 1024, 1024 * 1024),
     BARID_SETTING_RULE_DURATION_IN("pause", Fruit, pause, "1min", "A bounded duration.",
                                    BARID_KNOWN_ALWAYS, 1000, 3600000),
+    BARID_SETTING_RULE_DURATIONS("waits", Fruit, waits, "1min, 2h", "Some waits.",
+                                 BARID_KNOWN_ALWAYS, BARID_SETTING_NEEDS_ENTRY),
+    BARID_SETTING_RULE_LIST("names", Fruit, names, "apple", "Some names.", BARID_KNOWN_ALWAYS,
+                            fruit_words),
     BARID_SETTING_END,
 };
 
@@ -196,6 +201,14 @@ static const struct {
      "                                ^~\n"},
     {"pause = if \"a\" == \"b\" then 1h else if \"c\" == \"d\" then 500ms else 1s",
      "f:2:55: [fruit] pause: the value must be from 1s to 1h"},
+    {"waits = 1min, 2x", "f:2:15: [fruit] waits: the unit is not known here: write durations"},
+    {"waits = if 1 == 2 then 1min, 5 else 3h", "f:2:30: [fruit] waits: "},
+    {"waits = if 1 == 2 then 1min,, 5s else 3h", "f:2:29: [fruit] waits: an entry of the list"},
+    {"waits =", "f:2:8: [fruit] waits: a value is expected here"},
+    {"waits = if 1 == 2 then none else 3h", "f:2:24: [fruit] waits: at least one entry"},
+    {"names = if 1 == 2 then apple, grape else pear",
+     "f:2:31: [fruit] names: write some of: apple, pear, plum; or none"},
+    {"names = apple, \"pe", "closing"},
     {"number.shadow = 8", "f:2:1: [fruit] number.shadow: number takes no rule, so that nothing"},
     {"level.shadow = 11", "f:2:16: [fruit] level.shadow: the value must be from 1 to 10"},
     {"level.shadow = if x then 1 else 2", "f:2:19: [fruit] level.shadow: there is no variable x"},
@@ -412,6 +425,36 @@ dup_tally(const BaridRule *rule)
     return g_string_free(g_steal_pointer(&json), FALSE);
 }
 
+START_TEST(test_lists)
+{
+    const gchar *const *names;
+    const gint64 *ms;
+    Bound bound;
+
+    bound_init(&bound, "waits = if 1 == 2 then 1s else 2s, 3min ,\n  4h\n"
+                       "names = if 1 == 1 then \"pear\" , PLUM else none");
+    ck_assert_msg(bound.is_valid, "%s", bound.text);
+    ck_assert_uint_eq(barid_rule_eval_durations(bound.fruit.waits, NULL, &ms), 3);
+    ck_assert_int_eq(ms[0], 2000);
+    ck_assert_int_eq(ms[1], 180000);
+    ck_assert_int_eq(ms[2], 14400000);
+    names = barid_rule_eval_list(bound.fruit.names, NULL);
+    ck_assert_str_eq(names[0], "pear");
+    ck_assert_str_eq(names[1], "plum");
+    ck_assert_ptr_null(names[2]);
+    bound_clear(&bound);
+    bound_init(&bound, "names =\nnames.shadow = pear, plum\nwaits.shadow = 1min, 2h");
+    ck_assert_msg(bound.is_valid, "%s", bound.text);
+    ck_assert_uint_eq(barid_rule_eval_durations(bound.fruit.waits, NULL, &ms), 2);
+    ck_assert_ptr_null(barid_rule_eval_list(bound.fruit.names, NULL)[0]);
+    bound.text = (g_free(bound.text), dup_tally(bound.fruit.names));
+    ck_assert_ptr_nonnull(strstr(bound.text, "\"from\":\"none\",\"to\":\"pear, plum\""));
+    bound.text = (g_free(bound.text), dup_tally(bound.fruit.waits));
+    ck_assert_ptr_nonnull(strstr(bound.text, "\"evaluated\":1,\"different\":0"));
+    bound_clear(&bound);
+}
+END_TEST
+
 START_TEST(test_shadow)
 {
     g_autofree gchar *tally = NULL;
@@ -478,6 +521,7 @@ make_suite(void)
     tcase_add_test(tcase, test_effective);
     tcase_add_test(tcase, test_mandatory);
     tcase_add_loop_test(tcase, test_rules, 0, G_N_ELEMENTS(ruled_rows));
+    tcase_add_test(tcase, test_lists);
     tcase_add_test(tcase, test_shadow);
     tcase_add_test(tcase, test_types);
     suite_add_tcase(suite, tcase);
