@@ -12,3 +12,10 @@ dist_confd_DATA += \
 # The main file lies beside the folder; without it the compiled-in text is used.
 baridconfdir = $(sysconfdir)/barid
 dist_baridconf_DATA = conf.d/barid.conf
+
+# Policy tests: what an administrator adds own ones to, see barid-dialogue(5).
+testsddir = $(sysconfdir)/barid/tests.d
+dist_testsd_DATA = \
+	tests.d/greylist.dialogue \
+	tests.d/relay-strangers.dialogue \
+	tests.d/relay-users.dialogue

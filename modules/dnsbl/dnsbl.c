@@ -20,7 +20,7 @@ static const BaridSetting section_settings[] = {
                           N_("What a listing adds to the finding dnsbl.score."), -1000, 1000),
     BARID_SETTING_RULE_TEXT("action", DnsblSettings, action, "reject",
                             N_("What follows from a listing: reject, defer or tag."),
-                            BARID_KNOWN_MAIL),
+                            BARID_KNOWN_MAIL, .on_failure = "defer"),
     BARID_SETTING_BOOL("quote-text", DnsblSettings, quote_text, "no",
                        N_("Whether the reply quotes the list's own text (TXT).")),
     BARID_SETTING_END,

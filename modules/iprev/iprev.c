@@ -18,7 +18,7 @@ typedef struct {
 static const BaridSetting settings[] = {
     BARID_SETTING_RULE_BOOL("strict", IprevSettings, strict, "no",
                             N_("Whether a client without a confirmed name is refused."),
-                            BARID_KNOWN_MAIL),
+                            BARID_KNOWN_MAIL, .on_failure = "no"),
     BARID_SETTING_END,
 };
 

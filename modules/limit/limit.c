@@ -36,7 +36,7 @@ static const BaridSetting section_settings[] = {
                        N_("What is counted apart; empty counts everything together.")),
     BARID_SETTING_CONDITION("match", SectionSettings, match, "",
                             N_("What is counted at all; empty means everything."),
-                            BARID_KNOWN_RCPT),
+                            BARID_KNOWN_RCPT, .on_failure = "yes"),
     BARID_SETTING_INTEGER("concurrency", SectionSettings, concurrency, "",
                           N_("How many sessions at a time."), 0, 0),
     BARID_SETTING_RATE("rate", SectionSettings, rate, "none",

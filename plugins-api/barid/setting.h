@@ -63,6 +63,8 @@ typedef struct {
     gint64 minimum, maximum;  /* for numbers, in each branch of a rule; both 0: >= 0 */
     const gchar *const *words;/* for ENUM, and what a RULE_LIST may hold; NULL-terminated */
     BaridKnown known;         /* for rules: variables up to this stage may be used */
+    const gchar *on_failure;  /* for rules: the value when a look-up fails and the rule does not
+                                 say; NULL counts the failing branch as false */
 } BaridSetting;
 
 #define BARID_SETTING_(kind, key, type_, member_, default_, summary_, ...)                    \
@@ -92,22 +94,23 @@ typedef struct {
 #define BARID_SETTING_STORE(key, T, m, d, s) BARID_SETTING_(BARID_TYPE_STORE, key, T, m, d, s, 0)
 #define BARID_SETTING_NETWORKS(key, T, m, d, s) \
     BARID_SETTING_(BARID_TYPE_NETWORKS, key, T, m, d, s, 0)
-#define BARID_SETTING_CONDITION(key, T, m, d, s, k) \
-    BARID_SETTING_(BARID_TYPE_CONDITION, key, T, m, d, s, .known = (k))
-#define BARID_SETTING_RULE_BOOL(key, T, m, d, s, k) \
-    BARID_SETTING_(BARID_TYPE_RULE_BOOL, key, T, m, d, s, .known = (k))
-#define BARID_SETTING_RULE_INTEGER(key, T, m, d, s, k) \
-    BARID_SETTING_(BARID_TYPE_RULE_INTEGER, key, T, m, d, s, .known = (k))
-#define BARID_SETTING_RULE_SIZE(key, T, m, d, s, k) \
-    BARID_SETTING_(BARID_TYPE_RULE_SIZE, key, T, m, d, s, .known = (k))
-#define BARID_SETTING_RULE_DURATION(key, T, m, d, s, k) \
-    BARID_SETTING_(BARID_TYPE_RULE_DURATION, key, T, m, d, s, .known = (k))
-#define BARID_SETTING_RULE_TEXT(key, T, m, d, s, k) \
-    BARID_SETTING_(BARID_TYPE_RULE_TEXT, key, T, m, d, s, .known = (k))
-#define BARID_SETTING_RULE_DURATIONS(key, T, m, d, s, k, f) \
-    BARID_SETTING_(BARID_TYPE_RULE_DURATIONS, key, T, m, d, s, .known = (k), .flags = (f))
-#define BARID_SETTING_RULE_LIST(key, T, m, d, s, k, w) \
-    BARID_SETTING_(BARID_TYPE_RULE_LIST, key, T, m, d, s, .known = (k), .words = (w))
+/* Behind the stage further members may follow: BARID_KNOWN_RCPT, .on_failure = "no". */
+#define BARID_SETTING_CONDITION(key, T, m, d, s, ...) \
+    BARID_SETTING_(BARID_TYPE_CONDITION, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_BOOL(key, T, m, d, s, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_BOOL, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_INTEGER(key, T, m, d, s, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_INTEGER, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_SIZE(key, T, m, d, s, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_SIZE, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_DURATION(key, T, m, d, s, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_DURATION, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_TEXT(key, T, m, d, s, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_TEXT, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_DURATIONS(key, T, m, d, s, f, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_DURATIONS, key, T, m, d, s, .flags = (f), .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_LIST(key, T, m, d, s, w, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_LIST, key, T, m, d, s, .words = (w), .known = __VA_ARGS__)
 /* The same with a least and a greatest value: bytes, milliseconds, or the number itself. */
 #define BARID_SETTING_SIZE_IN(key, T, m, d, s, min, max) \
     BARID_SETTING_(BARID_TYPE_SIZE, key, T, m, d, s, .minimum = (min), .maximum = (max))

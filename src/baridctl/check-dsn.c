@@ -99,7 +99,7 @@ check_dsn(const Options *options, const gchar *const *args)
     g_autoptr(Arena) arena = arena_new(4096);
     g_autoptr(GError) error = NULL;
     g_autofree gchar *text = NULL;
-    g_auto(Buffer) message;
+    g_auto(Buffer) message = {0};
     DeliveryStatus status;
     gsize len;
 

@@ -93,12 +93,12 @@ static const CtlVerb *
 ctl_find_offline(const Options *options)
 {
     const gchar *const *words = options_get_words(options);
-    g_autofree gchar *name = words[1] == NULL ? NULL : g_strconcat(words[0], " ", words[1], NULL);
+    g_autofree gchar *name = g_strjoin(" ", words[0], words[1], NULL);
 
-    if (name == NULL || (strcmp(name, "config show") == 0 && !options_has(options, "config")))
+    if (strcmp(name, "config show") == 0 && !options_has(options, "config"))
         return NULL;
     for (const CtlVerb *verb = offline_verbs; verb->verb != NULL; verb++) {
-        if (strcmp(verb->verb, name) == 0)
+        if (strcmp(verb->verb, name) == 0 || strcmp(verb->verb, words[0]) == 0)
             return verb;
     }
     return NULL;
@@ -122,12 +122,17 @@ ctl_count_arguments(const gchar *usage)
 static CtlStatus
 ctl_run_offline(const CtlVerb *verb, const Options *options)
 {
-    if (options_get_n_words(options) != 2 + ctl_count_arguments(verb->usage)) {
+    guint n_verb = strchr(verb->verb, ' ') == NULL ? 1 : 2;
+    guint n_arguments = options_get_n_words(options) - n_verb;
+    guint n_needed = ctl_count_arguments(verb->usage);
+    gboolean takes_more = strstr(verb->usage, "...]") != NULL;
+
+    if (takes_more ? n_arguments < n_needed : n_arguments != n_needed) {
         g_autofree gchar *message = g_strdup_printf(_("usage: baridctl %s"), verb->usage);
 
         return ctl_fail(options, CTL_USAGE, "usage", message);
     }
-    return verb->run(options, options_get_words(options) + 2);
+    return verb->run(options, options_get_words(options) + n_verb);
 }
 
 static CtlStatus

@@ -93,7 +93,7 @@ config_format_problems(ConfigProblems *problems)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-static CtlStatus
+CtlStatus
 config_report(const Options *options, ConfigProblems *problems)
 {
     if (options_has(options, "json")) {
@@ -113,7 +113,7 @@ config_report(const Options *options, ConfigProblems *problems)
 static CtlStatus
 offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_auto(ConfigCheck) check;
+    g_auto(ConfigCheck) check = {0};
 
     config_check_init(&check, options);
     return config_report(options, check.problems);
@@ -122,7 +122,7 @@ offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNU
 static CtlStatus
 offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_auto(ConfigCheck) check;
+    g_auto(ConfigCheck) check = {0};
     g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 
@@ -144,7 +144,7 @@ offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUS
 static CtlStatus
 offline_config_diff(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    g_auto(ConfigCheck) check;
+    g_auto(ConfigCheck) check = {0};
     g_autoptr(GString) out = g_string_new(NULL);
     JsonWriter writer;
 
@@ -348,5 +348,11 @@ const CtlVerb offline_verbs[] = {
      offline_spool_list},
     {"spool cat", "spool cat DIR ID", N_("Print a message of a spool folder."),
      offline_spool_cat},
+    {"replay", "replay --config FILE [--base FILE] [--since TIME] [--limit N]",
+     N_("Show what another configuration would have done with the recorded traffic."),
+     traffic_replay},
+    {"test", "test [FILE ...] [--config FILE] [--jobs N] [--time-limit DURATION]",
+     N_("Run the policy tests beside the configuration, or those that are named."),
+     policy_tests_run},
     {NULL, NULL, NULL, NULL},
 };

@@ -4,9 +4,19 @@
 #define OFFLINE_H
 
 #include "baridctl/ctl.h"
+#include "conf/config-problem.h"
 
 /* Compares the running server's settings with those of (settings_json), an answer to
  * "config show". Exit status 1 when they differ, as with diff(1). */
 CtlStatus config_diff(const Options *options, const gchar *settings_json);
+
+/* Prints the problems, as "config check" does. */
+CtlStatus config_report(const Options *options, ConfigProblems *problems);
+
+/* "test". */
+CtlStatus policy_tests_run(const Options *options, const gchar *const *args);
+
+/* "replay": exit status 1 when something would be treated differently. */
+CtlStatus traffic_replay(const Options *options, const gchar *const *args);
 
 #endif

@@ -262,8 +262,8 @@ sendmail_add_from(Sendmail *self, const gchar *sender)
     const struct passwd *entry = getpwuid(getuid());
     g_autofree gchar *gecos = entry == NULL ? g_strdup("") : g_strdup(entry->pw_gecos);
     const gchar *name = self->full_name;
-    g_auto(Buffer) value;
-    g_auto(Buffer) line;
+    g_auto(Buffer) value = {0};
+    g_auto(Buffer) line = {0};
 
     buffer_init(&value, 2000);
     buffer_init(&line, 4000);

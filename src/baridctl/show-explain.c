@@ -272,6 +272,39 @@ explain_put_remedies(const Show *self, JsonObject *message)
     explain_put_rule(self, message);
 }
 
+/* --- what it stands in line for --- */
+
+static void
+explain_put_wait(const Show *self, JsonObject *wait)
+{
+    const gchar *destination = show_get_text(wait, "destination");
+
+    explain_put_member(self, wait, "destination", _("    it waits for "), "");
+    if (show_get_bool(wait, "suspended")) {
+        fprintf(self->out, _(", which is suspended: \"baridctl resume %s\" lets it go\n"),
+                destination);
+    } else if (show_get_text(wait, "down_reason") != NULL) {
+        explain_put_member(self, wait, "down_reason", _(", which is down: "), "");
+        explain_put_member(self, wait, "next_probe", _("; it is probed at "), "\n");
+    } else {
+        fputs(_(", which gets as much as it is allowed to\n"), self->out);
+    }
+}
+
+static void
+explain_put_waits(const Show *self, JsonObject *message)
+{
+    for (guint i = 0; i < show_get_n(message, "waits_for"); i++) {
+        JsonObject *wait = show_get_nth(message, "waits_for", i);
+
+        if (wait == NULL)
+            continue;
+        if (i == 0)
+            fprintf(self->out, "  %s%s%s\n", self->bold, _("In line"), self->plain);
+        explain_put_wait(self, wait);
+    }
+}
+
 /* --- records --- */
 
 void
@@ -295,6 +328,7 @@ show_message(const Show *self, JsonObject *message)
     fputc('\n', self->out);
     explain_put_decisions(self, message);
     explain_put_lists(self, message);
+    explain_put_waits(self, message);
     explain_put_remedies(self, message);
 }
 

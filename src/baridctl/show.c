@@ -481,6 +481,8 @@ show_destinations(const Show *self, JsonObject *answer)
                                           {N_("ACTIVE"), TABLE_RIGHT},
                                           {N_("WAITING"), TABLE_RIGHT},
                                           {N_("SUSPENDED"), TABLE_LEFT},
+                                          {N_("NEXT PROBE"), TABLE_LEFT},
+                                          {N_("DOWN BECAUSE"), TABLE_LEFT},
                                           {NULL, TABLE_LEFT}};
     g_auto(Table) table = {0};
 
@@ -494,6 +496,8 @@ show_destinations(const Show *self, JsonObject *answer)
         table_add_integer(&table, show_get_integer(row, "active"));
         table_add_integer(&table, show_get_integer(row, "waiting"));
         table_add(&table, show_get_bool(row, "suspended") ? _("yes") : _("no"));
+        table_add(&table, show_get_text(row, "next_probe"));
+        table_add(&table, show_get_text(row, "down_reason"));
     }
     show_table(self, &table);
 }

@@ -48,6 +48,13 @@ blame_use_page(int fd, GError **error)
     return TRUE;
 }
 
+void
+blame_forget_page(void)
+{
+    blame_state.page = NULL;
+    blame_slot = NULL;
+}
+
 guint32
 blame_label(const gchar *name)
 {

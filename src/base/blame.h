@@ -28,6 +28,8 @@ typedef struct {
 
 /* Uses the page in (fd), of blame_new_page(), from now on. Before the threads. */
 gboolean blame_use_page(int fd, GError **error);
+/* In a forked process: what it does is nobody's business. Before its threads. */
+void blame_forget_page(void);
 /* The label of (name); 0 when there are too many. Main thread. */
 guint32 blame_label(const gchar *name);
 /* The calling thread's slot; never NULL. */

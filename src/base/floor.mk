@@ -7,6 +7,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/blame.c src/base/blame.h \
 	src/base/buffer.c src/base/buffer.h \
 	src/base/chance.c src/base/chance.h \
+	src/base/civil.c src/base/civil.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/counter.c src/base/counter.h \
 	src/base/crc32c.c src/base/crc32c.h \

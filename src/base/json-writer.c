@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json-writer.h"
 
+#include "base/civil.h"
+
 void
 json_writer_init(JsonWriter *self, GString *out)
 {
@@ -8,33 +10,67 @@ json_writer_init(JsonWriter *self, GString *out)
     self->needs_comma = FALSE;
 }
 
+/* A byte that stands for itself, and alone. */
+static gboolean
+json_byte_is_plain(guchar byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* The length of the UTF-8 character of several bytes at (text), or 0. */
+static gsize
+json_measure_character(const gchar *text, gsize len)
+{
+    gunichar character = g_utf8_get_char_validated(text, (gssize)len);
+
+    if (character == (gunichar)-1 || character == (gunichar)-2 || character < 0x80)
+        return 0;
+    return (gsize)(g_utf8_next_char(text) - text);
+}
+
+/* Writes what stands at (text) and is not plain; returns how many bytes it took. */
+static gsize
+json_writer_escape_one(GString *out, const gchar *text, gsize len)
+{
+    static const gchar digits[] = "0123456789abcdef";
+    guchar byte = (guchar)*text;
+    gsize width;
+
+    if (byte == '"' || byte == '\\') {
+        g_string_append_c(out, '\\');
+        g_string_append_c(out, *text);
+        return 1;
+    }
+    if (byte < 0x20) {
+        g_string_append_len(out, "\\u00", 4);
+        g_string_append_c(out, digits[byte >> 4]);
+        g_string_append_c(out, digits[byte & 15]);
+        return 1;
+    }
+    width = json_measure_character(text, len);
+    if (width == 0) {
+        g_string_append_len(out, "\\ufffd", 6);
+        return 1;
+    }
+    g_string_append_len(out, text, (gssize)width);
+    return width;
+}
+
 static void
 json_writer_escape(GString *out, BaridSlice value)
 {
+    const gchar *text = (const gchar *)value.data;
     gsize pos = 0;
 
     g_string_append_c(out, '"');
     while (pos < value.len) {
-        const gchar *start = (const gchar *)value.data + pos;
-        const gchar *end;
+        gsize start = pos;
 
-        g_utf8_validate_len(start, value.len - pos, &end);
-        for (const gchar *p = start; p < end; p++) {
-            guchar byte = (guchar)*p;
-
-            if (byte == '"' || byte == '\\')
-                g_string_append_c(out, '\\');
-            if (byte >= 0x20)
-                g_string_append_c(out, *p);
-            else
-                g_string_append_printf(out, "\\u%04x", byte);
-        }
-        pos += (gsize)(end - start);
-        if (pos < value.len) {
-            /* A NUL is valid text for JSON but not for GLib; others are not UTF-8. */
-            g_string_append(out, value.data[pos] == 0 ? "\\u0000" : "\\ufffd");
+        while (pos < value.len && json_byte_is_plain((guchar)text[pos]))
             pos++;
-        }
+        g_string_append_len(out, text + start, (gssize)(pos - start));
+        if (pos < value.len)
+            pos += json_writer_escape_one(out, text + pos, value.len - pos);
     }
     g_string_append_c(out, '"');
 }
@@ -101,8 +137,17 @@ json_writer_slice(JsonWriter *self, const gchar *key, BaridSlice value)
 void
 json_writer_integer(JsonWriter *self, const gchar *key, gint64 value)
 {
+    gchar digits[20];
+    gsize start = sizeof digits;
+    guint64 rest = value < 0 ? -(guint64)value : (guint64)value;
+
     json_writer_lead(self, key);
-    g_string_append_printf(self->out, "%" G_GINT64_FORMAT, value);
+    do
+        digits[--start] = (gchar)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        digits[--start] = '-';
+    g_string_append_len(self->out, digits + start, (gssize)(sizeof digits - start));
 }
 
 void
@@ -115,16 +160,16 @@ json_writer_bool(JsonWriter *self, const gchar *key, gboolean value)
 void
 json_writer_time(JsonWriter *self, const gchar *key, gint64 wall_ms)
 {
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(wall_ms / 1000);
-    g_autofree gchar *seconds = NULL;
+    gchar text[CIVIL_TIME_LEN + 1];
 
     json_writer_lead(self, key);
-    if (wall_ms == 0 || time == NULL) {
-        g_string_append(self->out, "null");
+    if (wall_ms == 0) {
+        g_string_append_len(self->out, "null", 4);
         return;
     }
-    seconds = g_date_time_format(time, "%Y-%m-%dT%H:%M:%S");
-    g_string_append_printf(self->out, "\"%s.%03dZ\"", seconds, (gint)(wall_ms % 1000));
+    g_string_append_c(self->out, '"');
+    g_string_append_len(self->out, civil_format_time(wall_ms, text), CIVIL_TIME_LEN);
+    g_string_append_c(self->out, '"');
 }
 
 void

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/civil.h"
 #include "base/clock.h"
 
 /*
@@ -284,6 +285,14 @@ log_line_put(LogLine *line, const gchar *text, gsize len)
     line->len += len;
 }
 
+/* Whether (byte) stands for itself between quotes. */
+static gboolean
+log_byte_is_plain(guchar byte)
+{
+    return byte >= 0x20 && byte != 0x7f && byte != '"' && byte != '\\';
+}
+
+/* Whether (value) needs no quotes. */
 static gboolean
 log_value_is_plain(const gchar *value)
 {
@@ -292,10 +301,23 @@ log_value_is_plain(const gchar *value)
     for (; *value != '\0'; value++) {
         guchar byte = (guchar)*value;
 
-        if (byte <= 0x20 || byte == '"' || byte == '\\' || byte == '=' || byte >= 0x7f)
+        if (!log_byte_is_plain(byte) || byte == ' ' || byte == '=' || byte >= 0x80)
             return FALSE;
     }
     return TRUE;
+}
+
+static void
+log_line_put_escaped(LogLine *line, guchar byte)
+{
+    static const gchar digits[] = "0123456789abcdef";
+    gchar quoted[] = {'\\', (gchar)byte};
+    gchar hex[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+
+    if (byte == '"' || byte == '\\')
+        log_line_put(line, quoted, sizeof quoted);
+    else
+        log_line_put(line, hex, sizeof hex);
 }
 
 static void
@@ -306,41 +328,25 @@ log_line_put_value(LogLine *line, const gchar *value)
         return;
     }
     log_line_put(line, "\"", 1);
-    for (; *value != '\0'; value++) {
-        guchar byte = (guchar)*value;
-        gchar escaped[8];
+    while (*value != '\0') {
+        gsize run = 0;
 
-        if (byte == '"' || byte == '\\')
-            g_snprintf(escaped, sizeof escaped, "\\%c", byte);
-        else if (byte < 0x20 || byte == 0x7f)
-            g_snprintf(escaped, sizeof escaped, "\\x%02x", byte);
-        else
-            g_snprintf(escaped, sizeof escaped, "%c", byte);
-        log_line_put(line, escaped, strlen(escaped));
+        while (log_byte_is_plain((guchar)value[run]))
+            run++;
+        log_line_put(line, value, run);
+        value += run;
+        if (*value != '\0')
+            log_line_put_escaped(line, (guchar)*value++);
     }
     log_line_put(line, "\"", 1);
 }
 
-/* Civil date from days since 1970-01-01 (proleptic Gregorian, era of 400 years). */
 static void
 log_line_put_time(LogLine *line, gint64 wall_ms)
 {
-    gint64 seconds = wall_ms / 1000;
-    gint64 days = seconds / 86400 + 719468;
-    gint64 era = days / 146097;
-    gint64 doe = days - era * 146097;
-    gint64 yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    gint64 doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    gint64 mp = (5 * doy + 2) / 153;
-    gint64 month = mp < 10 ? mp + 3 : mp - 9;
-    gint64 rest = seconds % 86400;
-    gchar text[40];
+    gchar text[CIVIL_TIME_LEN + 1];
 
-    g_snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-               (gint)(yoe + era * 400 + (month <= 2 ? 1 : 0)), (gint)month,
-               (gint)(doy - (153 * mp + 2) / 5 + 1), (gint)(rest / 3600),
-               (gint)(rest / 60 % 60), (gint)(rest % 60), (gint)(wall_ms % 1000));
-    log_line_put(line, text, strlen(text));
+    log_line_put(line, civil_format_time(wall_ms, text), CIVIL_TIME_LEN);
 }
 
 static void

@@ -62,6 +62,19 @@ config_files_new_text(const gchar *name, const gchar *text)
 }
 
 ConfigFiles *
+config_files_copy(const ConfigFiles *self)
+{
+    ConfigFiles *copy = config_files_new();
+
+    for (guint i = 0; i < self->files->len; i++) {
+        const ConfigFile *file = &g_array_index(self->files, ConfigFile, i);
+
+        config_files_append(copy, file->name, barid_slice(file->text, file->len));
+    }
+    return copy;
+}
+
+ConfigFiles *
 config_files_new_default(void)
 {
     ConfigFiles *self = config_files_new();

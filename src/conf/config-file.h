@@ -30,6 +30,7 @@ ConfigFiles *config_files_read(const gchar *path, GError **error);
 ConfigFiles *config_files_new_default(void);
 /* One file from memory, for tests. */
 ConfigFiles *config_files_new_text(const gchar *name, const gchar *text);
+ConfigFiles *config_files_copy(const ConfigFiles *self);
 void config_files_append(ConfigFiles *self, const gchar *name, BaridSlice text);
 void config_files_free(ConfigFiles *self);
 /* The binary form for ipc, and back. */

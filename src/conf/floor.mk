@@ -11,16 +11,22 @@ src_conf_libconftext_la_SOURCES = \
 	src/conf/default-files.h
 nodist_src_conf_libconftext_la_SOURCES = src/conf/default-files.c
 src_conf_libconf_la_SOURCES = \
+	src/conf/rule-arithmetic.c \
 	src/conf/rule-bounds.c \
-	src/conf/rule-compile.c src/conf/rule-program.h \
+	src/conf/rule-code.c \
+	src/conf/rule-compile.c src/conf/rule-compiler.h src/conf/rule-program.h \
+	src/conf/rule-dns.c src/conf/rule-dns.h \
 	src/conf/rule-eval.c \
 	src/conf/rule-function.c \
 	src/conf/rule-items.c src/conf/rule-items.h \
 	src/conf/rule-language.h \
 	src/conf/rule-lexer.c src/conf/rule-lexer.h \
 	src/conf/rule-list.c src/conf/rule-list.h \
+	src/conf/rule-list-file.c src/conf/rule-list-file.h \
 	src/conf/rule-literal.c src/conf/rule-literal.h \
-	src/conf/rule-parser.c src/conf/rule-parser-set.c src/conf/rule-parser.h \
+	src/conf/rule-parser.c src/conf/rule-parser.h \
+	src/conf/rule-parser-expr.c src/conf/rule-parser-set.c \
+	src/conf/rule-provide.h \
 	src/conf/rule-regex.c src/conf/rule-regex.h \
 	src/conf/rule-registry.c src/conf/rule-registry.h \
 	src/conf/rule-set.c src/conf/rule-set.h \
@@ -39,7 +45,8 @@ EXTRA_DIST += src/conf/make-default-files.sh
 
 if HAVE_CHECK
 check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings \
-	src/conf/tests/test-rule-language src/conf/tests/test-rule-limits
+	src/conf/tests/test-rule-language src/conf/tests/test-rule-limits \
+	src/conf/tests/test-rule-lists src/conf/tests/test-rule-values
 src_conf_tests_test_config_tree_SOURCES = src/conf/tests/test-config-tree.c
 src_conf_tests_test_config_tree_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_config_tree_LDADD = $(CONF_TEXT_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
@@ -54,4 +61,12 @@ src_conf_tests_test_rule_limits_SOURCES = src/conf/tests/test-rule-limits.c \
 	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
 src_conf_tests_test_rule_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_rule_limits_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_rule_values_SOURCES = src/conf/tests/test-rule-values.c \
+	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
+src_conf_tests_test_rule_values_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_values_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_rule_lists_SOURCES = src/conf/tests/test-rule-lists.c \
+	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
+src_conf_tests_test_rule_lists_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_lists_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 endif

@@ -1,216 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a setting's text to a program: branches and values here, conditions in the parser. */
+/* From a setting's text to a program: branches and values here, conditions in the parser, the
+ * program's code in rule-code.c. */
 #include "base/text.h"
 #include "base/units.h"
 #include "conf/config-value.h"
+#include "conf/rule-compiler.h"
 #include "conf/rule-items.h"
-#include "conf/rule-parser.h"
+#include "conf/rule-literal.h"
 #include "conf/rule-shadow.h"
-
-typedef struct {
-    const RuleNode *condition; /* NULL for the last branch */
-    const RuleNode *yes_when;  /* the value of a rule of yes or no */
-    RuleResult result;
-    ConfigPosition position;
-} RuleBranch;
-
-typedef struct {
-    RuleParser parser;
-    BaridSettingType type;
-    const RuleBounds *bounds; /* or NULL */
-    GArray *branches; /* of RuleBranch */
-    GArray *program;
-    GArray *constants;
-    GArray *results;
-    guint32 on_failure;
-    gboolean is_too_large;
-} RuleCompiler;
-
-/* Code. Continuations are made before what leads to them, so each jump is known at once. */
-
-static guint32
-rule_code_add(RuleCompiler *self, RuleInstruction instruction)
-{
-    g_array_append_val(self->program, instruction);
-    return self->program->len - 1;
-}
-
-static guint16
-rule_code_add_constant(RuleCompiler *self, RuleValue value)
-{
-    if (self->constants->len >= RULE_CONSTANTS_MAX) {
-        self->is_too_large = TRUE;
-        return RULE_OPERAND_CONSTANT;
-    }
-    g_array_append_val(self->constants, value);
-    return (guint16)(RULE_OPERAND_CONSTANT | (self->constants->len - 1));
-}
-
-static guint16
-rule_code_add_text(RuleCompiler *self, BaridSlice text)
-{
-    return rule_code_add_constant(self, (RuleValue){.type = RULE_TEXT, .as.text = text});
-}
-
-static guint32
-rule_code_add_result(RuleCompiler *self, RuleResult result)
-{
-    g_array_append_val(self->results, result);
-    return rule_code_add(self, (RuleInstruction){.op = RULE_OP_RESULT,
-                                                 .on_true = self->results->len - 1});
-}
-
-/* Code that puts (expr) into register (target). */
-static void
-rule_code_load(RuleCompiler *self, const RuleExpr *expr, guint8 target)
-{
-    RuleInstruction instruction = {.op = RULE_OP_COPY, .target = target, .left = target};
-
-    if (target >= RULE_REGISTERS_MAX - RULE_ARGS_MAX) {
-        self->is_too_large = TRUE;
-        return;
-    }
-    switch (expr->kind) {
-    case RULE_EXPR_BAD:
-        g_assert_not_reached();
-    case RULE_EXPR_CONSTANT:
-        instruction.left = rule_code_add_constant(self, expr->value);
-        break;
-    case RULE_EXPR_VARIABLE:
-        instruction.op = RULE_OP_LOAD;
-        instruction.left = rule_code_add_text(self, expr->argument);
-        instruction.with.variable = expr->variable;
-        break;
-    case RULE_EXPR_CALL:
-        for (guint8 i = 0; i < expr->function->n_args; i++)
-            rule_code_load(self, expr->args[i], (guint8)(target + i));
-        instruction.op = RULE_OP_CALL;
-        instruction.with.function = expr->function;
-        break;
-    case RULE_EXPR_TO_TEXT:
-        rule_code_load(self, expr->args[0], target);
-        instruction.op = RULE_OP_TO_TEXT;
-        break;
-    }
-    rule_code_add(self, instruction);
-}
-
-/* Constants are used where they are; all else goes through a register. */
-static guint16
-rule_code_operand(RuleCompiler *self, const RuleExpr *expr, guint8 target)
-{
-    if (expr->kind == RULE_EXPR_CONSTANT)
-        return rule_code_add_constant(self, expr->value);
-    rule_code_load(self, expr, target);
-    return target;
-}
-
-static guint32
-rule_code_test(RuleCompiler *self, const RuleNode *node, guint32 on_true, guint32 on_false)
-{
-    guint32 start = self->program->len;
-    RuleInstruction test = {
-        .op = (guint8)node->op,
-        .on_true = on_true,
-        .on_false = on_false,
-        .on_failure = self->on_failure,
-        .with = node->with,
-    };
-
-    test.left = rule_code_operand(self, node->left, 0);
-    if (node->right != NULL)
-        test.right = rule_code_operand(self, node->right, 1);
-    rule_code_add(self, test);
-    return start;
-}
-
-static const RuleNode **
-rule_code_list_children(RuleCompiler *self, const RuleNode *node, guint *out_count)
-{
-    const RuleNode **children;
-    guint count = 0;
-
-    for (const RuleNode *child = node->first; child != NULL; child = child->next)
-        count++;
-    children = arena_alloc(self->parser.lexer.arena, count * sizeof *children);
-    *out_count = count;
-    count = 0;
-    for (const RuleNode *child = node->first; child != NULL; child = child->next)
-        children[count++] = child;
-    return children;
-}
-
-/* Returns where the condition begins. The recursion is as deep as the text's nesting, which
- * the parser limits. */
-static guint32
-rule_code_condition(RuleCompiler *self, const RuleNode *node, guint32 on_true, guint32 on_false)
-{
-    const RuleNode **children;
-    guint32 next;
-    guint count;
-
-    switch (node->kind) {
-    case RULE_NODE_CONSTANT:
-        return node->constant ? on_true : on_false;
-    case RULE_NODE_NOT:
-        return rule_code_condition(self, node->first, on_false, on_true);
-    case RULE_NODE_TEST:
-        return rule_code_test(self, node, on_true, on_false);
-    case RULE_NODE_AND:
-        children = rule_code_list_children(self, node, &count);
-        for (next = on_true; count > 0; count--)
-            next = rule_code_condition(self, children[count - 1], next, on_false);
-        return next;
-    case RULE_NODE_OR:
-        children = rule_code_list_children(self, node, &count);
-        for (next = on_false; count > 0; count--)
-            next = rule_code_condition(self, children[count - 1], on_true, next);
-        return next;
-    }
-    g_assert_not_reached();
-}
-
-static guint32
-rule_code_value(RuleCompiler *self, const RuleBranch *branch)
-{
-    RuleResult result = branch->result;
-    guint32 on_true;
-    guint32 on_false;
-
-    if (branch->yes_when == NULL)
-        return rule_code_add_result(self, result);
-    result.number = TRUE;
-    on_true = rule_code_add_result(self, result);
-    result.number = FALSE;
-    on_false = rule_code_add_result(self, result);
-    self->on_failure = on_false;
-    return rule_code_condition(self, branch->yes_when, on_true, on_false);
-}
-
-static guint32
-rule_code_branch(RuleCompiler *self, const RuleBranch *branch, guint32 next)
-{
-    guint32 value = rule_code_value(self, branch);
-    guint32 start;
-
-    self->on_failure = next;
-    start = rule_code_condition(self, branch->condition, value, next);
-    if (branch->result.text == NULL || !branch->result.text->has_captures || start == value ||
-        start == next)
-        return start;
-    /* What an earlier branch captured is not this one's. The instruction goes on with the
-     * next one, so the way back to the condition is a test that is always true. */
-    guint32 clear = rule_code_add(self, (RuleInstruction){.op = RULE_OP_CLEAR_CAPTURES});
-
-    rule_code_add(self, (RuleInstruction){
-                            .op = RULE_OP_IS_TRUE,
-                            .left = rule_code_add_constant(
-                                self, (RuleValue){.type = RULE_BOOL, .as.boolean = TRUE}),
-                            .on_true = start,
-                            .on_false = start,
-                        });
-    return clear;
-}
 
 /* Values. */
 
@@ -223,35 +20,84 @@ rule_template_add(RuleCompiler *self, GArray *pieces, RulePiece piece)
     return TRUE;
 }
 
+/* Where (name), a part of the value's text, stands in the raw text; the value's own place when
+ * it is a copy without quotes. */
+static gsize
+rule_template_locate(const RuleCompiler *self, BaridSlice name, const RuleToken *token)
+{
+    BaridSlice raw = self->parser.lexer.raw;
+
+    if (name.data >= raw.data && name.data + name.len <= raw.data + raw.len)
+        return (gsize)(name.data - raw.data);
+    for (gsize i = token->offset; i + name.len <= token->offset + token->width; i++) {
+        if (name.len > 0 && memcmp(raw.data + i, name.data, name.len) == 0 && i >= 2 &&
+            raw.data[i - 1] == '{' && raw.data[i - 2] == '$')
+            return i;
+    }
+    return token->offset;
+}
+
+static gboolean
+rule_template_is_computed(BaridSlice name)
+{
+    return text_find(name, '(') >= 0 || text_find(name, ' ') >= 0;
+}
+
+/* An expression, whose text form will stand in a register. Its problems are shown where it
+ * stands. */
+static gboolean
+rule_template_add_computed(RuleCompiler *self, GArray *pieces, BaridSlice text, gsize offset,
+                           RuleBranch *branch)
+{
+    RuleParser *parser = &self->parser;
+    RuleLexer outer = parser->lexer;
+    guint n_problems = parser->n_problems;
+    RulePiece piece = {.kind = RULE_PIECE_REGISTER};
+    RuleExpr *expr;
+
+    rule_lexer_init(&parser->lexer, text, outer.arena);
+    parser->base = offset;
+    rule_lexer_next(&parser->lexer);
+    expr = rule_parser_take_expr(parser);
+    if (expr != NULL && parser->lexer.token.kind != RULE_TOKEN_END)
+        rule_parser_report_token(parser, "a closing } is expected here");
+    parser->lexer = outer;
+    parser->base = 0;
+    parser->is_lost = FALSE;
+    if (parser->n_problems != n_problems)
+        return FALSE;
+    if (branch->texts == NULL)
+        branch->texts = g_ptr_array_new();
+    piece.index = branch->texts->len;
+    g_ptr_array_add(branch->texts, rule_parser_new_text_form(parser, expr));
+    return rule_template_add(self, pieces, piece);
+}
+
 /* The inside of "${...}". */
 static gboolean
 rule_template_add_reference(RuleCompiler *self, GArray *pieces, BaridSlice name,
-                            const RuleToken *token)
+                            const RuleToken *token, RuleBranch *branch)
 {
+    gsize offset = rule_template_locate(self, name, token);
+    gsize width = offset == token->offset ? token->width : name.len;
     RuleParser *parser = &self->parser;
     RulePiece piece = {.kind = RULE_PIECE_VARIABLE};
 
     if (name.len == 1 && g_ascii_isdigit(name.data[0])) {
         piece.kind = RULE_PIECE_CAPTURE;
-        piece.capture = (guint)(name.data[0] - '0');
-        if (piece.capture < parser->groups)
-            return rule_template_add(self, pieces, piece);
-        rule_parser_report(parser, token->offset, token->width,
-                           parser->groups == 0
-                               ? "${%u} stands for nothing: this branch's condition has no "
-                                 "\"matches\""
-                               : "${%u} stands for nothing: no pattern of this branch has so many "
-                                 "groups",
-                           piece.capture);
-        return FALSE;
+        piece.index = (guint)(name.data[0] - '0');
+        return rule_parser_check_capture(parser, piece.index, offset, width) &&
+               rule_template_add(self, pieces, piece);
     }
-    piece.variable = rule_parser_find_variable(parser, name, token->offset, token->width,
-                                               &piece.text);
+    if (rule_template_is_computed(name))
+        return rule_template_add_computed(self, pieces, name, offset, branch);
+    piece.variable = rule_parser_find_variable(parser, name, offset, width, &piece.text);
     return piece.variable != NULL && rule_template_add(self, pieces, piece);
 }
 
 static gboolean
-rule_template_split(RuleCompiler *self, BaridSlice rest, const RuleToken *token, GArray *pieces)
+rule_template_split(RuleCompiler *self, BaridSlice rest, const RuleToken *token, GArray *pieces,
+                    RuleBranch *branch)
 {
     gboolean is_valid = TRUE;
 
@@ -280,7 +126,8 @@ rule_template_split(RuleCompiler *self, BaridSlice rest, const RuleToken *token,
                                "the closing } of ${ is missing");
             return FALSE;
         }
-        if (!rule_template_add_reference(self, pieces, barid_slice(rest.data, (gsize)end), token))
+        if (!rule_template_add_reference(self, pieces, barid_slice(rest.data, (gsize)end), token,
+                                         branch))
             is_valid = FALSE;
         rest = barid_slice(rest.data + end + 1, rest.len - (gsize)end - 1);
     }
@@ -288,20 +135,19 @@ rule_template_split(RuleCompiler *self, BaridSlice rest, const RuleToken *token,
 }
 
 static const RuleTemplate *
-rule_template_new(RuleCompiler *self, BaridSlice text, const RuleToken *token)
+rule_template_new(RuleCompiler *self, BaridSlice text, const RuleToken *token, RuleBranch *branch)
 {
     g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(RulePiece));
     RuleTemplate *template = arena_new0(self->parser.arena, RuleTemplate);
     gsize size;
 
-    if (!rule_template_split(self, text, token, pieces))
+    if (!rule_template_split(self, text, token, pieces, branch))
         return NULL;
     template->is_constant = TRUE;
     for (guint i = 0; i < pieces->len; i++) {
         RulePieceKind kind = g_array_index(pieces, RulePiece, i).kind;
 
         template->is_constant = template->is_constant && kind == RULE_PIECE_TEXT;
-        template->has_captures = template->has_captures || kind == RULE_PIECE_CAPTURE;
     }
     size = pieces->len * sizeof(RulePiece);
     template->n_pieces = pieces->len;
@@ -337,29 +183,88 @@ rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *bra
                            "for each one in it");
         return;
     }
-    branch->result.text = rule_template_new(self, text, token);
+    branch->result.text = rule_template_new(self, text, token, branch);
+}
+
+static UnitsResult
+rule_value_parse_number(BaridSettingType type, BaridSlice text, gint64 *out_number)
+{
+    switch (type) {
+    case BARID_TYPE_RULE_SIZE:
+        return units_parse_size(text, out_number);
+    case BARID_TYPE_RULE_DURATION:
+        return units_parse_duration(text, out_number);
+    default:
+        return units_parse_integer(text, out_number);
+    }
+}
+
+static const gchar *
+rule_value_get_example(BaridSettingType type)
+{
+    switch (type) {
+    case BARID_TYPE_RULE_SIZE:
+        return "a size such as 512K, 25M or 1G";
+    case BARID_TYPE_RULE_DURATION:
+        return "a duration such as 30s, 5min, 2h or 7d";
+    default:
+        return "a whole number such as 25";
+    }
+}
+
+/* A value of one word that begins as a number is one; all else is computed. */
+static gboolean
+rule_value_is_literal(BaridSlice text)
+{
+    return (g_ascii_isdigit(text.data[0]) || text.data[0] == '-' || text.data[0] == '+') &&
+           text_find(text, ' ') < 0 && text_find(text, '+') <= 0 &&
+           text_find(text, '*') < 0 && text_find(text, '%') < 0;
+}
+
+static void
+rule_value_compute(RuleCompiler *self, const RuleToken *token, RuleBranch *branch)
+{
+    RuleParser *parser = &self->parser;
+    RuleLexer outer = parser->lexer;
+    RuleType type = self->type == BARID_TYPE_RULE_DURATION ? RULE_DURATION : RULE_INTEGER;
+    RuleExpr *expr;
+
+    parser->lexer.raw.len = token->offset + token->width;
+    parser->lexer.pos = token->offset;
+    rule_lexer_next(&parser->lexer);
+    expr = rule_parser_take_expr(parser);
+    if (expr != NULL && parser->lexer.token.kind != RULE_TOKEN_END)
+        rule_parser_report_token(parser, "+ - * / %% or the end of the value is expected here");
+    parser->lexer = outer;
+    parser->is_lost = FALSE;
+    if (expr == NULL || expr->kind == RULE_EXPR_BAD)
+        return;
+    expr = rule_expr_convert(expr, type);
+    if (expr->type != type)
+        rule_parser_report(parser, token->offset, token->width, "this is %s: write %s",
+                           rule_type_describe(expr->type), rule_value_get_example(self->type));
+    branch->number = expr;
+    branch->result.is_computed = TRUE;
+    branch->result.minimum = G_MININT64;
+    branch->result.maximum = G_MAXINT64;
+    if (self->bounds == NULL)
+        return;
+    branch->result.minimum = self->bounds->minimum;
+    if (self->bounds->minimum != 0 || self->bounds->maximum != 0)
+        branch->result.maximum = self->bounds->maximum;
 }
 
 static void
 rule_value_take_number(RuleCompiler *self, const RuleToken *token, RuleBranch *branch)
 {
     g_autofree gchar *reason = NULL;
-    UnitsResult result;
-    const gchar *example;
+    UnitsResult result =
+        rule_value_parse_number(self->type, token->text, &branch->result.number);
+    const gchar *example = rule_value_get_example(self->type);
 
-    switch (self->type) {
-    case BARID_TYPE_RULE_SIZE:
-        result = units_parse_size(token->text, &branch->result.number);
-        example = "a size such as 512K, 25M or 1G";
-        break;
-    case BARID_TYPE_RULE_DURATION:
-        result = units_parse_duration(token->text, &branch->result.number);
-        example = "a duration such as 30s, 5min, 2h or 7d";
-        break;
-    default:
-        result = units_parse_integer(token->text, &branch->result.number);
-        example = "a whole number such as 25";
-        break;
+    if (result != UNITS_OK && !rule_value_is_literal(token->text)) {
+        rule_value_compute(self, token, branch);
+        return;
     }
     if (result != UNITS_OK)
         rule_parser_report(&self->parser, token->offset, token->width, "%s: write %s",
@@ -400,6 +305,8 @@ static void
 rule_compiler_add_branch(RuleCompiler *self, RuleBranch *branch)
 {
     branch->result.branch = self->branches->len;
+    branch->reads_captures = self->parser.reads_captures;
+    branch->keeps_text = branch->reads_captures && self->parser.groups == 0;
     g_array_append_vals(self->branches, branch, 1);
 }
 
@@ -434,6 +341,8 @@ rule_compiler_take_branch(RuleCompiler *self, RuleBranch *branch)
     }
     if (rule_lexer_is_word(&parser->lexer, "else"))
         return TRUE;
+    if (rule_lexer_is_word(&parser->lexer, "on-failure"))
+        rule_parser_report_token(parser, "on-failure stands at the end, behind the last else");
     rule_parser_report_token(parser, parser->lexer.token.kind == RULE_TOKEN_END
                                          ? "the rule has no else: every rule ends with "
                                            "\"else VALUE\""
@@ -469,14 +378,94 @@ rule_compiler_locate_next(const RuleCompiler *self)
 }
 
 static void
-rule_compiler_take_last(RuleCompiler *self, RuleBranch *branch)
+rule_compiler_begin_branch(RuleCompiler *self)
+{
+    self->parser.groups = 0;
+    self->parser.n_tests = 0;
+    self->parser.reads_captures = FALSE;
+}
+
+/* Without "on-failure" the declaration's word counts. */
+static void
+rule_compiler_declare_failure(RuleCompiler *self)
+{
+    const gchar *text = self->bounds == NULL ? NULL : self->bounds->on_failure;
+    RuleBranch branch = {.position = config_value_locate(self->parser.value, 0)};
+    RulePiece piece = {.kind = RULE_PIECE_TEXT};
+
+    if (text == NULL)
+        return;
+    if (self->type == BARID_TYPE_RULE_TEXT) {
+        RuleTemplate *template = arena_new0(self->parser.arena, RuleTemplate);
+
+        piece.text = barid_slice_from_text(arena_dup_text(self->parser.arena, text));
+        *template = (RuleTemplate){.n_pieces = 1, .is_constant = TRUE};
+        template->pieces = arena_new0(self->parser.arena, RulePiece);
+        template->pieces[0] = piece;
+        branch.result.text = template;
+    } else if (self->type == BARID_TYPE_RULE_BOOL || self->type == BARID_TYPE_CONDITION) {
+        branch.result.number = strcmp(text, "yes") == 0;
+    } else if (rule_value_parse_number(self->type, barid_slice_from_text(text),
+                                       &branch.result.number) != UNITS_OK) {
+        g_assert_not_reached();
+    }
+    rule_compiler_begin_branch(self);
+    rule_compiler_add_branch(self, &branch);
+    self->has_failure_branch = TRUE;
+}
+
+static void
+rule_compiler_take_failure_word(RuleCompiler *self, RuleBranch *branch)
 {
     RuleParser *parser = &self->parser;
 
+    rule_lexer_next(&parser->lexer);
+    if (!rule_lexer_is_word(&parser->lexer, "yes") && !rule_lexer_is_word(&parser->lexer, "no")) {
+        rule_parser_report_token(parser, "yes or no is expected behind on-failure");
+        return;
+    }
+    branch->result.number = rule_lexer_is_word(&parser->lexer, "yes");
+    rule_lexer_next(&parser->lexer);
+}
+
+/* "on-failure VALUE", where the rule has it. The value itself must not fail. */
+static void
+rule_compiler_take_failure(RuleCompiler *self)
+{
+    RuleParser *parser = &self->parser;
+    RuleBranch branch = {.position = rule_compiler_locate_next(self)};
+    gsize offset = parser->lexer.token.offset;
+    gsize width = parser->lexer.token.width;
+
+    if (parser->is_lost)
+        return;
+    if (!rule_lexer_is_word(&parser->lexer, "on-failure")) {
+        rule_compiler_declare_failure(self);
+        return;
+    }
+    rule_compiler_begin_branch(self);
+    if (self->type == BARID_TYPE_RULE_BOOL || self->type == BARID_TYPE_CONDITION)
+        rule_compiler_take_failure_word(self, &branch);
+    else
+        rule_compiler_take_value(self, &branch);
+    if (branch.number != NULL || branch.texts != NULL)
+        rule_parser_report(parser, offset, width,
+                           "the value behind on-failure must not be computed itself");
+    rule_compiler_add_branch(self, &branch);
+    self->has_failure_branch = TRUE;
+}
+
+static void
+rule_compiler_take_last(RuleCompiler *self, RuleBranch *branch)
+{
+    RuleParser *parser = &self->parser;
+    gboolean had_condition = self->branches->len > 0;
+
     rule_compiler_take_value(self, branch);
     rule_compiler_add_branch(self, branch);
+    rule_compiler_take_failure(self);
     if (!parser->is_lost && parser->lexer.token.kind != RULE_TOKEN_END)
-        rule_parser_report_token(parser, self->branches->len == 1
+        rule_parser_report_token(parser, !had_condition
                                              ? "nothing may follow here; a rule begins with if"
                                              : "nothing may follow the last else");
 }
@@ -490,7 +479,7 @@ rule_compiler_take_rule(RuleCompiler *self)
     while (goes_on) {
         RuleBranch branch = {0};
 
-        parser->groups = 0;
+        rule_compiler_begin_branch(self);
         branch.position = rule_compiler_locate_next(self);
         if (!rule_compiler_is_conditional(self)) {
             rule_compiler_take_last(self, &branch);
@@ -514,12 +503,15 @@ rule_compiler_take_bare_condition(RuleCompiler *self)
         rule_parser_report(parser, 0, 2, "a bare condition is expected here, without if");
         return;
     }
+    rule_compiler_begin_branch(self);
     rule_lexer_next(&parser->lexer);
     yes.condition = rule_parser_take_condition(parser);
+    rule_compiler_add_branch(self, &yes);
+    rule_compiler_begin_branch(self);
+    rule_compiler_add_branch(self, &no);
+    rule_compiler_take_failure(self);
     if (yes.condition != NULL && parser->lexer.token.kind != RULE_TOKEN_END)
         rule_parser_report_token(parser, "and, or or the end is expected here");
-    rule_compiler_add_branch(self, &yes);
-    rule_compiler_add_branch(self, &no);
 }
 
 static gpointer
@@ -531,25 +523,6 @@ rule_compiler_keep(RuleCompiler *self, const GArray *array)
     if (size > 0)
         memcpy(kept, array->data, size);
     return kept;
-}
-
-static void
-rule_compiler_make_program(RuleCompiler *self)
-{
-    guint32 next = 0;
-
-    for (guint i = self->branches->len; i > 0; i--) {
-        const RuleBranch *branch = &g_array_index(self->branches, RuleBranch, i - 1);
-
-        if (branch->condition == NULL)
-            next = rule_code_value(self, branch);
-        else
-            next = rule_code_branch(self, branch, next);
-    }
-    self->on_failure = next; /* now the start */
-    if (self->is_too_large)
-        rule_parser_report(&self->parser, 0, self->parser.lexer.raw.len,
-                           "the rule is too large: use a list, or fewer nested calls");
 }
 
 static BaridRule *
@@ -565,6 +538,7 @@ rule_compiler_make_rule(RuleCompiler *self)
     rule->arena = self->parser.arena;
     rule->branches = positions;
     rule->n_branches = self->branches->len;
+    rule->n_instructions = self->program->len;
     rule->start = self->on_failure;
     rule->program = rule_compiler_keep(self, self->program);
     rule->constants = rule_compiler_keep(self, self->constants);
@@ -593,14 +567,14 @@ rule_compiler_run(RuleCompiler *self)
     else
         rule_compiler_take_rule(self);
     if (parser->n_problems == 0)
-        rule_compiler_make_program(self);
+        rule_code_make_program(self);
     if (parser->n_problems > 0 || config_problems_get_count(parser->problems) != before)
         return NULL;
     return rule_compiler_make_rule(self);
 }
 
 BaridRule *
-rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, const RuleLists *lists,
+rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, RuleLists *lists,
              ConfigProblems *problems)
 {
     return rule_compile_bounded(value, type, known, NULL, lists, problems);
@@ -608,7 +582,7 @@ rule_compile(ConfigValue *value, BaridSettingType type, BaridKnown known, const 
 
 BaridRule *
 rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known,
-                     const RuleBounds *bounds, const RuleLists *lists, ConfigProblems *problems)
+                     const RuleBounds *bounds, RuleLists *lists, ConfigProblems *problems)
 {
     g_autoptr(Arena) scratch = arena_new(1024);
     RuleCompiler compiler = {
@@ -623,10 +597,14 @@ rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known
     BaridRule *rule;
 
     compiler.parser.arena = arena_new(512);
+    /* A bare condition says for which sessions or attempts something is; it is read at all. */
+    compiler.parser.is_of_attempt = known == BARID_KNOWN_ATTEMPT && type != BARID_TYPE_CONDITION;
     rule_lexer_init(&compiler.parser.lexer, config_value_get_raw(value), scratch);
     rule = rule_compiler_run(&compiler);
     if (rule == NULL)
         arena_free(compiler.parser.arena);
+    for (guint i = 0; i < compiler.branches->len; i++)
+        g_clear_pointer(&g_array_index(compiler.branches, RuleBranch, i).texts, g_ptr_array_unref);
     g_array_unref(compiler.branches);
     g_array_unref(compiler.program);
     g_array_unref(compiler.constants);
@@ -636,7 +614,7 @@ rule_compile_bounded(ConfigValue *value, BaridSettingType type, BaridKnown known
 
 BaridRule *
 rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
-                  const RuleLists *lists, ConfigProblems *problems)
+                  RuleLists *lists, ConfigProblems *problems)
 {
     g_autoptr(Arena) arena = arena_new(256);
     ConfigValue *value = config_value_new_text(arena, NULL, NULL, text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
+#include "conf/rule-dns.h"
 #include "conf/rule-items.h"
 #include "conf/rule-program.h"
 #include "conf/rule-shadow.h"
@@ -17,6 +18,7 @@ typedef struct {
 
 typedef struct {
     RuleValue registers[RULE_REGISTERS_MAX];
+    const BaridRule *rule;
     const RuleValue *constants;
     RuleCaptures captures;
     BaridScope *scope;
@@ -73,15 +75,77 @@ rule_run_get(const RuleRun *self, guint16 operand)
     return &self->registers[operand];
 }
 
-static void
-rule_run_call(RuleRun *self, const RuleInstruction *instruction)
+static guint32
+rule_run_fail(const RuleRun *self, const RuleInstruction *at, BaridSlice text)
 {
-    const RuleFunctionInfo *function = instruction->with.function;
-    RuleValue value = {.type = function->result};
+    const ConfigPosition *branches = self->rule->branches;
 
-    function->function(self->scope, &self->registers[instruction->left], self->scratch, &value);
+    rule_registry_note_failure(self->scope, &branches[MIN(at->branch, self->rule->n_branches - 1)],
+                               text);
+    return at->on_failure;
+}
+
+/* The next instruction. */
+static const RuleInstruction *
+rule_run_call(RuleRun *self, const RuleInstruction *at)
+{
+    const RuleFunctionInfo *function = at->with.function;
+    RuleValue value = {.type = function->result};
+    RuleCall call = {
+        .scope = self->scope,
+        .args = &self->registers[at->left],
+        .scratch = self->scratch,
+        .data = function->kind == RULE_FUNCTION_ASKS ? rule_run_get(self, at->right)->as.store
+                                                     : NULL,
+    };
+
+    if (!function->function(&call, &value))
+        return &self->rule->program[rule_run_fail(self, at, value.as.text)];
     value.type = function->result;
-    self->registers[instruction->target] = value;
+    self->registers[at->target] = value;
+    return at + 1;
+}
+
+static void
+rule_run_load_capture(RuleRun *self, const RuleInstruction *at)
+{
+    RuleValue value = {.type = RULE_TEXT, .as.text = BARID_SLICE_EMPTY};
+
+    if (at->left < self->captures.count)
+        value.as.text = self->captures.text[at->left];
+    self->registers[at->target] = value;
+}
+
+/* Whether one of the records is among the answers. */
+static gboolean
+rule_records_match(const RuleSet *answers, const RuleValue *records, guint n_records)
+{
+    for (guint i = 0; i < n_records; i++) {
+        if (records[i].type == RULE_ADDRESS
+                ? rule_set_has_address(answers, &records[i].as.address)
+                : rule_set_has_text(answers, records[i].as.text))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static RuleAnswer
+rule_run_ask_dns(RuleRun *self, const RuleDnsQuestion *question, const RuleValue *left,
+                 BaridSlice *out_text)
+{
+    const RuleValue *records = NULL;
+    guint n_records = 0;
+    BaridSlice name = rule_dns_make_name(left, question->zone, self->scratch);
+    RuleAnswer answer;
+
+    if (name.len == 0)
+        return RULE_ANSWER_ABSENT;
+    answer = question->lookup(question->data, name, question->type, self->scratch, &records,
+                              &n_records, out_text);
+    if (answer == RULE_ANSWER_FOUND && question->answers != NULL &&
+        !rule_records_match(question->answers, records, n_records))
+        return RULE_ANSWER_ABSENT;
+    return answer;
 }
 
 static void
@@ -111,6 +175,34 @@ rule_numbers_equal(const RuleValue *a, const RuleValue *b)
     if (a->type == RULE_BOOL)
         return !a->as.boolean == !b->as.boolean;
     return a->as.integer == b->as.integer;
+}
+
+/* For ${0} in a branch without patterns. */
+static void
+rule_run_keep_text(RuleRun *self, const RuleValue *left)
+{
+    self->captures.count = 1;
+    self->captures.text[0] = rule_value_to_text(left, self->scratch);
+}
+
+/* Where a test that asks leads. */
+static guint32
+rule_run_ask(RuleRun *self, const RuleInstruction *test)
+{
+    const RuleValue *left = rule_run_get(self, test->left);
+    BaridSlice text = BARID_SLICE_EMPTY;
+    RuleAnswer answer;
+
+    if (test->op == RULE_OP_IN_DNS)
+        answer = rule_run_ask_dns(self, test->with.dns, left, &text);
+    else
+        answer = rule_registry_lookup_store(self->scope, test->with.store, left->as.text,
+                                            self->scratch, &text);
+    if (answer == RULE_ANSWER_FAILED)
+        return rule_run_fail(self, test, text);
+    if (answer == RULE_ANSWER_FOUND && test->target != 0)
+        rule_run_keep_text(self, left);
+    return answer == RULE_ANSWER_FOUND ? test->on_true : test->on_false;
 }
 
 /* Where a test leads. */
@@ -158,37 +250,33 @@ rule_run_test(RuleRun *self, const RuleInstruction *test)
     case RULE_OP_IN_NETWORKS:
         is_true = rule_set_has_address(test->with.set, &left->as.address);
         break;
-    case RULE_OP_IN_PATTERNS:
-        is_true = rule_set_has_match(test->with.set, left->as.text);
+    case RULE_OP_IN_LIST:
+        is_true = rule_list_has(test->with.list, left, &self->captures);
         break;
     case RULE_OP_MATCHES:
         is_true = rule_regex_match(test->with.regex, left->as.text, &self->captures);
         break;
     case RULE_OP_IN_STORE:
-        switch (rule_registry_lookup_store(self->scope, test->with.store, left->as.text)) {
-        case RULE_STORE_FAILED:
-            return test->on_failure;
-        case RULE_STORE_FOUND:
-            is_true = TRUE;
-            break;
-        case RULE_STORE_ABSENT:
-            break;
-        }
-        break;
+    case RULE_OP_IN_DNS:
+        return rule_run_ask(self, test);
     case RULE_OP_RESULT:
     case RULE_OP_CLEAR_CAPTURES:
     case RULE_OP_LOAD:
     case RULE_OP_COPY:
     case RULE_OP_CALL:
     case RULE_OP_TO_TEXT:
+    case RULE_OP_CAPTURE:
         g_assert_not_reached();
     }
+    if (is_true && test->target != 0)
+        rule_run_keep_text(self, left);
     return is_true ? test->on_true : test->on_false;
 }
 
 static const RuleResult *
-rule_run_program(RuleRun *self, const BaridRule *rule)
+rule_run_program(RuleRun *self)
 {
+    const BaridRule *rule = self->rule;
     const RuleInstruction *at = &rule->program[rule->start];
 
     for (;;) {
@@ -209,7 +297,10 @@ rule_run_program(RuleRun *self, const BaridRule *rule)
             at++;
             break;
         case RULE_OP_CALL:
-            rule_run_call(self, at);
+            at = rule_run_call(self, at);
+            break;
+        case RULE_OP_CAPTURE:
+            rule_run_load_capture(self, at);
             at++;
             break;
         case RULE_OP_TO_TEXT:
@@ -228,17 +319,23 @@ rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
 {
     RuleThread *thread = rule_thread_get();
     const RuleResult *result;
+    gint64 number;
     RuleRun run;
 
+    run.rule = self;
     run.constants = self->constants;
     run.captures.count = 0;
     run.scope = scope;
     run.scratch = rule_thread_take_arena(thread);
-    result = rule_run_program(&run, self);
-    *out_outcome = (RuleOutcome){.number = result->number, .branch = result->branch,
-                                  .items = result->items};
+    result = rule_run_program(&run);
+    number = result->number;
+    if (result->is_computed)
+        number = CLAMP(run.registers[0].as.integer, result->minimum, result->maximum);
+    *out_outcome =
+        (RuleOutcome){.number = number, .branch = result->branch, .items = result->items};
     if (result->text != NULL)
-        out_outcome->text = rule_template_expand(result->text, scope, &run.captures, run.scratch);
+        out_outcome->text = rule_template_expand(result->text, scope, &run.captures, run.registers,
+                                                 run.scratch);
     rule_thread_give_arena(thread, run.scratch);
 }
 
@@ -345,8 +442,11 @@ barid_rule_reads(const BaridRule *rule, const gchar *variable)
 gboolean
 rule_reads_store(const BaridRule *self)
 {
-    for (guint32 i = 0; self != NULL && i <= self->start; i++) {
-        if (self->program[i].op == RULE_OP_IN_STORE)
+    for (guint32 i = 0; self != NULL && i < self->n_instructions; i++) {
+        const RuleInstruction *at = &self->program[i];
+
+        if (at->op == RULE_OP_IN_STORE || at->op == RULE_OP_IN_DNS ||
+            (at->op == RULE_OP_CALL && at->with.function->kind == RULE_FUNCTION_ASKS))
             return TRUE;
     }
     return FALSE;

@@ -10,7 +10,8 @@ rule_lexer_is_blank(guint8 byte)
     return byte == ' ' || byte == '\t' || byte == '\n';
 }
 
-/* Bytes of words, numbers, addresses and networks. */
+/* Bytes of words, numbers, addresses and networks. As "-" and "/" are among them, they mean
+ * arithmetic only with blanks around. */
 static gboolean
 rule_lexer_is_word_byte(guint8 byte)
 {
@@ -80,6 +81,10 @@ rule_lexer_take_word(RuleLexer *self)
         if (self->raw.data[end] == ':')
             has_colon = TRUE;
     }
+    if (end == self->pos + 1 && (first == '-' || first == '/')) {
+        rule_lexer_set(self, first == '-' ? RULE_TOKEN_MINUS : RULE_TOKEN_DIVIDE, 1);
+        return;
+    }
     rule_lexer_set(self,
                    has_colon || g_ascii_isdigit(first) || (first == '-' && g_ascii_isdigit(second))
                        ? RULE_TOKEN_LITERAL
@@ -108,10 +113,13 @@ static const struct {
     {"{", RULE_TOKEN_BRACE_OPEN, NULL},
     {"}", RULE_TOKEN_BRACE_CLOSE, NULL},
     {",", RULE_TOKEN_COMMA, NULL},
+    {"+", RULE_TOKEN_PLUS, NULL},
+    {"*", RULE_TOKEN_TIMES, NULL},
+    {"%", RULE_TOKEN_REMAINDER, NULL},
     {"=", RULE_TOKEN_BAD, "\"equal\" is written =="},
     {"!", RULE_TOKEN_BAD, "write the word: not"},
     {"'", RULE_TOKEN_BAD, "texts stand in double quotes"},
-    {"$", RULE_TOKEN_BAD, "in a condition a variable stands without ${}"},
+    {"$", RULE_TOKEN_BAD, "in a condition a variable stands without ${}, ${1} is capture(1)"},
     {"[", RULE_TOKEN_BAD, "sets stand in braces: {\"a\", \"b\"}"},
 };
 
@@ -223,8 +231,8 @@ rule_lexer_find_word(const RuleLexer *self, BaridSlice a, BaridSlice b)
 RuleToken
 rule_lexer_take_value(RuleLexer *self)
 {
-    BaridSlice word = BARID_SLICE_LITERAL("else");
-    gsize end = rule_lexer_find_word(self, word, word);
+    gsize end = rule_lexer_find_word(self, BARID_SLICE_LITERAL("else"),
+                                     BARID_SLICE_LITERAL("on-failure"));
     BaridSlice value = text_trim(barid_slice(self->raw.data + self->pos, end - self->pos));
     RuleToken token = {.kind = RULE_TOKEN_TEXT, .width = value.len, .text = value};
 

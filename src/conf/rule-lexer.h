@@ -25,6 +25,11 @@ typedef enum {
     RULE_TOKEN_LESS_EQUAL,
     RULE_TOKEN_GREATER,
     RULE_TOKEN_GREATER_EQUAL,
+    RULE_TOKEN_PLUS,
+    RULE_TOKEN_MINUS,
+    RULE_TOKEN_TIMES,
+    RULE_TOKEN_DIVIDE,
+    RULE_TOKEN_REMAINDER,
     RULE_TOKEN_BAD, /* (reason) says why */
 } RuleTokenKind;
 
@@ -50,8 +55,8 @@ gboolean rule_lexer_is_word(const RuleLexer *self, const gchar *word);
 /* Reads "/.../flags" behind the current token, which it becomes; (text) is the pattern
  * and (*out_flags) the letters. FALSE when there is none; the token says why. */
 gboolean rule_lexer_take_regex(RuleLexer *self, BaridSlice *out_flags);
-/* Takes the value behind the current token, up to the word "else" outside quotes or the
- * end, trimmed; the current token is then what follows. */
+/* Takes the value behind the current token, up to the word "else" or "on-failure" outside
+ * quotes or the end, trimmed; the current token is then what follows. */
 RuleToken rule_lexer_take_value(RuleLexer *self);
 /* Skips from the current token on to a word "then" or "else" outside quotes, or to the end;
  * stays when it is one. */

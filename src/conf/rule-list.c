@@ -3,136 +3,63 @@
 
 #include "base/text.h"
 
-/* A list's file may hold this much. */
-enum { RULE_LIST_FILE_MAX = 64 * 1024 * 1024 };
-
 struct RuleLists {
-    GHashTable *by_name; /* of RuleSet *, owned */
+    GHashTable *by_name; /* of RuleListEntry *, owned */
     GHashTable *rules;   /* of RuleNamed *, owned */
+    RuleListReader *reader;
     ConfigProblems *problems;
     const gchar *state_dir;
 };
 
-static const gchar *const rule_list_types[] = {"text", "networks", "patterns", NULL};
+/* A list is read when it is used, or checked at the end. */
+typedef struct {
+    ConfigValue *type, *entries, *file; /* or NULL */
+    RuleList *list;                     /* once it was read */
+} RuleListEntry;
+
+static const gchar *const rule_list_types[] = {"text", "networks", "patterns", "globs", NULL};
 static const RuleSetKind rule_list_kinds[] = {RULE_SET_TEXTS, RULE_SET_NETWORKS,
-                                              RULE_SET_PATTERNS};
+                                              RULE_SET_PATTERNS, RULE_SET_GLOBS};
 
-/* An entry is /PATTERN/ or /PATTERN/i. NULL, or the reason; caller owns it. */
-static gchar *
-rule_list_add_pattern(RuleSet *set, BaridSlice entry)
+static void
+rule_list_entry_free(gpointer data)
 {
-    RuleRegexFlags flags = RULE_REGEX_PLAIN;
-    gchar *reason = NULL;
-    RuleRegex *regex;
-    gsize offset;
+    RuleListEntry *self = data;
 
-    if (text_ends_with(entry, BARID_SLICE_LITERAL("/i"))) {
-        flags |= RULE_REGEX_CASELESS;
-        entry.len--;
-    }
-    if (entry.len < 2 || entry.data[0] != '/' || entry.data[entry.len - 1] != '/')
-        return g_strdup("a pattern is written /.../ or /.../i");
-    regex = rule_regex_new(barid_slice(entry.data + 1, entry.len - 2), flags, &offset, &reason);
-    if (regex != NULL)
-        rule_set_add_pattern(set, regex);
-    return reason;
-}
-
-static gchar *
-rule_list_add(RuleSet *set, BaridSlice entry)
-{
-    Network network;
-
-    switch (rule_set_get_kind(set)) {
-    case RULE_SET_PATTERNS:
-        return rule_list_add_pattern(set, entry);
-    case RULE_SET_NETWORKS:
-        if (!network_parse(entry, &network))
-            return g_strdup("an address or a network such as 192.0.2.0/24 is expected, without "
-                            "bits past the prefix");
-        rule_set_add_network(set, &network);
-        return NULL;
-    case RULE_SET_TEXTS:
-    case RULE_SET_NUMBERS:
-        break;
-    }
-    rule_set_add_text(set, entry);
-    return NULL;
+    rule_list_free(self->list);
+    g_free(self);
 }
 
 static void
-rule_list_take_entries(RuleLists *self, ConfigSection *section, RuleSet *set)
+rule_list_take_entries(RuleLists *self, ConfigValue *value, RuleList *list)
 {
-    ConfigValue *value = config_section_use(section, "entries");
     const gchar *const *entries =
         value == NULL ? NULL : config_value_get_list(value, self->problems);
 
     for (guint i = 0; entries != NULL && entries[i] != NULL; i++) {
-        g_autofree gchar *reason = rule_list_add(set, barid_slice_from_text(entries[i]));
+        g_autofree gchar *reason = rule_list_add(list, entries[i]);
 
         if (reason != NULL)
             config_value_report_item(value, self->problems, i, "%s", reason);
     }
 }
 
-/* One entry a line; empty lines and those that begin with # are skipped. */
-static void
-rule_list_take_lines(RuleLists *self, const gchar *path, BaridSlice rest, RuleSet *set)
+/* NULL without one. */
+static gchar *
+rule_list_dup_path(RuleLists *self, ConfigValue *value)
 {
-    ConfigPosition position = {g_intern_string(path), 0, 1};
-
-    while (rest.len > 0) {
-        gssize end = text_find(rest, '\n');
-        gsize len = end < 0 ? rest.len : (gsize)end;
-        BaridSlice line = barid_slice(rest.data, len);
-        g_autofree gchar *reason = NULL;
-
-        position.line++;
-        if (line.len > 0 && line.data[line.len - 1] == '\r')
-            line.len--;
-        line = text_trim(line);
-        if (line.len > 0 && line.data[0] != '#')
-            reason = rule_list_add(set, line);
-        if (reason != NULL) {
-            g_autofree gchar *text = text_escape(line, 200);
-
-            config_problems_add(self->problems, position, NULL, NULL, text, 0, "%s", reason);
-        }
-        len = MIN(len + 1, rest.len);
-        rest = barid_slice(rest.data + len, rest.len - len);
-    }
-}
-
-static void
-rule_list_take_file(RuleLists *self, ConfigSection *section, RuleSet *set)
-{
-    ConfigValue *value = config_section_use(section, "file");
     const gchar *name = value == NULL ? NULL : config_value_get_text(value, self->problems);
-    g_autofree gchar *path = NULL;
-    g_autofree gchar *text = NULL;
-    g_autoptr(GError) error = NULL;
-    gsize len;
 
     if (name == NULL || name[0] == '\0')
-        return;
+        return NULL;
     if (g_path_is_absolute(name) || self->state_dir == NULL)
-        path = g_strdup(name);
-    else
-        path = g_canonicalize_filename(name, self->state_dir);
-    if (!g_file_get_contents(path, &text, &len, &error))
-        config_value_report(value, self->problems, 0, config_value_get_raw(value).len, "%s",
-                            error->message);
-    else if (len > RULE_LIST_FILE_MAX)
-        config_value_report(value, self->problems, 0, config_value_get_raw(value).len,
-                            "the file is larger than %d MiB", RULE_LIST_FILE_MAX / 1048576);
-    else
-        rule_list_take_lines(self, path, barid_slice(text, len), set);
+        return g_strdup(name);
+    return g_canonicalize_filename(name, self->state_dir);
 }
 
 static RuleSetKind
-rule_list_get_kind(RuleLists *self, ConfigSection *section)
+rule_list_take_kind(RuleLists *self, ConfigValue *value)
 {
-    ConfigValue *value = config_section_use(section, "type");
     const gchar *type = value == NULL ? NULL : config_value_get_text(value, self->problems);
 
     if (type == NULL)
@@ -142,15 +69,29 @@ rule_list_get_kind(RuleLists *self, ConfigSection *section)
             return rule_list_kinds[i];
     }
     config_value_report(value, self->problems, 0, config_value_get_raw(value).len,
-                        "write one of: text, networks, patterns");
+                        "write one of: text, networks, patterns, globs");
     return RULE_SET_TEXTS;
+}
+
+static RuleList *
+rule_list_entry_load(RuleListEntry *self, const gchar *name, RuleLists *lists)
+{
+    g_autofree gchar *path = rule_list_dup_path(lists, self->file);
+    g_autoptr(GError) error = NULL;
+
+    self->list = rule_list_new(name, rule_list_take_kind(lists, self->type), path, lists->reader);
+    rule_list_take_entries(lists, self->entries, self->list);
+    if (!rule_list_load(self->list, lists->problems, &error))
+        config_value_report(self->file, lists->problems, 0, config_value_get_raw(self->file).len,
+                            "%s", error->message);
+    return self->list;
 }
 
 static void
 rule_list_take_section(RuleLists *self, ConfigSection *section)
 {
     const gchar *name = config_section_get_name(section);
-    RuleSet *set;
+    RuleListEntry *entry;
 
     config_section_claim(section);
     if (name == NULL) {
@@ -159,11 +100,11 @@ rule_list_take_section(RuleLists *self, ConfigSection *section)
                             "a list needs a name: [list NAME]");
         return;
     }
-    set = rule_set_new(rule_list_get_kind(self, section));
-    rule_list_take_entries(self, section, set);
-    rule_list_take_file(self, section, set);
-    rule_set_seal(set);
-    g_hash_table_insert(self->by_name, g_strdup(name), set);
+    entry = g_new0(RuleListEntry, 1);
+    entry->type = config_section_use(section, "type");
+    entry->entries = config_section_use(section, "entries");
+    entry->file = config_section_use(section, "file");
+    g_hash_table_insert(self->by_name, g_strdup(name), entry);
 }
 
 static void
@@ -194,7 +135,8 @@ rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_di
     ConfigSection *section;
 
     self->by_name =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)rule_set_free);
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rule_list_entry_free);
+    self->reader = rule_list_reader_new();
     self->rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     self->problems = problems;
     self->state_dir = state_dir;
@@ -213,15 +155,52 @@ rule_lists_free(RuleLists *self)
 {
     if (self == NULL)
         return;
+    rule_list_reader_free(self->reader);
     g_hash_table_unref(self->by_name);
     g_hash_table_unref(self->rules);
     g_free(self);
 }
 
-const RuleSet *
-rule_lists_find(const RuleLists *self, const gchar *name)
+RuleList *
+rule_lists_find(RuleLists *self, const gchar *name)
 {
-    return self == NULL ? NULL : g_hash_table_lookup(self->by_name, name);
+    RuleListEntry *entry = self == NULL ? NULL : g_hash_table_lookup(self->by_name, name);
+
+    if (entry == NULL)
+        return NULL;
+    return entry->list != NULL ? entry->list : rule_list_entry_load(entry, name, self);
+}
+
+void
+rule_lists_load_all(RuleLists *self)
+{
+    g_autoptr(GList) names = g_hash_table_get_keys(self->by_name);
+
+    for (const GList *name = names; name != NULL; name = name->next)
+        rule_lists_find(self, name->data);
+}
+
+void
+rule_lists_wait(RuleLists *self)
+{
+    rule_list_reader_wait(self->reader);
+}
+
+gchar **
+rule_lists_dup_paths(const RuleLists *self)
+{
+    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, self->by_name);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const RuleListEntry *entry = value;
+
+        if (entry->list != NULL && rule_list_get_path(entry->list) != NULL)
+            g_strv_builder_add(paths, rule_list_get_path(entry->list));
+    }
+    return g_strv_builder_end(paths);
 }
 
 static const gchar *
@@ -252,11 +231,12 @@ rule_lists_nearest_rule(const RuleLists *self, const gchar *name)
 }
 
 void
-rule_lists_check_rules(const RuleLists *self, ConfigProblems *problems)
+rule_lists_check_rules(RuleLists *self, ConfigProblems *problems)
 {
     GHashTableIter iter;
     gpointer value;
 
+    rule_lists_load_all(self);
     g_hash_table_iter_init(&iter, self->rules);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         RuleNamed *rule = value;

@@ -4,10 +4,10 @@
 #define RULE_LIST_H
 
 #include "conf/rule-language.h"
-#include "conf/rule-set.h"
+#include "conf/rule-list-file.h"
 
-/* NULL when there is no such list, or no lists at all. */
-const RuleSet *rule_lists_find(const RuleLists *self, const gchar *name);
+/* Reads it when it is asked for first. NULL when there is no such list, or no lists at all. */
+RuleList *rule_lists_find(RuleLists *self, const gchar *name);
 /* The nearest list's name for "did you mean", or NULL. */
 const gchar *rule_lists_nearest(const RuleLists *self, const gchar *name);
 

@@ -25,6 +25,20 @@ rule_parser_set_kind(RuleType type)
     }
 }
 
+/* A word where a set of texts is expected. */
+static void
+rule_parser_refuse_word(RuleParser *self, const RuleToken *token)
+{
+    const gchar *name = arena_printf(self->lexer.arena, "%.*s", (gint)token->text.len,
+                                     token->text.data);
+
+    rule_parser_report(self, token->offset, token->width,
+                       rule_lists_find(self->lists, name) != NULL
+                           ? "the list of that name is written list \"%s\""
+                           : "texts stand in quotes: \"%s\"",
+                       name);
+}
+
 static void
 rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken *token)
 {
@@ -32,12 +46,17 @@ rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken 
         [RULE_BOOL] = "yes or no has no sets",
         [RULE_INTEGER] = "a number or size, or a range such as 1..5, is expected here",
         [RULE_DURATION] = "a duration, or a range such as 1h..2h or 08:00..18:00, is expected here",
+        [RULE_DATE] = "a date such as 2026-12-24, or a range such as 2026-12-24..2027-01-01, is "
+                      "expected here",
         [RULE_TEXT] = "a text in quotes is expected here",
         [RULE_ADDRESS] = "an address or a network such as 192.0.2.0/24 is expected here, without "
                          "bits past the prefix",
     };
 
-    rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
+    if (left->type == RULE_TEXT && token->kind == RULE_TOKEN_WORD)
+        rule_parser_refuse_word(self, token);
+    else
+        rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
 }
 
 /* "LOW..HIGH" or one value. A range of times of day may go over midnight. */
@@ -96,7 +115,8 @@ rule_parser_take_item(RuleParser *self, const RuleExpr *left, RuleSet *set)
     } else if (left->type == RULE_ADDRESS && is_value && network_parse(token.text, &network)) {
         rule_set_add_network(set, &network);
         is_valid = TRUE;
-    } else if ((left->type == RULE_INTEGER || left->type == RULE_DURATION) &&
+    } else if ((left->type == RULE_INTEGER || left->type == RULE_DURATION ||
+                left->type == RULE_DATE) &&
                token.kind == RULE_TOKEN_LITERAL) {
         is_valid = rule_parser_add_range(left, token.text, set);
     }
@@ -128,7 +148,6 @@ rule_in_op(RuleSetKind kind)
         [RULE_SET_TEXTS] = RULE_OP_IN_TEXTS,
         [RULE_SET_NUMBERS] = RULE_OP_IN_NUMBERS,
         [RULE_SET_NETWORKS] = RULE_OP_IN_NETWORKS,
-        [RULE_SET_PATTERNS] = RULE_OP_IN_PATTERNS,
     };
 
     return ops[kind];
@@ -173,13 +192,13 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
     RuleToken token;
     const gchar *name = rule_parser_take_name(self, "list", &token);
     const gchar *nearest;
-    const RuleSet *set;
+    RuleList *list;
     RuleNode *node;
 
     if (name == NULL)
         return NULL;
-    set = rule_lists_find(self->lists, name);
-    if (set == NULL) {
+    list = rule_lists_find(self->lists, name);
+    if (list == NULL) {
         nearest = rule_lists_nearest(self->lists, name);
         rule_parser_report(self, token.offset, token.width, "there is no [list %s]%s%s%s", name,
                            nearest == NULL ? "" : "; did you mean ",
@@ -188,47 +207,130 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
     }
     if (left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
-    if (rule_set_get_kind(set) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
+    if (rule_list_get_kind(list) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
         rule_parser_report(self, left->offset, left->width,
                            "[list %s] holds networks, and this is %s", name,
                            rule_type_describe(left->type));
         return rule_parser_new_constant(self, FALSE);
     }
-    if (rule_set_get_kind(set) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
+    if (rule_list_get_kind(list) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
         rule_parser_report(self, token.offset, token.width,
                            "[list %s] holds texts: write type = networks in it to look for "
                            "addresses", name);
         return rule_parser_new_constant(self, FALSE);
     }
-    if (rule_set_get_kind(set) != RULE_SET_NETWORKS)
+    if (rule_list_get_kind(list) == RULE_SET_PATTERNS)
+        rule_parser_note_groups(self, rule_list_get_groups(list));
+    if (rule_list_get_kind(list) != RULE_SET_NETWORKS)
         left = rule_parser_new_text_form(self, left);
-    node = rule_parser_new_test(self, rule_in_op(rule_set_get_kind(set)), left, NULL);
-    node->with.set = set;
+    node = rule_parser_new_test(self, RULE_OP_IN_LIST, left, NULL);
+    node->with.list = list;
     return node;
+}
+
+gpointer
+rule_parser_find_store(RuleParser *self, BaridSlice name, gsize offset, gsize width)
+{
+    const gchar *text = arena_printf(self->lexer.arena, "%.*s", (gint)name.len, name.data);
+    g_autoptr(GError) error = NULL;
+    gpointer store;
+
+    if (!rule_registry_has_stores()) {
+        rule_parser_report(self, offset, width,
+                           "look-ups in stores are not available in this version");
+        return NULL;
+    }
+    store = rule_registry_resolve_store(text, &error);
+    if (store == NULL)
+        rule_parser_report(self, offset, width, "%s",
+                           error == NULL ? "there is no such store" : error->message);
+    return store;
 }
 
 static RuleNode *
 rule_parser_take_store(RuleParser *self, RuleExpr *left)
 {
     RuleToken token;
-    const gchar *name = rule_parser_take_name(self, "store", &token);
-    g_autoptr(GError) error = NULL;
     RuleNode *node;
-    gpointer store = NULL;
+    gpointer store;
 
-    if (name == NULL)
+    if (rule_parser_take_name(self, "store", &token) == NULL)
         return NULL;
-    if (!rule_registry_has_stores())
-        rule_parser_report(self, token.offset, token.width,
-                           "look-ups in stores are not available in this version");
-    else if ((store = rule_registry_resolve_store(name, &error)) == NULL)
-        rule_parser_report(self, token.offset, token.width, "%s",
-                           error == NULL ? "there is no such store" : error->message);
+    store = rule_parser_find_store(self, token.text, token.offset, token.width);
     if (store == NULL || left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
     node = rule_parser_new_test(self, RULE_OP_IN_STORE, rule_parser_new_text_form(self, left),
                                 NULL);
     node->with.store = store;
+    return node;
+}
+
+/* The DNS. */
+
+/* The type's word, when there is one. */
+static void
+rule_parser_take_dns_type(RuleParser *self, RuleDnsQuestion *question, gboolean *out_is_address)
+{
+    RuleToken token = self->lexer.token;
+    BaridSlice word = BARID_SLICE_LITERAL("A");
+    gboolean is_given = token.kind == RULE_TOKEN_WORD && !rule_parser_is_at_end_of_test(self);
+
+    if (is_given) {
+        word = token.text;
+        rule_lexer_next(&self->lexer);
+    }
+    if (!rule_registry_parse_dns_type(word, &question->type, out_is_address))
+        rule_parser_report(self, token.offset, token.width,
+                           "%.*s is no type of DNS records that can be asked for: write A, AAAA, "
+                           "MX, TXT, NS, PTR or CNAME",
+                           (gint)word.len, word.data);
+}
+
+/* Answers as an item of a set is checked: as addresses or as texts. */
+static const RuleSet *
+rule_parser_take_answers(RuleParser *self, gboolean is_address)
+{
+    RuleExpr answer = {.kind = RULE_EXPR_VARIABLE, .type = is_address ? RULE_ADDRESS : RULE_TEXT};
+    RuleSet *set = rule_set_new(rule_parser_set_kind(answer.type));
+
+    arena_on_reset(self->arena, rule_set_free_data, set);
+    rule_parser_take_items(self, &answer, set);
+    rule_set_seal(set);
+    return set;
+}
+
+static RuleNode *
+rule_parser_take_dns(RuleParser *self, RuleExpr *left)
+{
+    RuleDnsQuestion *question = arena_new0(self->arena, RuleDnsQuestion);
+    gboolean is_address = TRUE;
+    RuleToken token;
+    RuleNode *node;
+
+    if (rule_parser_take_name(self, "zone", &token) == NULL)
+        return NULL;
+    question->lookup = rule_registry_get_dns(&question->data);
+    if (question->lookup == NULL) {
+        rule_parser_report(self, token.offset, token.width,
+                           "questions to the DNS are not available here");
+        return NULL;
+    }
+    question->zone = arena_dup_slice(self->arena, token.text);
+    if (token.text.len == 0)
+        rule_parser_report(self, token.offset, token.width,
+                           "a zone is expected, such as \"zen.example.org\"; for a name as it "
+                           "stands there is dns-exists()");
+    rule_parser_take_dns_type(self, question, &is_address);
+    if (self->lexer.token.kind == RULE_TOKEN_BRACE_OPEN)
+        question->answers = rule_parser_take_answers(self, is_address);
+    if (self->is_lost)
+        return NULL;
+    if (left->kind == RULE_EXPR_BAD)
+        return rule_parser_new_constant(self, FALSE);
+    if (left->type != RULE_ADDRESS)
+        left = rule_parser_new_text_form(self, left);
+    node = rule_parser_new_test(self, RULE_OP_IN_DNS, left, NULL);
+    node->with.dns = question;
     return node;
 }
 
@@ -244,6 +346,8 @@ rule_parser_take_in(RuleParser *self, RuleExpr *left)
         return rule_parser_take_list(self, left);
     if (rule_parser_accept_word(self, "store"))
         return rule_parser_take_store(self, left);
+    if (rule_parser_accept_word(self, "dns"))
+        return rule_parser_take_dns(self, left);
     return rule_parser_take_literal_set(self, left);
 }
 
@@ -284,7 +388,7 @@ rule_parser_take_matches(RuleParser *self, RuleExpr *left)
         return rule_parser_new_constant(self, FALSE);
     }
     arena_on_reset(self->arena, rule_regex_free_data, regex);
-    self->groups = MAX(self->groups, rule_regex_get_groups(regex) + 1);
+    rule_parser_note_groups(self, rule_regex_get_groups(regex));
     if (left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
     node = rule_parser_new_test(self, RULE_OP_MATCHES, rule_parser_new_text_form(self, left), NULL);

@@ -6,7 +6,6 @@
 #include "conf/rule-literal.h"
 
 static RuleNode *rule_parser_take_or(RuleParser *self);
-static RuleExpr *rule_parser_take_expr(RuleParser *self);
 
 static void G_GNUC_PRINTF(4, 0)
 rule_parser_report_va(RuleParser *self, gsize offset, gsize width, const gchar *format,
@@ -15,7 +14,7 @@ rule_parser_report_va(RuleParser *self, gsize offset, gsize width, const gchar *
     g_autofree gchar *message = g_strdup_vprintf(format, args);
 
     self->n_problems++;
-    config_value_report(self->value, self->problems, offset, width, "%s", message);
+    config_value_report(self->value, self->problems, self->base + offset, width, "%s", message);
 }
 
 void
@@ -57,8 +56,7 @@ rule_known_describe(BaridKnown known)
     return stages[MIN((guint)known, G_N_ELEMENTS(stages) - 1)];
 }
 
-/* TRUE, after a report, when (depth) is too deep: hostile text must not end the stack. */
-static gboolean
+gboolean
 rule_parser_enter(RuleParser *self)
 {
     if (self->depth++ < RULE_DEPTH_MAX)
@@ -67,7 +65,7 @@ rule_parser_enter(RuleParser *self)
     return TRUE;
 }
 
-static void
+void
 rule_parser_leave(RuleParser *self)
 {
     self->depth--;
@@ -95,17 +93,6 @@ rule_parser_expect(RuleParser *self, RuleTokenKind kind, const gchar *what)
     return TRUE;
 }
 
-static RuleExpr *
-rule_parser_new_expr(RuleParser *self, RuleExprKind kind, const RuleToken *token)
-{
-    RuleExpr *expr = arena_new0(self->lexer.arena, RuleExpr);
-
-    expr->kind = kind;
-    expr->offset = token->offset;
-    expr->width = token->width;
-    return expr;
-}
-
 static RuleNode *
 rule_parser_new_node(RuleParser *self, RuleNodeKind kind, RuleNode *first)
 {
@@ -126,19 +113,69 @@ rule_parser_note_use(RuleParser *self, BaridSlice name)
     self->uses = use;
 }
 
+static gboolean
+rule_parser_is_operand(BaridSlice word)
+{
+    BaridSlice argument;
+    RuleValue value;
+
+    return rule_registry_find_variable(word, &argument) != NULL ||
+           rule_literal_parse(word, &value);
+}
+
+/* The offset of a "-" or "/" between what could be computed with, or 0. */
+static gsize
+rule_parser_find_sign(BaridSlice word)
+{
+    for (gsize i = 1; i + 1 < word.len; i++) {
+        if ((word.data[i] == '-' || word.data[i] == '/') &&
+            rule_parser_is_operand(barid_slice(word.data, i)) &&
+            rule_parser_is_operand(barid_slice(word.data + i + 1, word.len - i - 1)))
+            return i;
+    }
+    return 0;
+}
+
+gboolean
+rule_parser_report_sign(RuleParser *self, BaridSlice word, gsize offset, gsize width)
+{
+    gsize sign = rule_parser_find_sign(word);
+
+    if (sign == 0)
+        return FALSE;
+    rule_parser_report(self, offset, width,
+                       "there is no %.*s; to compute, write blanks around %c: %.*s %c %.*s",
+                       (gint)word.len, word.data, word.data[sign], (gint)sign, word.data,
+                       word.data[sign], (gint)(word.len - sign - 1), word.data + sign + 1);
+    return TRUE;
+}
+
+static void
+rule_parser_report_unknown(RuleParser *self, BaridSlice name, gsize offset, gsize width)
+{
+    const gchar *nearest = rule_registry_nearest_variable(name);
+
+    if (rule_parser_report_sign(self, name, offset, width))
+        return;
+    if (nearest == NULL && rule_registry_nth_function(name, 0) != NULL)
+        rule_parser_report(self, offset, width,
+                           "%.*s is a function: its arguments stand in parentheses",
+                           (gint)name.len, name.data);
+    else
+        rule_parser_report(self, offset, width, "there is no variable %.*s%s%s%s", (gint)name.len,
+                           name.data,
+                           nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+}
+
 const RuleVariable *
 rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize width,
                           BaridSlice *out_argument)
 {
     const RuleVariable *variable = rule_registry_find_variable(name, out_argument);
-    const gchar *nearest;
 
     if (variable == NULL) {
-        nearest = rule_registry_nearest_variable(name);
-        rule_parser_report(self, offset, width, "there is no variable %.*s%s%s%s", (gint)name.len,
-                           name.data,
-                           nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+        rule_parser_report_unknown(self, name, offset, width);
         return NULL;
     }
     if (variable->known > self->known) {
@@ -150,215 +187,17 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
                                                              : rule_known_describe(self->known));
         return NULL;
     }
+    if (self->is_of_attempt && variable->last < BARID_KNOWN_ATTEMPT) {
+        rule_parser_report(self, offset, width,
+                           "%.*s is not known here any more: it ends with the session, and this "
+                           "setting is read %s",
+                           (gint)name.len, name.data, rule_known_describe(self->known));
+        return NULL;
+    }
     self->used = MAX(self->used, variable->known);
     rule_parser_note_use(self, name);
     *out_argument = arena_dup_slice(self->arena, *out_argument);
     return variable;
-}
-
-/* Literals. */
-
-static RuleExpr *
-rule_parser_take_literal(RuleParser *self)
-{
-    RuleToken token = self->lexer.token;
-    RuleExpr *expr = rule_parser_new_expr(self, RULE_EXPR_CONSTANT, &token);
-    Network network;
-
-    rule_lexer_next(&self->lexer);
-    if (rule_literal_parse(token.text, &expr->value)) {
-        expr->type = expr->value.type;
-        return expr;
-    }
-    if (network_parse(token.text, &network))
-        rule_parser_report(self, token.offset, token.width,
-                           "a network is tested with in: remote-ip in %.*s", (gint)token.text.len,
-                           token.text.data);
-    else
-        rule_parser_report(self, token.offset, token.width,
-                           "%.*s is no number, size, duration or address", (gint)token.text.len,
-                           token.text.data);
-    expr->kind = RULE_EXPR_BAD;
-    return expr;
-}
-
-static RuleExpr *
-rule_parser_new_bool(RuleParser *self, gboolean constant)
-{
-    RuleExpr *expr = rule_parser_new_expr(self, RULE_EXPR_CONSTANT, &self->lexer.token);
-
-    expr->type = RULE_BOOL;
-    expr->value.type = RULE_BOOL;
-    expr->value.as.boolean = constant;
-    rule_lexer_next(&self->lexer);
-    return expr;
-}
-
-/* Expressions. */
-
-RuleExpr *
-rule_parser_new_text_form(RuleParser *self, RuleExpr *inner)
-{
-    RuleExpr *expr;
-
-    if (inner->kind == RULE_EXPR_BAD || inner->type == RULE_TEXT)
-        return inner;
-    expr = arena_new0(self->lexer.arena, RuleExpr);
-    *expr = (RuleExpr){.kind = RULE_EXPR_TO_TEXT, .type = RULE_TEXT, .offset = inner->offset,
-                       .width = inner->width};
-    expr->args[0] = inner;
-    return expr;
-}
-
-RuleExpr *
-rule_expr_convert(RuleExpr *expr, RuleType type)
-{
-    Address address;
-
-    if (expr->kind != RULE_EXPR_CONSTANT || expr->type == type)
-        return expr;
-    if (type == RULE_ADDRESS && expr->type == RULE_TEXT &&
-        address_parse_ip(expr->value.as.text, &address)) {
-        expr->type = expr->value.type = RULE_ADDRESS;
-        expr->value.as.address = address;
-    } else if (type == RULE_DURATION && expr->type == RULE_INTEGER &&
-               expr->value.as.integer == 0) {
-        expr->type = expr->value.type = RULE_DURATION;
-    }
-    return expr;
-}
-
-static void
-rule_parser_check_args(RuleParser *self, RuleExpr *call, guint n_args)
-{
-    const RuleFunctionInfo *function = call->function;
-
-    if (n_args != function->n_args) {
-        rule_parser_report(self, call->offset, call->width, "%s() takes %u argument%s, not %u",
-                           function->name, function->n_args, function->n_args == 1 ? "" : "s",
-                           n_args);
-        call->kind = RULE_EXPR_BAD;
-        return;
-    }
-    for (guint i = 0; i < n_args; i++) {
-        RuleExpr *arg = rule_expr_convert(call->args[i], function->args[i]);
-
-        if (function->args[i] == RULE_TEXT)
-            arg = rule_parser_new_text_form(self, arg);
-        call->args[i] = arg;
-        if (arg->kind != RULE_EXPR_BAD && arg->type != function->args[i])
-            rule_parser_report(self, arg->offset, arg->width, "%s() takes %s here, not %s",
-                               function->name, rule_type_describe(function->args[i]),
-                               rule_type_describe(arg->type));
-        if (arg->kind == RULE_EXPR_BAD || arg->type != function->args[i])
-            call->kind = RULE_EXPR_BAD;
-    }
-}
-
-/* Behind the name and the opening parenthesis. */
-static RuleExpr *
-rule_parser_take_call(RuleParser *self, const RuleToken *name)
-{
-    RuleExpr *call = rule_parser_new_expr(self, RULE_EXPR_CALL, name);
-    guint n_args = 0;
-    const gchar *nearest;
-
-    while (!self->is_lost && self->lexer.token.kind != RULE_TOKEN_CLOSE) {
-        RuleExpr *arg = rule_parser_take_expr(self);
-
-        if (n_args < RULE_ARGS_MAX)
-            call->args[n_args] = arg;
-        n_args++;
-        if (self->lexer.token.kind != RULE_TOKEN_COMMA)
-            break;
-        rule_lexer_next(&self->lexer);
-    }
-    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, "a closing parenthesis"))
-        return NULL;
-    call->function = rule_registry_find_function(name->text);
-    if (call->function == NULL) {
-        nearest = rule_registry_nearest_function(name->text);
-        rule_parser_report(self, name->offset, name->width, "there is no function %.*s()%s%s%s",
-                           (gint)name->text.len, name->text.data,
-                           nearest == NULL ? "" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "()?");
-        call->kind = RULE_EXPR_BAD;
-        return call;
-    }
-    call->type = call->function->result;
-    rule_parser_check_args(self, call, n_args);
-    return call;
-}
-
-static gboolean
-rule_parser_is_at_end_of_test(const RuleParser *self)
-{
-    static const gchar *const words[] = {"and", "or", "then", "else"};
-
-    if (self->lexer.token.kind == RULE_TOKEN_END || self->lexer.token.kind == RULE_TOKEN_CLOSE)
-        return TRUE;
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
-        if (rule_lexer_is_word(&self->lexer, words[i]))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static RuleExpr *
-rule_parser_take_word(RuleParser *self)
-{
-    RuleToken token = self->lexer.token;
-    RuleExpr *expr;
-
-    if (rule_parser_is_at_end_of_test(self)) {
-        rule_parser_report_token(self, "a test is expected before this word");
-        return NULL;
-    }
-    if (rule_lexer_is_word(&self->lexer, "yes") || rule_lexer_is_word(&self->lexer, "no"))
-        return rule_parser_new_bool(self, barid_slice_equal_text(token.text, "yes"));
-    rule_lexer_next(&self->lexer);
-    if (self->lexer.token.kind == RULE_TOKEN_OPEN) {
-        expr = NULL;
-        if (!rule_parser_enter(self)) {
-            rule_lexer_next(&self->lexer);
-            expr = rule_parser_take_call(self, &token);
-        }
-        rule_parser_leave(self);
-        return expr;
-    }
-    expr = rule_parser_new_expr(self, RULE_EXPR_VARIABLE, &token);
-    expr->variable = rule_parser_find_variable(self, token.text, token.offset, token.width,
-                                               &expr->argument);
-    if (expr->variable == NULL)
-        expr->kind = RULE_EXPR_BAD;
-    else
-        expr->type = expr->variable->type;
-    return expr;
-}
-
-/* EXPR. NULL when lost. */
-static RuleExpr *
-rule_parser_take_expr(RuleParser *self)
-{
-    RuleExpr *expr;
-
-    if (self->is_lost)
-        return NULL;
-    switch (self->lexer.token.kind) {
-    case RULE_TOKEN_WORD:
-        return rule_parser_take_word(self);
-    case RULE_TOKEN_LITERAL:
-        return rule_parser_take_literal(self);
-    case RULE_TOKEN_TEXT:
-        expr = rule_parser_new_expr(self, RULE_EXPR_CONSTANT, &self->lexer.token);
-        expr->type = expr->value.type = RULE_TEXT;
-        expr->value.as.text = arena_dup_slice(self->arena, self->lexer.token.text);
-        rule_lexer_next(&self->lexer);
-        return expr;
-    default:
-        rule_parser_report_token(self, "a variable, a text in quotes or a number is expected here");
-        return NULL;
-    }
 }
 
 /* Comparisons. */
@@ -417,6 +256,7 @@ rule_parser_new_test(RuleParser *self, RuleOp op, RuleExpr *left, RuleExpr *righ
 {
     RuleNode *node = rule_parser_new_node(self, RULE_NODE_TEST, NULL);
 
+    self->n_tests++;
     node->op = op;
     node->left = left;
     node->right = right;
@@ -473,9 +313,9 @@ rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *le
         return rule_parser_new_constant(self, FALSE);
     }
     if (operator->kind == RULE_COMPARE_ORDER && left->type != RULE_INTEGER &&
-        left->type != RULE_DURATION) {
+        left->type != RULE_DURATION && left->type != RULE_DATE) {
         rule_parser_report(self, left->offset, left->width,
-                           "only numbers, sizes and durations have an order; this is %s",
+                           "only numbers, sizes, durations and dates have an order; this is %s",
                            rule_type_describe(left->type));
         return rule_parser_new_constant(self, FALSE);
     }
@@ -494,30 +334,34 @@ rule_parser_refuse_operator(RuleParser *self)
 {
     static const gchar *const words[] = {"starts-with", "ends-with", "contains", "in",
                                          "matches",     "and",       "or",       "then",
-                                         "else",        NULL};
+                                         "else",        "on-failure", NULL};
     BaridSlice text = self->lexer.token.text;
     g_autofree gchar *word = g_strndup((const gchar *)text.data, text.len);
     const gchar *nearest = NULL;
 
     if (self->lexer.token.kind == RULE_TOKEN_WORD)
         nearest = text_nearest(word, words);
-    if (strcmp(word, "not") == 0)
+    if (text.len > 1 && (text.data[0] == '-' || text.data[0] == '/') && nearest == NULL)
+        rule_parser_report_token(self, "an operator is expected here; to compute, write a blank "
+                                       "behind the %c too", text.data[0]);
+    else if (strcmp(word, "not") == 0)
         rule_parser_report_token(self, "not stands before the test: not sender contains \"x\"");
     else if (nearest != NULL)
         rule_parser_report_token(self, "an operator is expected here; did you mean %s?", nearest);
     else
         rule_parser_report_token(self, "an operator is expected here: == != < <= > >= starts-with "
-                                       "ends-with contains in matches");
+                                       "ends-with contains in matches, or + - * / %%");
 }
 
-/* An expression on its own. */
+/* The test of an expression on its own. */
 static RuleNode *
-rule_parser_take_bool(RuleParser *self, RuleExpr *expr)
+rule_parser_settle(RuleParser *self, RuleNode *node)
 {
-    if (!rule_parser_is_at_end_of_test(self)) {
-        rule_parser_refuse_operator(self);
-        return NULL;
-    }
+    const RuleExpr *expr;
+
+    if (node == NULL || node->kind != RULE_NODE_EXPR)
+        return node;
+    expr = node->left;
     if (expr->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
     if (expr->type != RULE_BOOL) {
@@ -528,15 +372,18 @@ rule_parser_take_bool(RuleParser *self, RuleExpr *expr)
     }
     if (expr->kind == RULE_EXPR_CONSTANT)
         return rule_parser_new_constant(self, expr->value.as.boolean);
-    return rule_parser_new_test(self, RULE_OP_IS_TRUE, expr, NULL);
+    node->kind = RULE_NODE_TEST;
+    node->op = RULE_OP_IS_TRUE;
+    return node;
 }
 
+/* What follows the expression on the left of a test. */
 static RuleNode *
-rule_parser_take_test(RuleParser *self)
+rule_parser_take_rest(RuleParser *self, RuleExpr *left)
 {
-    RuleExpr *left = rule_parser_take_expr(self);
     const RuleOperator *operator;
     RuleExpr *right;
+    RuleNode *node;
 
     if (left == NULL || self->is_lost)
         return NULL;
@@ -545,12 +392,25 @@ rule_parser_take_test(RuleParser *self)
     if (rule_parser_accept_word(self, "in"))
         return rule_parser_take_in(self, left);
     operator = rule_parser_peek_operator(self);
-    if (operator == NULL)
-        return rule_parser_take_bool(self, left);
+    if (operator == NULL && !rule_parser_is_at_end_of_test(self)) {
+        rule_parser_refuse_operator(self);
+        return NULL;
+    }
+    if (operator == NULL) {
+        node = rule_parser_new_test(self, RULE_OP_IS_TRUE, left, NULL);
+        node->kind = RULE_NODE_EXPR;
+        return node;
+    }
     rule_lexer_next(&self->lexer);
     right = rule_parser_take_expr(self);
-    return right == NULL || self->is_lost ? NULL
-                                          : rule_parser_compare(self, operator, left, right);
+    if (right == NULL || self->is_lost)
+        return NULL;
+    if (rule_parser_peek_operator(self) != NULL) {
+        rule_parser_report_token(self, "two comparisons are joined with and: 1K < size and size < "
+                                       "1M");
+        return NULL;
+    }
+    return rule_parser_compare(self, operator, left, right);
 }
 
 /* Named rules: their text is parsed in place of the name, so that what is wrong in it is
@@ -562,7 +422,7 @@ rule_parser_take_whole(RuleParser *self)
     RuleNode *node;
 
     rule_lexer_next(&self->lexer);
-    node = rule_parser_take_or(self);
+    node = rule_parser_settle(self, rule_parser_take_or(self));
     if (node != NULL && self->lexer.token.kind != RULE_TOKEN_END)
         rule_parser_report_token(self, "and, or or the end is expected here");
     return node;
@@ -574,14 +434,17 @@ rule_parser_expand(RuleParser *self, RuleNamed *rule, const RuleToken *name)
     RuleLexer outer = self->lexer;
     ConfigValue *value = self->value;
     guint n_problems = self->n_problems;
+    gsize base = self->base;
     RuleNode *node;
 
+    self->base = 0;
     self->value = rule->value;
     rule_lexer_init(&self->lexer, config_value_get_raw(rule->value), outer.arena);
     rule->is_used = rule->is_open = TRUE;
     node = rule_parser_take_whole(self);
     rule->is_open = FALSE;
     self->value = value;
+    self->base = base;
     self->lexer = outer;
     self->is_lost = FALSE;
     if (self->n_problems == n_problems && node != NULL)
@@ -640,17 +503,20 @@ rule_parser_take_not_inner(RuleParser *self)
     RuleNode *node;
 
     if (rule_parser_accept_word(self, "not")) {
-        node = rule_parser_take_not(self);
+        node = rule_parser_settle(self, rule_parser_take_not(self));
         return node == NULL ? NULL : rule_parser_new_node(self, RULE_NODE_NOT, node);
     }
     if (rule_parser_accept_word(self, "rule"))
         return rule_parser_take_named(self);
     if (self->lexer.token.kind != RULE_TOKEN_OPEN)
-        return rule_parser_take_test(self);
+        return rule_parser_take_rest(self, rule_parser_take_expr(self));
     rule_lexer_next(&self->lexer);
     node = rule_parser_take_or(self);
     if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, "a closing parenthesis"))
         return NULL;
+    /* "(a + 1) * 2 > b" and "(a or b) and c" begin alike. */
+    if (node != NULL && node->kind == RULE_NODE_EXPR)
+        return rule_parser_take_rest(self, rule_parser_take_expr_behind(self, node->left));
     return node;
 }
 
@@ -662,8 +528,10 @@ rule_parser_take_chain(RuleParser *self, RuleNode *(*take)(RuleParser *parser), 
     RuleNode *first = take(self);
     RuleNode *last = first;
 
+    if (rule_lexer_is_word(&self->lexer, word))
+        first = last = rule_parser_settle(self, first);
     while (last != NULL && rule_parser_accept_word(self, word)) {
-        last->next = take(self);
+        last->next = rule_parser_settle(self, take(self));
         last = last->next;
     }
     if (self->is_lost || first == NULL)
@@ -686,5 +554,5 @@ rule_parser_take_or(RuleParser *self)
 RuleNode *
 rule_parser_take_condition(RuleParser *self)
 {
-    return self->is_lost ? NULL : rule_parser_take_or(self);
+    return self->is_lost ? NULL : rule_parser_settle(self, rule_parser_take_or(self));
 }

@@ -21,6 +21,7 @@ typedef enum {
     RULE_EXPR_VARIABLE,
     RULE_EXPR_CALL,
     RULE_EXPR_TO_TEXT, /* of args[0] */
+    RULE_EXPR_CAPTURE, /* (value) is its number */
 } RuleExprKind;
 
 typedef struct RuleExpr {
@@ -41,6 +42,7 @@ typedef enum {
     RULE_NODE_OR,
     RULE_NODE_NOT,
     RULE_NODE_TEST,
+    RULE_NODE_EXPR, /* (left) alone: no test yet, nor known to be yes or no */
 } RuleNodeKind;
 
 typedef struct RuleNode {
@@ -58,18 +60,24 @@ typedef struct {
     RuleLexer lexer;
     ConfigValue *value;
     ConfigProblems *problems;
-    const RuleLists *lists;
+    RuleLists *lists;
     Arena *arena;       /* the rule's: what the program needs; (lexer.arena) dies earlier */
     BaridKnown known;   /* the setting's stage */
     BaridKnown used;    /* the latest of the variables' */
+    gboolean is_of_attempt; /* the setting is read there and nowhere else */
     const RuleUse *uses;
+    gsize base; /* of the lexer's text in the value */
     guint depth;
     guint n_named;      /* rules that were put in by name */
     guint groups;       /* most groups of a pattern in this branch; + 1, 0 for no pattern */
+    guint n_tests;      /* in this branch */
+    gboolean reads_captures; /* this branch */
     guint n_problems;
     gboolean is_lost;   /* a syntax problem: skip to the next branch */
 } RuleParser;
 
+/* EXPR. NULL when lost. */
+RuleExpr *rule_parser_take_expr(RuleParser *self);
 /* COND. NULL when lost. */
 RuleNode *rule_parser_take_condition(RuleParser *self);
 /* Reports at the current token and is lost. */
@@ -83,6 +91,21 @@ const RuleVariable *rule_parser_find_variable(RuleParser *self, BaridSlice name,
 
 /* For the parser's own parts. */
 
+/* TRUE, after a report, when (depth) is too deep: hostile text must not end the stack. */
+gboolean rule_parser_enter(RuleParser *self);
+void rule_parser_leave(RuleParser *self);
+/* Whether a test ends before the current token. */
+gboolean rule_parser_is_at_end_of_test(const RuleParser *self);
+/* Reports (word) as arithmetic without blanks, when it is; else FALSE. */
+gboolean rule_parser_report_sign(RuleParser *self, BaridSlice word, gsize offset, gsize width);
+/* The rest of the expression that begins with (left), which stood in parentheses. */
+RuleExpr *rule_parser_take_expr_behind(RuleParser *self, RuleExpr *left);
+/* Notes a pattern's groups for capture() and ${1}; (groups) without the whole match. */
+void rule_parser_note_groups(RuleParser *self, guint groups);
+/* Whether the branch can have captured (number); FALSE after a report. */
+gboolean rule_parser_check_capture(RuleParser *self, guint number, gsize offset, gsize width);
+/* The store called (name), which stands at (offset); NULL after a report. */
+gpointer rule_parser_find_store(RuleParser *self, BaridSlice name, gsize offset, gsize width);
 gboolean rule_parser_accept_word(RuleParser *self, const gchar *word);
 /* Takes the token or reports that (what) is expected. */
 gboolean rule_parser_expect(RuleParser *self, RuleTokenKind kind, const gchar *what);

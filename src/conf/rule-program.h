@@ -7,6 +7,7 @@
 #ifndef RULE_PROGRAM_H
 #define RULE_PROGRAM_H
 
+#include "conf/rule-list-file.h"
 #include "conf/rule-registry.h"
 #include "conf/rule-set.h"
 #include "conf/rule-template.h"
@@ -22,8 +23,10 @@ typedef enum {
     RULE_OP_CLEAR_CAPTURES,
     RULE_OP_LOAD,           /* register (target) = variable, its argument in (left) */
     RULE_OP_COPY,           /* register (target) = (left) */
-    RULE_OP_CALL,           /* register (target) = function of the registers from (left) on */
+    RULE_OP_CALL,           /* register (target) = function of the registers from (left) on; its
+                               data is in (right) */
     RULE_OP_TO_TEXT,        /* register (target) = the text form of (left) */
+    RULE_OP_CAPTURE,        /* register (target) = the capture (left) */
     /* Tests. */
     RULE_OP_IS_TRUE,
     RULE_OP_EQUAL_NUMBER, /* also durations and yes/no */
@@ -37,17 +40,29 @@ typedef enum {
     RULE_OP_IN_TEXTS,
     RULE_OP_IN_NUMBERS,
     RULE_OP_IN_NETWORKS,
-    RULE_OP_IN_PATTERNS,
+    RULE_OP_IN_LIST,
     RULE_OP_IN_STORE,
+    RULE_OP_IN_DNS,
     RULE_OP_MATCHES,
 } RuleOp;
+
+/* What stands behind "in dns". */
+typedef struct {
+    BaridSlice zone;
+    guint type;
+    RuleDnsLookup lookup;
+    gpointer data;
+    const RuleSet *answers; /* or NULL: any will do */
+} RuleDnsQuestion;
 
 typedef union {
     const RuleVariable *variable;
     const RuleFunctionInfo *function;
     const RuleSet *set;
+    RuleList *list;
     const RuleRegex *regex;
     gpointer store;
+    const RuleDnsQuestion *dns;
 } RuleTarget;
 
 typedef struct {
@@ -55,9 +70,10 @@ typedef struct {
     guint8 target;
     guint16 left;
     guint16 right;
+    guint16 branch;
     guint32 on_true;
     guint32 on_false;
-    guint32 on_failure; /* of a store: past the branch */
+    guint32 on_failure; /* of a look-up */
     RuleTarget with;
 } RuleInstruction;
 
@@ -65,6 +81,8 @@ typedef struct {
     gint64 number;
     const RuleTemplate *text; /* or NULL */
     guint branch;
+    gboolean is_computed; /* the number is in register 0, and moved into the bounds */
+    gint64 minimum, maximum;
     const struct RuleItems *items; /* of a list, or NULL */
 } RuleResult;
 
@@ -78,11 +96,12 @@ struct BaridRule {
     Arena *arena;
     const RuleUse *uses;
     const RuleInstruction *program;
+    guint32 n_instructions;
     guint32 start;
     const RuleValue *constants;
     const RuleResult *results;
     const ConfigPosition *branches; /* where each begins */
-    guint n_branches;
+    guint n_branches; /* with that of a failure */
     BaridKnown known;
     gboolean is_constant;
     struct RuleShadow *shadow; /* conf/rule-shadow.h; NULL without one */

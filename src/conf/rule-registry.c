@@ -11,13 +11,20 @@ static struct {
     RuleStoreLookup lookup;
     gpointer data;
 } rule_stores;
+static struct {
+    RuleDnsParseType parse_type;
+    RuleDnsLookup lookup;
+    gpointer data;
+} rule_dns;
+static RuleFailureNote rule_failure_note;
 
 void
 rule_variable_register(const gchar *name, RuleType type, BaridKnown known, RuleGetter getter)
 {
     RuleVariable *variable = g_new0(RuleVariable, 1);
 
-    *variable = (RuleVariable){g_intern_string(name), type, known, getter};
+    *variable = (RuleVariable){g_intern_string(name), type, known, getter,
+                                BARID_KNOWN_ATTEMPT};
     if (rule_variables == NULL)
         rule_variables = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < rule_variables->len; i++) {
@@ -28,22 +35,99 @@ rule_variable_register(const gchar *name, RuleType type, BaridKnown known, RuleG
     g_ptr_array_add(rule_variables, variable);
 }
 
+/* The registered one of that name and arguments, or NULL. */
+static RuleFunctionInfo *
+rule_registry_find_same(const gchar *name, const RuleType *args, guint n_args)
+{
+    for (guint i = 0; rule_functions != NULL && i < rule_functions->len; i++) {
+        RuleFunctionInfo *info = g_ptr_array_index(rule_functions, i);
+
+        if (strcmp(info->name, name) == 0 && info->n_args == n_args &&
+            memcmp(info->args, args, n_args * sizeof *args) == 0)
+            return info;
+    }
+    return NULL;
+}
+
+void
+rule_variable_set_last(const gchar *name, BaridKnown last)
+{
+    for (guint i = 0; rule_variables != NULL && i < rule_variables->len; i++) {
+        RuleVariable *variable = g_ptr_array_index(rule_variables, i);
+
+        if (strcmp(variable->name, name) == 0)
+            variable->last = last;
+    }
+}
+
+static void
+rule_registry_add_function(const RuleFunctionInfo *function)
+{
+    if (rule_functions == NULL)
+        rule_functions = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(rule_functions, g_memdup2(function, sizeof *function));
+}
+
 void
 rule_function_register(const gchar *name, RuleType result, const RuleType *args, guint n_args,
                        RuleFunction function)
 {
-    RuleFunctionInfo *info = g_new0(RuleFunctionInfo, 1);
+    RuleFunctionInfo info = {.name = g_intern_string(name), .result = result, .n_args = n_args,
+                             .function = function, .kind = RULE_FUNCTION_PURE};
 
     g_assert(n_args <= RULE_ARGS_MAX);
-    info->name = g_intern_string(name);
-    info->result = result;
-    info->n_args = n_args;
-    info->function = function;
-    for (guint i = 0; i < n_args; i++)
-        info->args[i] = args[i];
-    if (rule_functions == NULL)
-        rule_functions = g_ptr_array_new_with_free_func(g_free);
-    g_ptr_array_add(rule_functions, info);
+    memcpy(info.args, args, n_args * sizeof *args);
+    rule_registry_add_function(&info);
+}
+
+void
+rule_lookup_register(const gchar *name, RuleType result, const RuleType *args, guint n_args,
+                     RuleFunction function, gpointer data)
+{
+    RuleFunctionInfo info = {.name = g_intern_string(name), .result = result, .n_args = n_args,
+                             .function = function, .kind = RULE_FUNCTION_ASKS, .data = data};
+    RuleFunctionInfo *same = rule_registry_find_same(name, args, n_args);
+
+    g_assert(n_args <= RULE_ARGS_MAX);
+    memcpy(info.args, args, n_args * sizeof *args);
+    if (same != NULL)
+        *same = info;
+    else
+        rule_registry_add_function(&info);
+}
+
+void
+rule_dns_register(RuleDnsParseType parse_type, RuleDnsLookup lookup, gpointer data)
+{
+    rule_dns.parse_type = parse_type;
+    rule_dns.lookup = lookup;
+    rule_dns.data = data;
+}
+
+RuleDnsLookup
+rule_registry_get_dns(gpointer *out_data)
+{
+    *out_data = rule_dns.data;
+    return rule_dns.lookup;
+}
+
+gboolean
+rule_registry_parse_dns_type(BaridSlice word, guint *out_type, gboolean *out_is_address)
+{
+    return rule_dns.parse_type != NULL && rule_dns.parse_type(word, out_type, out_is_address);
+}
+
+void
+rule_failure_register(RuleFailureNote note)
+{
+    rule_failure_note = note;
+}
+
+void
+rule_registry_note_failure(BaridScope *scope, const ConfigPosition *position, BaridSlice text)
+{
+    if (rule_failure_note != NULL && scope != NULL)
+        rule_failure_note(scope, position, text);
 }
 
 void
@@ -66,10 +150,11 @@ rule_registry_resolve_store(const gchar *name, GError **error)
     return rule_stores.resolve(name, rule_stores.data, error);
 }
 
-RuleStoreAnswer
-rule_registry_lookup_store(BaridScope *scope, gpointer store, BaridSlice key)
+RuleAnswer
+rule_registry_lookup_store(BaridScope *scope, gpointer store, BaridSlice key, Arena *scratch,
+                           BaridSlice *out_text)
 {
-    return rule_stores.lookup(scope, store, key);
+    return rule_stores.lookup(scope, store, key, scratch, out_text);
 }
 
 const RuleVariable *
@@ -92,20 +177,30 @@ rule_registry_find_variable(BaridSlice name, BaridSlice *out_argument)
     return NULL;
 }
 
-const RuleFunctionInfo *
-rule_registry_find_function(BaridSlice name)
+static const RuleFunctionInfo *
+rule_registry_nth_in(const RuleFunctionInfo *table, BaridSlice name, guint *index)
 {
-    for (const RuleFunctionInfo *info = rule_builtin_functions; info->name != NULL; info++) {
-        if (barid_slice_equal_text(name, info->name))
-            return info;
-    }
-    for (guint i = 0; rule_functions != NULL && i < rule_functions->len; i++) {
-        const RuleFunctionInfo *info = g_ptr_array_index(rule_functions, i);
-
-        if (barid_slice_equal_text(name, info->name))
+    for (const RuleFunctionInfo *info = table; info->name != NULL; info++) {
+        if (barid_slice_equal_text(name, info->name) && (*index)-- == 0)
             return info;
     }
     return NULL;
+}
+
+const RuleFunctionInfo *
+rule_registry_nth_function(BaridSlice name, guint index)
+{
+    const RuleFunctionInfo *found = rule_registry_nth_in(rule_builtin_functions, name, &index);
+
+    if (found == NULL)
+        found = rule_registry_nth_in(rule_arithmetic_functions, name, &index);
+    for (guint i = 0; found == NULL && rule_functions != NULL && i < rule_functions->len; i++) {
+        const RuleFunctionInfo *info = g_ptr_array_index(rule_functions, i);
+
+        if (barid_slice_equal_text(name, info->name) && index-- == 0)
+            found = info;
+    }
+    return found;
 }
 
 const gchar **
@@ -148,6 +243,7 @@ rule_registry_nearest_function(BaridSlice name)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     g_autofree gchar *text = g_strndup((const gchar *)name.data, name.len);
+    const gchar *nearest;
 
     for (const RuleFunctionInfo *info = rule_builtin_functions; info->name != NULL; info++)
         g_ptr_array_add(names, (gpointer)info->name);
@@ -157,5 +253,11 @@ rule_registry_nearest_function(BaridSlice name)
         g_ptr_array_add(names, (gpointer)info->name);
     }
     g_ptr_array_add(names, NULL);
-    return text_nearest(text, (const gchar *const *)names->pdata);
+    nearest = text_nearest(text, (const gchar *const *)names->pdata);
+    /* "substr" and "strip" are far from any name, and a part of one. */
+    for (guint i = 0; nearest == NULL && i + 1 < names->len && name.len > 2; i++) {
+        if (g_str_has_prefix(g_ptr_array_index(names, i), text))
+            nearest = g_ptr_array_index(names, i);
+    }
+    return nearest;
 }

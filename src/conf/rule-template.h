@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts with ${variable} and ${1}: the value of a rule of text. "$${" stands for "${". */
+/* Texts with ${variable}, ${1} and ${function(...)}: the value of a rule of text. "$${" stands
+ * for "${". */
 #ifndef RULE_TEMPLATE_H
 #define RULE_TEMPLATE_H
 
@@ -10,19 +11,19 @@ typedef enum {
     RULE_PIECE_TEXT,
     RULE_PIECE_VARIABLE,
     RULE_PIECE_CAPTURE,
+    RULE_PIECE_REGISTER, /* a text that was computed before */
 } RulePieceKind;
 
 typedef struct {
     RulePieceKind kind;
     BaridSlice text; /* or the variable's argument */
     const RuleVariable *variable;
-    guint capture;
+    guint index; /* of the capture or the register */
 } RulePiece;
 
 typedef struct {
     guint n_pieces;
     gboolean is_constant;
-    gboolean has_captures;
     RulePiece *pieces;
 } RuleTemplate;
 
@@ -34,6 +35,7 @@ void rule_variable_read(const RuleVariable *self, BaridSlice argument, BaridScop
 /* Caller owns the text. What a peer sent is made text: NUL bytes become "?", bytes that are
  * not UTF-8 become U+FFFD. */
 gchar *rule_template_expand(const RuleTemplate *self, BaridScope *scope,
-                            const RuleCaptures *captures, Arena *scratch);
+                            const RuleCaptures *captures, const RuleValue *registers,
+                            Arena *scratch);
 
 #endif

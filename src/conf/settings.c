@@ -218,16 +218,29 @@ settings_bind_text(SettingsBinding *binding)
     return TRUE;
 }
 
+/* ".." leads nowhere above the folder. */
+static gchar *
+settings_dup_scratch_path(const gchar *scratch_dir, const gchar *text)
+{
+    g_autofree gchar *inside = g_canonicalize_filename(text, "/");
+
+    return g_build_filename(scratch_dir, inside, NULL);
+}
+
 static gboolean
 settings_bind_path(SettingsBinding *binding)
 {
     const gchar *state_dir = binding->context->state_dir;
+    const gchar *scratch_dir = binding->context->scratch_dir;
     const gchar *text = settings_text(binding);
     gchar *path = NULL;
 
     if (text == NULL)
         return FALSE;
-    if (text[0] != '\0' && (g_path_is_absolute(text) || state_dir == NULL))
+    if (text[0] != '\0' && scratch_dir != NULL &&
+        (binding->setting->flags & BARID_SETTING_PATH_WRITE) != 0)
+        path = settings_dup_scratch_path(scratch_dir, text);
+    else if (text[0] != '\0' && (g_path_is_absolute(text) || state_dir == NULL))
         path = g_strdup(text);
     else if (text[0] != '\0')
         path = g_canonicalize_filename(text, state_dir);
@@ -365,6 +378,7 @@ settings_compile_rule(SettingsBinding *binding, ConfigValue *value)
     RuleBounds bounds = {
         .minimum = setting->minimum,
         .maximum = setting->maximum,
+        .on_failure = setting->on_failure,
         .words = setting->words,
         .needs_entry = (setting->flags & BARID_SETTING_NEEDS_ENTRY) != 0,
     };

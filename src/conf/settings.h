@@ -33,6 +33,9 @@ typedef struct {
     ConfigProblems *problems;
     GPtrArray *effective; /* of EffectiveSetting *, owned */
     const gchar *state_dir; /* relative paths are below it; NULL leaves them as they are */
+    /* Of a simulation: paths that would be written are below it instead, absolute ones, too;
+     * NULL otherwise. */
+    const gchar *scratch_dir;
     RuleLists *lists;       /* of the tree's [list NAME] sections; rules point into it */
     SettingsOpenFile open_file; /* NULL reads files directly */
     gpointer open_file_data;

@@ -400,7 +400,7 @@ client_serve(ControlClient *self)
 
     while (goes_on) {
         gint64 before = fiber_deadline_push(CONTROL_IDLE_MS);
-        g_auto(Buffer) line;
+        g_auto(Buffer) line = {0};
 
         buffer_init(&line, CONTROL_REQUEST_MAX);
         goes_on = client_read_line(self, &line);

@@ -30,6 +30,8 @@ static const BaridSetting server_settings[] = {
                        N_("How much the worker gives up before it serves."), confine_words),
     BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
                        N_("TCP ports the worker may connect to besides those in settings.")),
+    BARID_SETTING_BOOL("require-policy-tests", ServerSettings, require_policy_tests, "no",
+                       N_("Whether a reload runs the policy tests first.")),
     BARID_SETTING_TEXT("user", ServerSettings, user, "barid",
                        N_("The user that the worker becomes when started by root.")),
     BARID_SETTING_END,
@@ -80,15 +82,16 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
     host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
     self->stores = store_set_new(&self->context, self->host);
-    host_bind(self->host, &self->context);
+    /* Before the modules' own settings, whose rules may ask it. */
     self->directories = directories_new(&self->context, self->host);
+    host_bind(self->host, &self->context);
     self->queue_settings = queue_settings_new(&self->context);
     self->outbound_settings = outbound_settings_new(&self->context);
     services = (InboundServices){
         .host = self->host,
         .directories = self->directories,
         .hostname = self->server.hostname,
-        .state_dir = self->state_dir,
+        .state_dir = self->scratch_dir != NULL ? self->scratch_dir : self->state_dir,
     };
     self->inbound = inbound_new(&self->context, &services);
     rule_lists_check_rules(self->context.lists, self->context.problems);
@@ -103,7 +106,9 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     scope_register_variables();
     scope_register_shadows();
     self->state_dir = g_strdup(options->state_dir);
+    self->scratch_dir = g_strdup(options->scratch_dir);
     settings_context_init(&self->context, tree, problems, self->state_dir);
+    self->context.scratch_dir = self->scratch_dir;
     self->context.open_file = options->open_file;
     self->context.open_file_data = options->open_file_data;
     generation_bind_all(self, options);
@@ -116,6 +121,8 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
 gboolean
 generation_start(Generation *self, GError **error)
 {
+    if (self->scratch_dir != NULL)
+        store_set_open_in_memory(self->stores);
     return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
            host_start(self->host, error);
 }
@@ -176,5 +183,6 @@ generation_free(Generation *self)
     settings_context_clear(&self->context);
     config_tree_free(tree);
     g_free(self->state_dir);
+    g_free(self->scratch_dir);
     g_free(self);
 }

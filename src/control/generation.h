@@ -22,6 +22,9 @@ typedef struct {
     gpointer open_file_data;
     const BaridModule *const *linked; /* modules that need no file, NULL-ended, or NULL */
     DnsResolver *resolver; /* borrowed, used instead of [resolver] where not NULL */
+    /* NULL, or the folder of a simulation: what the settings would write is there, stores are
+     * in memory, and certificates are made up, their files not even read. */
+    const gchar *scratch_dir;
 } GenerationOptions;
 
 /* [server] and [log]. */
@@ -33,6 +36,7 @@ typedef struct {
     gint64 watchdog_ms;
     gint confine; /* ConfineLevel */
     gchar **connect_ports;
+    gboolean require_policy_tests;
     gchar *user;
     gint log_level;
 } ServerSettings;
@@ -41,6 +45,7 @@ typedef struct {
     SettingsContext context;
     ServerSettings server;
     gchar *state_dir;
+    gchar *scratch_dir; /* or NULL */
     DnsResolver *resolver;
     DnsResolver *own_resolver; /* the same, when it was made here */
     Host *host;

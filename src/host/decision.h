@@ -15,6 +15,8 @@
 #include "conf/config-problem.h"
 
 #define DECISIONS_MAX 512
+/* The reason of an entry about a rule that could not look something up. */
+#define DECISION_LOOKUP_FAILED "look-up-failed"
 
 typedef struct DecisionInput {
     struct DecisionInput *next;

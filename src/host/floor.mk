@@ -11,6 +11,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/message-stream.c src/host/message-stream.h \
 	src/host/order.c \
 	src/host/provider.c src/host/provider.h \
+	src/host/rule-lookups.c src/host/rule-lookups.h \
 	src/host/run.c \
 	src/host/saved.c src/host/saved-form.c src/host/saved.h \
 	src/host/scope.c src/host/scope.h \
@@ -32,4 +33,8 @@ src_host_tests_test_dns_api_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
 src_host_tests_test_host_SOURCES = src/host/tests/test-host.c
 src_host_tests_test_host_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_host_tests_test_host_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/host/tests/test-variables
+src_host_tests_test_variables_SOURCES = src/host/tests/test-variables.c
+src_host_tests_test_variables_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_host_tests_test_variables_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
 endif

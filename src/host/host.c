@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "host/host-private.h"
+#include "host/rule-lookups.h"
 
 static const gchar *const host_on_error_words[] = {"continue", "defer", "reject", NULL};
 static const gchar *const host_mode_words[] = {"enforce", "shadow", NULL};
@@ -15,7 +16,7 @@ static const BaridSetting host_common_settings[] = {
     BARID_SETTING_BOOL("enabled", HostCommon, enabled, "no", N_("Whether the module is loaded.")),
     BARID_SETTING_CONDITION("when", HostCommon, when, "",
                             N_("For which sessions it applies; empty means all."),
-                            BARID_KNOWN_ATTEMPT),
+                            BARID_KNOWN_ATTEMPT, .on_failure = "yes"),
     BARID_SETTING_ENUM("mode", HostCommon, mode, "enforce",
                        N_("In shadow, verdicts are recorded and not applied."), host_mode_words),
     BARID_SETTING_ENUM("on-error", HostCommon, on_error, "defer",
@@ -57,6 +58,7 @@ void
 host_set_resolver(Host *self, DnsResolver *resolver)
 {
     self->resolver = resolver;
+    rule_lookups_register_dns(resolver);
 }
 
 DnsResolver *

@@ -107,10 +107,20 @@ struct BaridAttempt {
     BaridScope scope;
     const gchar *queue_id;
     BaridSlice sender;
+    BaridSlice sender_canonical; /* for matching */
     BaridSlice sender_domain;
     BaridSlice domain; /* of the recipients, lower-cased */
     gint64 priority;
     guint n_retries;
+    guint n_notices;       /* of delay, sent so far */
+    gint64 created_ms;     /* when the message was accepted; 0 leaves its age unknown */
+    gint64 expires_ms;     /* when it is given up; 0 while that is not known */
+    gint64 size;
+    guint n_recipients;    /* of this attempt */
+    const gchar *source;   /* "smtp", "lmtp", "dsn" or "system" */
+    const gchar *last_status, *last_error; /* of the attempt before; NULL without one */
+    /* Of the session that the message came in. */
+    BaridSlice user, listener, helo_domain, received_from;
     BaridSlice saved; /* areas in their stored form */
     const gchar *mx;       /* the host that is tried; NULL before */
     Address remote, local; /* zero before they are known */

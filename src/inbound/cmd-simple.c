@@ -18,7 +18,7 @@ cmd_simple(Session *self, const SmtpCommand *command)
                              "\nsee RFC 5321");
     case SMTP_QUIT:
         self->end_reason = "quit";
-        return session_reply(self, 221, "2.0.0", "%s goodbye", self->listener->hostname);
+        return session_reply(self, 221, "2.0.0", "%s goodbye", self->hostname);
     default:
         return session_reply(self, 502, "5.5.1", "%s is not available",
                              smtp_verb_name(command->verb));

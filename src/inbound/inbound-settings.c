@@ -29,11 +29,12 @@ const BaridSetting session_settings[] = {
 
 const BaridSetting ehlo_settings[] = {
     BARID_SETTING_RULE_BOOL("require", EhloSettings, require, "yes",
-                            N_("Whether MAIL needs EHLO or HELO first."), BARID_KNOWN_CONNECT),
+                            N_("Whether MAIL needs EHLO or HELO first."), BARID_KNOWN_CONNECT,
+                            .on_failure = "yes"),
     BARID_SETTING_RULE_BOOL("reject-non-fqdn", EhloSettings, reject_non_fqdn,
                             "if remote-ip in 127.0.0.0/8 or remote-ip in ::1 then no else yes",
                             N_("Whether the name must be fully qualified or an address literal."),
-                            BARID_KNOWN_CONNECT),
+                            BARID_KNOWN_CONNECT, .on_failure = "no"),
     BARID_SETTING_END,
 };
 
@@ -47,18 +48,21 @@ const BaridSetting extension_settings[] = {
     BARID_SETTING_RULE_BOOL("smtputf8", ExtensionSettings, smtputf8, "yes",
                             N_("Whether SMTPUTF8 is offered."), BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_BOOL("vrfy", ExtensionSettings, vrfy, "no",
-                            N_("Whether VRFY is answered from the directory."), BARID_KNOWN_EHLO),
+                            N_("Whether VRFY is answered from the directory."), BARID_KNOWN_EHLO,
+                            .on_failure = "no"),
     BARID_SETTING_RULE_BOOL("expn", ExtensionSettings, expn, "no",
-                            N_("Whether EXPN tells what an alias leads to."), BARID_KNOWN_EHLO),
+                            N_("Whether EXPN tells what an alias leads to."), BARID_KNOWN_EHLO,
+                            .on_failure = "no"),
     BARID_SETTING_END,
 };
 
 const BaridSetting auth_settings[] = {
     BARID_SETTING_RULE_LIST("mechanisms", AuthSettings, mechanisms, "PLAIN, LOGIN",
-                            N_("SASL mechanisms offered inside TLS."), BARID_KNOWN_EHLO,
-                            mechanism_words),
+                            N_("SASL mechanisms offered inside TLS."), mechanism_words,
+                            BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_BOOL("require", AuthSettings, require, "no",
-                            N_("Whether MAIL needs authentication."), BARID_KNOWN_EHLO),
+                            N_("Whether MAIL needs authentication."), BARID_KNOWN_EHLO,
+                            .on_failure = "yes"),
     BARID_SETTING_RULE_INTEGER_IN("max-errors", AuthSettings, max_errors, "3",
                                   N_("Failed authentications before the session is closed."),
                                   BARID_KNOWN_EHLO, 1, 1000),
@@ -75,7 +79,7 @@ const BaridSetting rcpt_settings[] = {
     BARID_SETTING_RULE_BOOL("relay", RcptSettings, relay, "no",
                             N_("Whether mail for other domains is taken from clients that are "
                                "not authenticated."),
-                            BARID_KNOWN_RCPT),
+                            BARID_KNOWN_RCPT, .on_failure = "no"),
     BARID_SETTING_RULE_INTEGER_IN("max-errors", RcptSettings, max_errors, "10",
                                   N_("Unknown recipients before the session is closed."),
                                   BARID_KNOWN_RCPT, 1, 1000000),
@@ -95,7 +99,8 @@ const BaridSetting data_settings[] = {
                                      "means no limit."),
                                   BARID_KNOWN_MAIL, 0, G_MAXINT32),
     BARID_SETTING_RULE_BOOL("add-received", DataSettings, add_received, "yes",
-                            N_("Whether a Received field is added."), BARID_KNOWN_MAIL),
+                            N_("Whether a Received field is added."), BARID_KNOWN_MAIL,
+                            .on_failure = "yes"),
     BARID_SETTING_RULE_BOOL("add-date", DataSettings, add_date, "yes",
                             N_("Whether a missing Date field is added."), BARID_KNOWN_MAIL),
     BARID_SETTING_RULE_BOOL("add-message-id", DataSettings, add_message_id, "yes",

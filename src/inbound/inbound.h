@@ -36,12 +36,25 @@ gboolean inbound_start(Inbound *self, GError **error);
 /* Once the queue is there. */
 void inbound_set_queue(Inbound *self, Queue *queue);
 
+/* For simulations: is told what is known of a session or transaction when it begins and, for
+ * the last time, when it ends. Before the first session. */
+typedef enum {
+    INBOUND_SESSION_BEGINS,
+    INBOUND_TRANSACTION_BEGINS,
+    INBOUND_TRANSACTION_ENDS,
+    INBOUND_SESSION_ENDS,
+} InboundEvent;
+typedef void (*InboundWitness)(InboundEvent event, BaridScope *scope, gpointer data);
+void inbound_set_witness(Inbound *self, InboundWitness witness, gpointer data);
+
 guint inbound_get_n_listeners(const Inbound *self);
 InboundListener *inbound_get_listener(Inbound *self, guint index);
 InboundListener *inbound_find_listener(Inbound *self, const gchar *name);
 const gchar *inbound_listener_get_name(const InboundListener *self);
 /* Its addresses, as "IP:PORT" texts, NULL-terminated. */
 const gchar *const *inbound_listener_get_addresses(const InboundListener *self);
+
+gboolean inbound_listener_has_implicit_tls(const InboundListener *self);
 
 /* --- serving --- */
 

@@ -84,6 +84,13 @@ session_reply_outcome(Session *self, const HostOutcome *outcome)
     return session_reply(self, outcome->code, outcome->enhanced, "%s", outcome->text);
 }
 
+void
+session_tell(const Session *self, InboundEvent event, BaridScope *scope)
+{
+    if (self->inbound->witness != NULL)
+        self->inbound->witness(event, scope, self->inbound->witness_data);
+}
+
 Decision *
 session_decide(BaridScope *scope, BaridStage stage, const gchar *source, BaridVerdict verdict,
                guint code, const gchar *reason, const gchar *text)
@@ -346,6 +353,7 @@ session_init(Session *self, InboundThread *thread, InboundListener *listener, St
     if (self->next != NULL)
         self->next->previous = self;
     thread->first = self;
+    session_tell(self, INBOUND_SESSION_BEGINS, &self->facts.scope);
 }
 
 static void
@@ -431,6 +439,7 @@ session_finish(Session *self)
         host_run(self->inbound->services.host, BARID_STAGE_CLOSE, &self->facts.scope, NULL,
                  &outcome);
     fiber_group_join(&self->observers);
+    session_tell(self, INBOUND_SESSION_ENDS, &self->facts.scope);
     session_remember(self);
     session_log_end(self);
     session_unlink(self);

@@ -44,6 +44,8 @@ struct Inbound {
     GPtrArray *threads;   /* of InboundThread *, complete before the first session */
     _Atomic guint n_sessions;
     CounterId n_accepted, n_messages, n_refused;
+    InboundWitness witness; /* or NULL */
+    gpointer witness_data;
 };
 
 typedef struct Session Session;
@@ -120,6 +122,8 @@ BARID_SUSPENDS SessionStep session_reply_outcome(Session *self, const HostOutcom
 /* 421 and the end. */
 BARID_SUSPENDS SessionStep session_close(Session *self, const gchar *enhanced,
                                          const gchar *reason, const gchar *text);
+/* Tells the witness, if there is one. */
+void session_tell(const Session *self, InboundEvent event, BaridScope *scope);
 /* Notes a decision of the core itself. (scope) session or transaction. */
 Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *source,
                          BaridVerdict verdict, guint code, const gchar *reason,

@@ -36,6 +36,7 @@ transaction_begin(Session *self, const SmtpMail *mail)
     }
     txn->recipients = g_ptr_array_new();
     txn->edits_tail = &txn->edits;
+    session_tell(self, INBOUND_TRANSACTION_BEGINS, &txn->scope);
 }
 
 static const gchar *
@@ -52,6 +53,9 @@ remember_decision(Session *self, const Decision *entry)
 
     if (copy == NULL)
         return;
+    /* The transaction is gone then: whose mail it was must stand here. */
+    decision_add_input(copy, self->arena, "sender",
+                       session_dup_shown(self->arena, self->txn.facts.sender));
     copy->verdict = entry->verdict;
     copy->code = entry->code;
     copy->enhanced = remember_text(self, entry->enhanced);
@@ -70,14 +74,18 @@ remember_decision(Session *self, const Decision *entry)
         decision_add_input(copy, self->arena, input->key, input->value);
 }
 
-/* The session's record outlives the transaction's: refusals go over to it. */
+/* The session's record outlives the transaction's: refusals go over to it, and what could not be
+ * looked up, since it may be the reason for one. */
 static void
 transaction_remember_refusals(Session *self)
 {
     for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
          entry = entry->next) {
+        gboolean is_kept = entry->verdict >= BARID_DISCARD ||
+                           g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0;
+
         /* What shadows differ in stands in the message's record, if there is a message. */
-        if (entry->shadow ? entry->differs && !self->txn.queued : entry->verdict >= BARID_DISCARD)
+        if (entry->shadow ? entry->differs && !self->txn.queued : is_kept)
             remember_decision(self, entry);
     }
 }
@@ -89,6 +97,7 @@ transaction_end(Session *self)
         return;
     fiber_group_cancel(&self->txn.observers);
     fiber_group_join(&self->txn.observers);
+    session_tell(self, INBOUND_TRANSACTION_ENDS, &self->txn.facts.scope);
     transaction_remember_refusals(self);
     if (self->txn.has_arrival)
         arrival_clear(&self->txn.arrival);
@@ -494,7 +503,7 @@ static SessionStep
 finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *judgement)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(Buffer) prefix;
+    g_auto(Buffer) prefix = {0};
     BaridTransaction *txn = &self->txn.facts;
     BaridSlice body = txn->message;
     HostOutcome seal;

@@ -21,7 +21,8 @@ typedef enum {
     IPC_LISTENER,   /* payload: listener name, NUL, address; descriptor: listening socket */
     IPC_CONTROL,    /* descriptor: the control socket */
     IPC_BLAME,      /* descriptor: the page of base/blame.h; payload: modules to contain */
-    IPC_START,      /* everything was sent; payload: "gate" when IPC_GATE is welcome */
+    IPC_START,      /* everything was sent; payload: "gate" when IPC_GATE is welcome, NUL,
+                     * "reload" when another worker serves meanwhile */
     IPC_FILE,       /* answer to IPC_OPEN; a descriptor, or a payload with the error */
     IPC_STOP,       /* finish and exit */
     IPC_DRAIN,      /* a younger worker serves: let go of the spool, finish, exit */

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += src/mime/libmime.la
 LIBBARID_PARTS += src/mime/libmime.la
 src_mime_libmime_la_SOURCES = \
 	src/mime/address-list.c src/mime/address-list.h \
+	src/mime/canonical.c src/mime/canonical.h \
 	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
 	src/mime/delivery-status.c src/mime/delivery-status.h \
@@ -12,12 +13,19 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/mail-address.c src/mime/mail-address.h \
 	src/mime/mail-domain.c src/mime/mail-domain.h \
 	src/mime/mail-date.c src/mime/mail-date.h \
+	src/mime/tag-list.c src/mime/tag-list.h \
 	src/mime/trace.c src/mime/trace.h
 MIME_LIBS = src/mime/libmime.la $(IDN2_LIBS) $(BASE_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/mime/tests/test-address-list src/mime/tests/test-dsn src/mime/tests/test-header \
 	src/mime/tests/test-mail-address src/mime/tests/test-mail-date src/mime/tests/test-trace
+src_mime_tests_test_canonical_SOURCES = src/mime/tests/test-canonical.c
+src_mime_tests_test_canonical_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_canonical_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+src_mime_tests_test_tag_list_SOURCES = src/mime/tests/test-tag-list.c
+src_mime_tests_test_tag_list_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_tag_list_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_address_list_SOURCES = src/mime/tests/test-address-list.c
 src_mime_tests_test_address_list_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_address_list_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
@@ -36,6 +44,7 @@ src_mime_tests_test_mail_date_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_trace_SOURCES = src/mime/tests/test-trace.c
 src_mime_tests_test_trace_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_trace_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/mime/tests/test-canonical src/mime/tests/test-tag-list
 check_PROGRAMS += src/mime/tests/test-delivery-status src/mime/tests/test-downgrade
 src_mime_tests_test_delivery_status_SOURCES = src/mime/tests/test-delivery-status.c
 src_mime_tests_test_delivery_status_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mime/mail-date.h"
 
+#include "base/civil.h"
 #include "base/cursor.h"
 
 enum { COMMENT_DEPTH_MAX = 16, YEAR_MIN = 1900, YEAR_MAX = 9999 };
@@ -18,65 +19,33 @@ static const struct {
     {"CDT", -5}, {"MST", -7}, {"MDT", -6}, {"PST", -8}, {"PDT", -7},
 };
 
-/* Years begin in March here, so that the leap day is the last of a year; eras are 400
- * years of 146097 days. Day 0 is 1970-01-01. */
-static gint64
-days_from_date(gint64 year, guint month, guint day)
-{
-    gint64 y = month <= 2 ? year - 1 : year;
-    gint64 era = (y >= 0 ? y : y - 399) / 400;
-    gint64 year_of_era = y - era * 400;
-    gint64 day_of_year = (153 * ((gint64)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    gint64 day_of_era =
-        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-
-    return era * 146097 + day_of_era - 719468;
-}
-
-static void
-date_from_days(gint64 days, gint64 *out_year, guint *out_month, guint *out_day)
-{
-    gint64 z = days + 719468;
-    gint64 era = (z >= 0 ? z : z - 146096) / 146097;
-    gint64 day_of_era = z - era * 146097;
-    gint64 year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    gint64 day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    gint64 month = (5 * day_of_year + 2) / 153;
-
-    *out_day = (guint)(day_of_year - (153 * month + 2) / 5 + 1);
-    *out_month = (guint)(month < 10 ? month + 3 : month - 9);
-    *out_year = year_of_era + era * 400 + (*out_month <= 2 ? 1 : 0);
-}
-
 static guint
 get_month_len(gint64 year, guint month)
 {
-    gint64 next_year = month == 12 ? year + 1 : year;
-    guint next_month = month == 12 ? 1 : month + 1;
+    CivilDate next = {month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1};
 
-    return (guint)(days_from_date(next_year, next_month, 1) - days_from_date(year, month, 1));
+    return (guint)(civil_days_from_date(next) -
+                   civil_days_from_date((CivilDate){year, month, 1}));
 }
 
 const gchar *
 mail_date_format(gint64 wall_ms, gchar out_text[MAIL_DATE_TEXT_MAX])
 {
-    const gint64 first = days_from_date(YEAR_MIN, 1, 1) * 86400;
-    const gint64 last = days_from_date(YEAR_MAX + 1, 1, 1) * 86400 - 1;
+    const gint64 first = civil_days_from_date((CivilDate){YEAR_MIN, 1, 1}) * 86400;
+    const gint64 last = civil_days_from_date((CivilDate){YEAR_MAX + 1, 1, 1}) * 86400 - 1;
     gint64 seconds = wall_ms / 1000 - (wall_ms % 1000 < 0 ? 1 : 0);
     gint64 days;
     gint64 rest;
-    gint64 year;
-    guint month;
-    guint day;
+    CivilDate date;
 
     /* A clock that is out of all range still gives a well-formed date. */
     seconds = CLAMP(seconds, first, last);
     days = seconds / 86400 - (seconds % 86400 < 0 ? 1 : 0);
     rest = seconds - days * 86400;
-    date_from_days(days, &year, &month, &day);
+    date = civil_date_from_days(days);
     g_snprintf(out_text, MAIL_DATE_TEXT_MAX, "%s, %u %s %04d %02d:%02d:%02d +0000",
-               day_names[((days + 4) % 7 + 7) % 7], day, month_names[month - 1], (gint)year,
+               day_names[((days + 4) % 7 + 7) % 7], date.day, month_names[date.month - 1],
+               (gint)date.year,
                (gint)(rest / 3600), (gint)(rest / 60 % 60), (gint)(rest % 60));
     return out_text;
 }
@@ -191,7 +160,7 @@ take_date(Cursor *cursor, gint64 *out_days)
         year += 1900;
     if (year < YEAR_MIN || day == 0 || day > get_month_len(year, (guint)month))
         return FALSE;
-    *out_days = days_from_date(year, (guint)month, day);
+    *out_days = civil_days_from_date((CivilDate){year, (guint)month, day});
     return TRUE;
 }
 

@@ -9,6 +9,17 @@
 
 #include "base/error-domain.h"
 
+/* The seam: set before the first fiber runs. */
+static ConnectorDial connector_dial;
+static gpointer connector_dial_data;
+
+void
+connector_set_dial(ConnectorDial dial, gpointer data)
+{
+    connector_dial = dial;
+    connector_dial_data = data;
+}
+
 const gchar *
 endpoint_format(const Endpoint *self, gchar *out_text)
 {
@@ -114,9 +125,12 @@ connector_open(const Endpoint *endpoint, const Address *source, Address *out_loc
     int family = endpoint->unix_path != NULL ? AF_UNIX
                  : endpoint->address.is_v6   ? AF_INET6
                                              : AF_INET;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd;
     gboolean ok;
 
+    if (connector_dial != NULL)
+        return connector_dial(endpoint, source, out_local, connector_dial_data, error);
+    fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         connector_fail(errno, error);
         return NULL;
@@ -132,4 +146,27 @@ connector_open(const Endpoint *endpoint, const Address *source, Address *out_loc
     }
     connector_get_local(fd, out_local);
     return stream_new(scheduler_get_current(), fd, error);
+}
+
+gboolean
+connector_open_pair(Stream *out_ends[2], GError **error)
+{
+    Stream *first, *second;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return connector_fail(errno, error);
+    first = stream_new(scheduler_get_current(), fds[0], error);
+    if (first == NULL) {
+        close(fds[1]);
+        return FALSE;
+    }
+    second = stream_new(scheduler_get_current(), fds[1], error);
+    if (second == NULL) {
+        stream_free(first);
+        return FALSE;
+    }
+    out_ends[0] = first;
+    out_ends[1] = second;
+    return TRUE;
 }

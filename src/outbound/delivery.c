@@ -162,6 +162,18 @@ delivery_lookup(Outbound *outbound, QueueJob *job, guint index, DirectoryResult 
     return TRUE;
 }
 
+static void
+facts_fill_job(BaridAttempt *facts, const QueueJob *job)
+{
+    attempt_facts_fill(facts, &job->envelope, job->domain, job->arena);
+    facts->n_retries = job->n_attempts;
+    facts->n_notices = job->n_notices;
+    facts->expires_ms = job->expires_ms;
+    facts->last_status = job->last_status;
+    facts->last_error = job->last_error;
+    facts->n_recipients = job->n_recipients;
+}
+
 /* --- limits, for the queue --- */
 
 /* "host NAME" or NULL: who goes there, whatever the domain, shares its limits. */
@@ -273,6 +285,32 @@ delivery_route(Outbound *outbound, QueueJob *job, guint index, BaridAttempt *fac
                                  job->route != NULL ? job->route : result.transport, out);
 }
 
+const gchar *
+outbound_find_route(Outbound *self, const Envelope *envelope, guint recipient, Arena *arena)
+{
+    QueueResult result = {.done = FALSE};
+    QueueJob job = {
+        .arena = arena,
+        .envelope = *envelope,
+        .domain = envelope->recipients[recipient].domain,
+        .n_recipients = 1,
+        .recipients = &recipient,
+        .results = &result,
+    };
+    DeliveryRecipient routed;
+    BaridAttempt facts;
+
+    attempt_facts_fill(&facts, envelope, job.domain, arena);
+    if (!delivery_route(self, &job, 0, &facts, &routed))
+        return arena_printf(arena, "%s %s", result.code, result.text);
+    if (routed.route.kind == ROUTE_MX)
+        return "mx";
+    if (routed.route.kind == ROUTE_HOST)
+        return routed.route.host->name;
+    return arena_printf(arena, "%s %s", ((const OutboundTransport *)routed.route.transport)->name,
+                        routed.mailbox == NULL ? "" : routed.mailbox);
+}
+
 /* --- one call of a transport --- */
 
 /* The record of the attempt holds what was decided about it. */
@@ -316,8 +354,8 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     };
     gint64 deadline;
 
-    attempt_facts_fill(&attempt.facts, &job->envelope, job->domain, job->arena);
-    attempt.facts.n_retries = job->n_attempts;
+    facts_fill_job(&attempt.facts, job);
+    attempt.facts.n_recipients = n_recipients;
     deadline = fiber_deadline_push(barid_rule_get_duration(
         outbound_get_services(outbound)->attempt_timeout, &attempt.facts));
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
@@ -350,8 +388,7 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
     BaridAttempt facts;
     guint n_routed = 0;
 
-    attempt_facts_fill(&facts, &job->envelope, job->domain, job->arena);
-    facts.n_retries = job->n_attempts;
+    facts_fill_job(&facts, job);
     for (guint i = 0; i < job->n_recipients; i++) {
         if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))
             n_routed++;

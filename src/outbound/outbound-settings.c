@@ -19,11 +19,14 @@ static const gchar *const tls_words[] = {"none", "opportunistic", "required", "i
     BARID_SETTING_(BARID_TYPE_INTEGER, key, T, m, d, s, .minimum = 1, .maximum = 65535, \
                    .flags = BARID_SETTING_CONNECTS)
 
+/* The name of no host nor transport: mail that nobody could route waits for the next attempt. */
+#define OUTBOUND_UNDECIDED "(undecided)"
+
 static const BaridSetting outbound_settings[] = {
     BARID_SETTING_RULE_TEXT("next-hop", OutboundSettings, next_hop, "mx",
                             N_("Where mail for other domains goes: mx, local (nowhere), or the "
                                "name of a [host NAME]."),
-                            BARID_KNOWN_ATTEMPT),
+                            BARID_KNOWN_ATTEMPT, .on_failure = OUTBOUND_UNDECIDED),
     BARID_SETTING_RULE_TEXT("helo-name", OutboundSettings, helo_name, "",
                             N_("Name given with EHLO; empty means the server's."),
                             BARID_KNOWN_ATTEMPT),
@@ -72,11 +75,11 @@ static const BaridSetting outbound_settings[] = {
     BARID_SETTING_RULE_TEXT("tls", OutboundSettings, tls, "opportunistic",
                             N_("Whether STARTTLS is used: none, opportunistic (where offered) or "
                                "required."),
-                            BARID_KNOWN_ATTEMPT),
+                            BARID_KNOWN_ATTEMPT, .on_failure = "required"),
     BARID_SETTING_RULE_BOOL("tls-fallback", OutboundSettings, tls_fallback, "yes",
                             N_("Whether a failed opportunistic handshake is followed by another "
                                "connection in the clear."),
-                            BARID_KNOWN_ATTEMPT),
+                            BARID_KNOWN_ATTEMPT, .on_failure = "no"),
     BARID_SETTING_RULE_BOOL("pipelining", OutboundSettings, pipelining, "yes",
                             N_("Whether PIPELINING is used where offered."), BARID_KNOWN_ATTEMPT),
     BARID_SETTING_RULE_BOOL("chunking", OutboundSettings, chunking, "yes",

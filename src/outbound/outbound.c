@@ -53,7 +53,11 @@ outbound_open_transport(const BaridProvider *provider, const HostModule *module,
         .name = provider->name, .module = module, .driver = provider->driver};
     guint32 outer = host_module_enter(module);
 
-    transport.self = transport.driver->open(host_module_get_settings(module), error);
+    if (self->services.stand_in != NULL)
+        transport.self = self->services.stand_in(provider->name, self->services.stand_in_data,
+                                                 &transport.driver);
+    if (transport.self == NULL)
+        transport.self = transport.driver->open(host_module_get_settings(module), error);
     host_module_leave(outer);
     if (transport.self == NULL) {
         g_prefix_error(error, "transport %s: ", provider->name);

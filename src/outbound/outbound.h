@@ -26,6 +26,11 @@ typedef struct {
     const OutboundSettings *settings;
     const gchar *hostname; /* given with EHLO, and known as an own name */
     const BaridRule *attempt_timeout; /* duration */
+    /* For simulations, or NULL: opens what stands in the place of the transport (name); NULL
+     * where the transport itself is meant. */
+    gpointer (*stand_in)(const gchar *name, gpointer data,
+                         const BaridTransportDriver **out_driver);
+    gpointer stand_in_data;
 } OutboundServices;
 
 /* Opens every transport of the host's modules. */
@@ -44,6 +49,11 @@ void outbound_dispatch(QueueJob *job, gpointer outbound);
 /* For queue_set_describe(): the host or domain that mail goes to, with its limits. */
 void outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Arena *arena,
                        DestinationLimits *out_limits, gpointer outbound);
+/* Where the recipient goes as things are now: "mx", the name of a host or transport, with what
+ * is said of the mailbox behind it ("maildir alice"), or the status and reason of a failure.
+ * In (arena). */
+BARID_SUSPENDS const gchar *outbound_find_route(Outbound *self, const Envelope *envelope,
+                                                guint recipient, Arena *arena);
 /* Whether mail may be sent to (name) by hand: "mx", a [host NAME], a transport. */
 gboolean outbound_is_route(const Outbound *self, const gchar *name);
 /* Takes no more jobs; those under way go on. Any thread. */

@@ -330,6 +330,8 @@ relay_use(Relay *self, SmtpClient *client)
 
     self->attempt->facts.local = *smtp_client_get_local(client);
     state = relay_converse(self, client);
+    if (state != SMTP_CLIENT_STALE)
+        self->attempt->job->reach = DESTINATION_REACHED;
     if (state == SMTP_CLIENT_USABLE)
         connection_pool_give(self->pool, self->key, client);
     else
@@ -361,6 +363,18 @@ static gboolean
 relay_is_cancelled(const Relay *self)
 {
     return self->candidates.has_failure && self->candidates.failure.is_cancelled;
+}
+
+/* When no candidate was ready for mail, others need not find out the same. */
+static void
+relay_note_reach(Relay *self)
+{
+    const SmtpClientFailure *why = &self->candidates.failure;
+    QueueJob *job = self->attempt->job;
+
+    if (job->reach == DESTINATION_UNKNOWN && self->candidates.has_failure && !why->permanent &&
+        !why->is_cancelled)
+        job->reach = DESTINATION_UNREACHED;
 }
 
 /* --- the attempt --- */
@@ -455,6 +469,7 @@ relay_deliver(Outbound *outbound, ConnectionPool *pool, DeliveryAttempt *attempt
            candidates_next(&self.candidates, &self.candidate))
         relay_try(&self);
     relay_settle_rest(&self);
+    relay_note_reach(&self);
     candidates_clear(&self.candidates);
     relay_content_clear(&self.content);
     g_ptr_array_free(self.pending, TRUE);

@@ -19,6 +19,9 @@ struct Destination {
     guint n_active, n_waiting;
     gboolean is_suspended;
     gboolean is_ready;      /* in the ring of those who may be called */
+    gchar *down_reason;     /* NULL while it is not down */
+    gint64 probe_ms;        /* of one that is down: when it is probed */
+    gint64 pause_ms;        /* before that */
     gdouble tokens;         /* deliveries that the rate allows now */
     gint64 filled_ms;       /* when (tokens) was right */
     WaiterLine lines[N_LINES];
@@ -30,6 +33,7 @@ struct Destinations {
     GHashTable *waiting; /* of Waiter *, by message and domain */
     GQueue ready;        /* of Destination * */
     Schedule timers;
+    gint64 pause_ms;     /* before the first probe; 0: none is ever down */
 };
 
 static guint
@@ -63,15 +67,17 @@ destination_free(gpointer data)
             waiter = next;
         }
     }
+    g_free(self->down_reason);
     g_free(self->key);
     g_free(self);
 }
 
 Destinations *
-destinations_new(void)
+destinations_new(gint64 pause_ms)
 {
     Destinations *self = g_new0(Destinations, 1);
 
+    self->pause_ms = pause_ms;
     self->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, destination_free);
     self->waiting = g_hash_table_new(waiter_hash, waiter_equal);
     g_queue_init(&self->ready);
@@ -120,11 +126,15 @@ destination_has_token(const Destination *self)
     return self->rate.count == 0 || self->tokens >= 1;
 }
 
+/* One that is down has a slot for one probe, once those who were under way are back. */
 static gboolean
-destination_has_slot(const Destination *self)
+destination_has_slot(const Destination *self, gint64 now_ms)
 {
-    return !self->is_suspended &&
-           (self->concurrency == 0 || self->n_active < self->concurrency);
+    if (self->is_suspended)
+        return FALSE;
+    if (self->down_reason != NULL)
+        return self->n_active == 0 && now_ms >= self->probe_ms;
+    return self->concurrency == 0 || self->n_active < self->concurrency;
 }
 
 /* --- the table --- */
@@ -159,18 +169,28 @@ destination_set_limits(Destination *self, const DestinationLimits *limits)
     self->concurrency = limits->concurrency;
 }
 
+/* When there is nothing to remember of it any more, should nobody come: its bucket is full,
+ * and it was not probed for the time of a pause. */
+static gint64
+destination_get_forget_ms(const Destination *self, gint64 now_ms)
+{
+    gint64 forget_ms = self->down_reason != NULL ? self->probe_ms + self->pause_ms : now_ms;
+
+    if (self->rate.count > 0 && self->tokens < (gdouble)self->rate.count)
+        forget_ms = MAX(forget_ms,
+                        now_ms + destination_get_fill_ms(self, (gdouble)self->rate.count));
+    return forget_ms;
+}
+
 /* Puts it where it belongs now: in the ring, at the clock, or nowhere; frees it when there
  * is nothing to remember of it. */
 static void
 destinations_update(Destinations *self, Destination *destination, gint64 now_ms)
 {
     gint64 due_ms = SCHEDULE_NEVER;
-    gboolean is_full;
 
     destination_fill(destination, now_ms);
-    is_full = destination->rate.count == 0 ||
-              destination->tokens >= (gdouble)destination->rate.count;
-    if (destination->n_waiting > 0 && destination_has_slot(destination)) {
+    if (destination->n_waiting > 0 && destination_has_slot(destination, now_ms)) {
         if (destination_has_token(destination)) {
             if (!destination->is_ready)
                 g_queue_push_tail(&self->ready, destination);
@@ -178,14 +198,15 @@ destinations_update(Destinations *self, Destination *destination, gint64 now_ms)
         } else {
             due_ms = now_ms + destination_get_fill_ms(destination, 1);
         }
-    } else if (destination->n_active == 0 && destination->n_waiting == 0 &&
-               !destination->is_suspended && !destination->is_ready) {
-        if (is_full) {
+    } else if (destination->n_active == 0 && !destination->is_suspended &&
+               !destination->is_ready) {
+        due_ms = destination->n_waiting > 0 ? destination->probe_ms
+                                            : destination_get_forget_ms(destination, now_ms);
+        if (destination->n_waiting == 0 && due_ms <= now_ms) {
             schedule_remove(&self->timers, &destination->timer);
             g_hash_table_remove(self->by_key, destination->key);
             return;
         }
-        due_ms = now_ms + destination_get_fill_ms(destination, (gdouble)destination->rate.count);
     }
     schedule_put(&self->timers, &destination->timer, due_ms, 0);
 }
@@ -228,7 +249,7 @@ destinations_enter(Destinations *self, const DestinationLimits *limits,
 
     destination_set_limits(destination, limits);
     destination_fill(destination, now_ms);
-    if (destination->n_waiting == 0 && destination_has_slot(destination) &&
+    if (destination->n_waiting == 0 && destination_has_slot(destination, now_ms) &&
         destination_has_token(destination))
         return destinations_let_go(destination);
     destinations_stand_in_line(self, destination, job);
@@ -244,18 +265,59 @@ destinations_enter_called(Destinations *self, const DestinationLimits *limits,
 
     destination_set_limits(destination, limits);
     destination_fill(destination, now_ms);
-    if (destination_has_slot(destination) && destination_has_token(destination))
+    if (destination_has_slot(destination, now_ms) && destination_has_token(destination))
         return destinations_let_go(destination);
     destinations_stand_in_line(self, destination, job);
     destinations_update(self, destination, now_ms);
     return NULL;
 }
 
+static void
+destination_set_up(Destination *self)
+{
+    g_clear_pointer(&self->down_reason, g_free);
+    self->pause_ms = 0;
+}
+
+/* Those who were under way when it went down say nothing new. */
+static void
+destinations_set_down(const Destinations *self, Destination *destination, const gchar *reason,
+                      gint64 now_ms)
+{
+    gboolean is_news = destination->down_reason == NULL || now_ms >= destination->probe_ms;
+
+    if (self->pause_ms == 0)
+        return;
+    g_free(destination->down_reason);
+    destination->down_reason = g_strdup(reason != NULL ? reason : "nobody could be reached");
+    if (!is_news)
+        return;
+    destination->pause_ms = CLAMP(destination->pause_ms * 2, self->pause_ms,
+                                  self->pause_ms * DESTINATION_PAUSE_FACTOR_MAX);
+    destination->probe_ms = now_ms + destination->pause_ms;
+}
+
 void
-destinations_leave(Destinations *self, Destination *destination, gint64 now_ms)
+destinations_leave(Destinations *self, Destination *destination, DestinationReach reach,
+                   const gchar *reason, gint64 now_ms)
 {
     g_assert(destination->n_active > 0);
     destination->n_active--;
+    if (reach == DESTINATION_REACHED)
+        destination_set_up(destination);
+    else if (reach == DESTINATION_UNREACHED)
+        destinations_set_down(self, destination, reason, now_ms);
+    destinations_update(self, destination, now_ms);
+}
+
+void
+destinations_probe(Destinations *self, const gchar *key, gint64 now_ms)
+{
+    Destination *destination = destinations_find(self, key);
+
+    if (destination == NULL || destination->down_reason == NULL)
+        return;
+    destination->probe_ms = MIN(destination->probe_ms, now_ms);
     destinations_update(self, destination, now_ms);
 }
 
@@ -291,7 +353,7 @@ destinations_next(Destinations *self, gint64 now_ms, DestinationJob *out_job)
     while ((destination = g_queue_pop_head(&self->ready)) != NULL) {
         destination->is_ready = FALSE;
         destination_fill(destination, now_ms);
-        if (destination->n_waiting > 0 && destination_has_slot(destination) &&
+        if (destination->n_waiting > 0 && destination_has_slot(destination, now_ms) &&
             destination_has_token(destination)) {
             destinations_call(self, destination, out_job);
             /* It may stay in the ring without a free slot: the next turn looks again, and
@@ -361,12 +423,30 @@ destinations_resume(Destinations *self, const gchar *key, gint64 now_ms)
     return TRUE;
 }
 
+/* --- looking --- */
+
+static DestinationState
+destination_get_state(const Destination *self)
+{
+    return (DestinationState){
+        .key = self->key,
+        .n_active = self->n_active,
+        .n_waiting = self->n_waiting,
+        .is_suspended = self->is_suspended,
+        .probe_ms = self->down_reason != NULL ? self->probe_ms : 0,
+        .down_reason = self->down_reason,
+    };
+}
+
 gboolean
-destinations_is_suspended(const Destinations *self, const gchar *key)
+destinations_get_state(const Destinations *self, const gchar *key, DestinationState *out_state)
 {
     const Destination *destination = destinations_find(self, key);
 
-    return destination != NULL && destination->is_suspended;
+    if (destination == NULL)
+        return FALSE;
+    *out_state = destination_get_state(destination);
+    return TRUE;
 }
 
 void
@@ -377,10 +457,10 @@ destinations_visit(const Destinations *self, DestinationVisitor visit, gpointer 
 
     g_hash_table_iter_init(&iter, self->by_key);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const Destination *destination = value;
+        DestinationState state = destination_get_state(value);
 
-        if (destination->n_active > 0 || destination->n_waiting > 0 || destination->is_suspended)
-            visit(destination->key, destination->n_active, destination->n_waiting,
-                  destination->is_suspended, data);
+        if (state.n_active > 0 || state.n_waiting > 0 || state.is_suspended ||
+            state.down_reason != NULL)
+            visit(&state, data);
     }
 }

@@ -3,7 +3,8 @@
  * Destinations: how many deliveries go to one place at once and how fast, and who waits for
  * it. A place at its limit, or suspended, keeps what comes further in a line of its own, by
  * priority and then first come first served; nobody else is held up and nothing is polled.
- * A pure structure of the queue's thread: it is told the time.
+ * A place that could not be reached is down: all wait but one at a time, who probes it after
+ * ever longer pauses. A pure structure of the queue's thread: it is told the time.
  */
 #ifndef DESTINATION_H
 #define DESTINATION_H
@@ -13,8 +14,17 @@
 #include "queue/queue-id.h"
 #include "queue/schedule.h"
 
+#define DESTINATION_PAUSE_FACTOR_MAX 10
+
 typedef struct Destinations Destinations;
 typedef struct Destination Destination;
+
+/* What a delivery found out about its destination. */
+typedef enum {
+    DESTINATION_UNKNOWN,   /* it did not come so far, or it needed nobody */
+    DESTINATION_REACHED,   /* somebody was ready to take mail, whatever he said of this */
+    DESTINATION_UNREACHED, /* nobody was */
+} DestinationReach;
 
 typedef struct {
     const gchar *key;  /* borrowed for the call */
@@ -29,7 +39,9 @@ typedef struct {
     gint priority;
 } DestinationJob;
 
-Destinations *destinations_new(void);
+/* (pause_ms) is how long one that is down is left alone at first; it is doubled with each
+ * probe that fails, up to DESTINATION_PAUSE_FACTOR_MAX times. 0: none is ever down. */
+Destinations *destinations_new(gint64 pause_ms);
 void destinations_free(Destinations *self);
 
 /* Lets (job) go: the result is where it goes, for destinations_leave(). NULL when it has to
@@ -39,8 +51,11 @@ Destination *destinations_enter(Destinations *self, const DestinationLimits *lim
 /* The same for one whom destinations_next() has just called. */
 Destination *destinations_enter_called(Destinations *self, const DestinationLimits *limits,
                                        const DestinationJob *job, gint64 now_ms);
-/* A delivery has ended. */
-void destinations_leave(Destinations *self, Destination *destination, gint64 now_ms);
+/* A delivery has ended. (reason) says to people why nobody was reached, or is NULL. */
+void destinations_leave(Destinations *self, Destination *destination, DestinationReach reach,
+                        const gchar *reason, gint64 now_ms);
+/* Probes (key) now, when it is down. */
+void destinations_probe(Destinations *self, const gchar *key, gint64 now_ms);
 
 /* The next of those in line who may go, by turns among the destinations; it is in no line
  * any more. FALSE when there is none. */
@@ -55,10 +70,20 @@ guint destinations_get_n_waiting(const Destinations *self);
 /* Lets nobody go to (key) until it is resumed. FALSE when it was so already. */
 gboolean destinations_suspend(Destinations *self, const gchar *key);
 gboolean destinations_resume(Destinations *self, const gchar *key, gint64 now_ms);
-gboolean destinations_is_suspended(const Destinations *self, const gchar *key);
-/* Calls (visit) for each that is busy, has somebody in line, or is suspended. */
-typedef void (*DestinationVisitor)(const gchar *key, guint n_active, guint n_waiting,
-                                   gboolean is_suspended, gpointer data);
+typedef struct {
+    const gchar *key;
+    guint n_active, n_waiting;
+    gboolean is_suspended;
+    gint64 probe_ms;          /* when it is probed next; 0 when it is not down */
+    const gchar *down_reason; /* NULL when it is not */
+} DestinationState;
+
+/* FALSE when nothing is known of (key). The reason is borrowed. */
+gboolean destinations_get_state(const Destinations *self, const gchar *key,
+                                DestinationState *out_state);
+
+/* Calls (visit) for each that is busy, has somebody in line, is suspended or down. */
+typedef void (*DestinationVisitor)(const DestinationState *state, gpointer data);
 void destinations_visit(const Destinations *self, DestinationVisitor visit, gpointer data);
 
 #endif

@@ -73,9 +73,9 @@ src_queue_tests_test_queue_place_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
 src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += src/queue/tests/test-destination
 src_queue_tests_test_destination_SOURCES = src/queue/tests/test-destination.c
 src_queue_tests_test_destination_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-src_queue_tests_test_destination_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+src_queue_tests_test_destination_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 endif

@@ -88,6 +88,19 @@ act_finish_cancel(Queue *self, ActItem *item)
         g_ptr_array_remove_fast(self->gone, item->entry);
 }
 
+/* Who is sent out by hand does not wait until a place that is down is probed in its turn. */
+static void
+act_probe(Queue *self, const ActItem *item)
+{
+    const Envelope *envelope = &item->message.envelope;
+    DestinationLimits limits;
+
+    for (guint i = 0; i < envelope->n_domains; i++) {
+        queue_get_limits(self, envelope, &item->message.state, i, &limits);
+        destinations_probe(self->destinations, limits.key, clock_wall_ms());
+    }
+}
+
 static void
 act_finish(Queue *self, ActCall *call, ActItem *item)
 {
@@ -100,6 +113,8 @@ act_finish(Queue *self, ActCall *call, ActItem *item)
     }
     queue_entry_set_state(item->entry, item->change.state);
     queue_entry_schedule(self, item->entry, &item->message.envelope, &item->message.state);
+    if (call->action != QUEUE_HOLD)
+        act_probe(self, item);
 }
 
 /* --- many --- */

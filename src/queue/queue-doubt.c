@@ -16,7 +16,7 @@
 void
 queue_job_mark(const QueueJob *job, const gchar *peer)
 {
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
     BaridSlice name = barid_slice_from_text(peer);
 
     buffer_init(&bytes, SPOOL_MARK_MAX);

@@ -84,24 +84,37 @@ job_dup_text(QueueJob *job, BaridSlice text)
                                         (const gchar *)text.data);
 }
 
+void
+queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState *state, guint domain,
+                 DestinationLimits *out_limits)
+{
+    BaridSlice name = envelope->domains[domain];
+    BaridSlice route = state->domains[domain].route;
+    DestinationState known;
+
+    *out_limits = (DestinationLimits){
+        .key = arena_printf(self->turn, "%.*s", (int)name.len,
+                            name.len > 0 ? (const gchar *)name.data : ""),
+    };
+    /* A suspended domain keeps its mail back whatever the next hop, but for what an
+     * administrator sends another way. */
+    if (self->describe != NULL &&
+        (route.len > 0 ||
+         !destinations_get_state(self->destinations, out_limits->key, &known) ||
+         !known.is_suspended))
+        self->describe(envelope, domain, route, self->turn, out_limits, self->describe_data);
+}
+
 /* Where the domain's mail goes, and whether it may now; NULL when it has to stand in line. */
 static Destination *
 job_enter(Queue *self, QueueEntry *entry, const Envelope *envelope, const DeliveryState *state,
           guint domain, JobTurn turn)
 {
-    BaridSlice name = envelope->domains[domain];
-    gchar *text = arena_printf(self->turn, "%.*s", (int)name.len,
-                               name.len > 0 ? (const gchar *)name.data : "");
-    DestinationLimits limits = {.key = text};
     DestinationJob waits = {entry->ref.id, domain, entry->priority};
+    DestinationLimits limits;
     Destination *destination;
 
-    /* A suspended domain keeps its mail back whatever the next hop, but for what an
-     * administrator sends another way. */
-    if (self->describe != NULL && (state->domains[domain].route.len > 0 ||
-                                   !destinations_is_suspended(self->destinations, text)))
-        self->describe(envelope, domain, state->domains[domain].route, self->turn, &limits,
-                       self->describe_data);
+    queue_get_limits(self, envelope, state, domain, &limits);
     destination = turn == JOB_FRESH ? destinations_enter(self->destinations, &limits, &waits,
                                                          clock_wall_ms())
                                     : destinations_enter_called(self->destinations, &limits,
@@ -109,6 +122,42 @@ job_enter(Queue *self, QueueEntry *entry, const Envelope *envelope, const Delive
     if (destination == NULL)
         entry->n_waiting++;
     return destination;
+}
+
+/* What became of the attempt before, for rules. */
+static void
+job_note_last(QueueJob *job, const DeliveryState *state)
+{
+    const RecipientState *recipient = &state->recipients[job->recipients[0]];
+
+    job->last_status = job_dup_text(job, recipient->code);
+    job->last_error = job_dup_text(job, recipient->text);
+}
+
+/* A destination that is down: whoever waits for it and was not tried himself learns why. */
+static void
+job_note_down(Queue *self, const QueueEntry *entry, const Envelope *envelope,
+              DeliveryState *state, guint domain)
+{
+    DestinationLimits limits;
+    DestinationState known;
+
+    if (entry->n_waiting == 0 ||
+        !destinations_is_waiting(self->destinations, entry->ref.id, domain))
+        return;
+    queue_get_limits(self, envelope, state, domain, &limits);
+    if (!destinations_get_state(self->destinations, limits.key, &known) ||
+        known.down_reason == NULL)
+        return;
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        RecipientState *rcpt = &state->recipients[i];
+
+        if (envelope->recipients[i].domain != domain || rcpt->status != RECIPIENT_PENDING ||
+            rcpt->code.len > 0)
+            continue;
+        rcpt->code = BARID_SLICE_LITERAL("4.4.1");
+        rcpt->text = barid_slice_from_text(arena_dup_text(self->turn, known.down_reason));
+    }
 }
 
 static void
@@ -122,16 +171,20 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->content = spool_content_ref(content);
     job->domain = domain;
     job->n_attempts = state->domains[domain].n_attempts;
+    job->n_notices = state->domains[domain].n_notices;
+    job->expires_ms = state->domains[domain].expires_ms;
     job->route = job_dup_text(job, state->domains[domain].route);
     job->prefer = job_dup_text(job, state->domains[domain].peer);
     job->transcript = g_string_new(NULL);
     job->started_ms = clock_wall_ms();
     if (!envelope_parse(spool_content_get_envelope(content), job->arena, &job->envelope) ||
         job_pick_recipients(job, state) == 0) {
-        destinations_leave(self->destinations, destination, clock_wall_ms());
+        destinations_leave(self->destinations, destination, DESTINATION_UNKNOWN, NULL,
+                           clock_wall_ms());
         job_free(job);
         return;
     }
+    job_note_last(job, state);
     job->mark = spool_mark_new(queue_entry_get_spool(self, entry));
     job->destination = destination;
     entry->n_jobs++;
@@ -144,7 +197,7 @@ static void
 job_store_state(Queue *self, QueueEntry *entry, const Envelope *envelope,
                 const DeliveryState *state)
 {
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
     SpoolChange *change;
 
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
@@ -260,6 +313,9 @@ job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *
 
         if (!job_domain_has_pending(envelope, state, i))
             continue;
+        if (domain->expires_ms <= now_ms ||
+            (domain->notify_ms != 0 && domain->notify_ms <= now_ms))
+            job_note_down(self, entry, envelope, state, i);
         if (domain->expires_ms <= now_ms) {
             job_expire_domain(envelope, state, i);
             what |= NOTIFY_FINAL;
@@ -384,6 +440,8 @@ job_get_retry_ms(const Queue *self, const QueueJob *job, guint n_attempts)
 
     attempt_facts_fill(&facts, &job->envelope, job->domain, job->arena);
     facts.n_retries = n_attempts;
+    facts.n_notices = job->n_notices;
+    facts.expires_ms = job->expires_ms;
     n_retry = barid_rule_get_durations(self->options.retry, &facts, &retry_ms);
     return n_retry == 0 ? JOB_UNREADABLE_RETRY_MS : retry_ms[MIN(n_attempts, n_retry) - 1];
 }
@@ -524,6 +582,13 @@ queue_take_doubt(Queue *self, const Envelope *envelope, DeliveryState *state,
     return TRUE;
 }
 
+/* What the first recipient was told; NULL when nothing was said. */
+static const gchar *
+job_get_reason(const QueueJob *job)
+{
+    return job->n_recipients > 0 && job->results[0].done ? job->results[0].text : NULL;
+}
+
 /* Nobody had room for it, or the server stops: due again soon, or at the next start. */
 static void
 job_put_back(Queue *self, QueueJob *job)
@@ -552,7 +617,8 @@ queue_take_result(Queue *self, QueueJob *job)
     /* Its mark stands until the results are durable. */
     if (job->mark != NULL)
         g_ptr_array_add(self->marks, g_steal_pointer(&job->mark));
-    destinations_leave(self->destinations, job->destination, clock_wall_ms());
+    destinations_leave(self->destinations, job->destination, job->reach, job_get_reason(job),
+                       clock_wall_ms());
     if (job->untouched) {
         job_put_back(self, job);
         return;

@@ -89,17 +89,26 @@ queue_resume_destination(Queue *self, const gchar *destination, gboolean *out_ch
     return look_change(self, look_resume, destination, out_changed, error);
 }
 
+/* Why it waits, if it is down. */
 static void
-look_write_destination(const gchar *key, guint n_active, guint n_waiting, gboolean is_suspended,
-                       gpointer data)
+look_write_down(const DestinationState *state, JsonWriter *writer)
+{
+    json_writer_text(writer, "down_reason", state->down_reason);
+    json_writer_time(writer, "next_probe", state->probe_ms);
+}
+
+static void
+look_write_destination(const DestinationState *state, gpointer data)
 {
     JsonWriter *writer = data;
 
     json_writer_begin_object(writer, NULL);
-    json_writer_text(writer, "destination", key);
-    json_writer_integer(writer, "active", n_active);
-    json_writer_integer(writer, "waiting", n_waiting);
-    json_writer_bool(writer, "suspended", is_suspended);
+    json_writer_text(writer, "destination", state->key);
+    json_writer_integer(writer, "active", state->n_active);
+    json_writer_integer(writer, "waiting", state->n_waiting);
+    json_writer_bool(writer, "suspended", state->is_suspended);
+    json_writer_bool(writer, "down", state->down_reason != NULL);
+    look_write_down(state, writer);
     json_writer_end_object(writer);
 }
 
@@ -146,6 +155,41 @@ look_write_short(const QueueEntry *entry, const QueueMessage *message, JsonWrite
     json_writer_end_array(writer);
 }
 
+/* For which destinations it stands in line. */
+static void
+look_write_waiting(Queue *self, const QueueEntry *entry, const QueueMessage *message,
+                   JsonWriter *writer)
+{
+    const Envelope *envelope = &message->envelope;
+    DestinationLimits limits;
+    DestinationState known;
+
+    json_writer_begin_array(writer, "waits_for");
+    for (guint i = 0; entry->n_waiting > 0 && i < envelope->n_domains; i++) {
+        if (!destinations_is_waiting(self->destinations, entry->ref.id, i))
+            continue;
+        queue_get_limits(self, envelope, &message->state, i, &limits);
+        if (!destinations_get_state(self->destinations, limits.key, &known))
+            continue;
+        json_writer_begin_object(writer, NULL);
+        json_writer_slice(writer, "domain", envelope->domains[i]);
+        json_writer_text(writer, "destination", known.key);
+        json_writer_bool(writer, "suspended", known.is_suspended);
+        look_write_down(&known, writer);
+        json_writer_end_object(writer);
+    }
+    json_writer_end_array(writer);
+}
+
+static void
+look_write_detailed(Queue *self, const QueueEntry *entry, const QueueMessage *message,
+                    JsonWriter *writer)
+{
+    queue_write_message(&message->envelope, &message->state, queue_entry_get_status(entry),
+                        writer);
+    look_write_waiting(self, entry, message, writer);
+}
+
 static void
 look_write(Queue *self, QueueEntry *const *entries, guint n_entries, gpointer data)
 {
@@ -159,8 +203,7 @@ look_write(Queue *self, QueueEntry *const *entries, guint n_entries, gpointer da
             continue;
         json_writer_begin_object(call->writer, NULL);
         if (call->detailed)
-            queue_write_message(&message.envelope, &message.state,
-                                queue_entry_get_status(entries[i]), call->writer);
+            look_write_detailed(self, entries[i], &message, call->writer);
         else
             look_write_short(entries[i], &message, call->writer);
         json_writer_end_object(call->writer);
@@ -328,6 +371,7 @@ look_stats(Queue *self, gpointer data)
     stats->n_active = self->n_active;
     stats->bytes = self->bytes_kib * 1024;
     stats->replaying = !self->replayed;
+    stats->next_ms = queue_get_next_ms(self);
     stats->has_main = self->home_is_main;
     stats->free_bytes = spool_get_free_bytes(self->places[self->home]->spool);
     stats->damaged_bytes = 0;

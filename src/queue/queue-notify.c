@@ -155,7 +155,7 @@ notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean g
     QueueEntry *entry = queue_entry_new(envelope.id);
     SpoolChange *change = queue_add_change(self, SPOOL_ADD, entry);
     DeliveryState state;
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
     gchar new_id[QUEUE_ID_TEXT_LEN + 1];
     gchar about_id[QUEUE_ID_TEXT_LEN + 1];
 
@@ -182,7 +182,7 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
              const DsnRecipient *rows, guint n_rows)
 {
     guint64 random[2];
-    g_auto(Buffer) message;
+    g_auto(Buffer) message = {0};
     g_autofree gchar *usual_from = g_strdup_printf("MAILER-DAEMON@%s", self->options.hostname);
     g_autofree gchar *name = NULL;
     g_autofree gchar *from = NULL;

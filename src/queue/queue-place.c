@@ -192,7 +192,7 @@ static gboolean
 place_set_doubtful(Queue *self, QueuePlace *place, QueueEntry *entry, const Envelope *envelope,
                    DeliveryState *state)
 {
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
 
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
     if (place->doubts->len == 0 || !queue_doubts_apply(self, place->doubts, envelope, state) ||

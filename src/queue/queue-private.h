@@ -125,7 +125,12 @@ void queue_dispatch_due(Queue *self);
 /* Who may go now: a part of the slots is kept for fresh mail, however many hosts that do not
  * answer the retries wait for. */
 ScheduleWho queue_get_who(const Queue *self);
+/* When there is something to do next, by the wall clock; 0: now; or SCHEDULE_NEVER. */
+gint64 queue_get_next_ms(Queue *self);
 void queue_take_result(Queue *self, QueueJob *job);
+/* Where a domain of a message goes and what is allowed there; texts in the turn's arena. */
+void queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState *state,
+                      guint domain, DestinationLimits *out_limits);
 /* Fills in a fresh message's state: due now, its expiry and first notice. */
 void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
                       DeliveryState *out_state);

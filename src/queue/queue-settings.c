@@ -6,7 +6,7 @@
 typedef struct {
     BaridRule *retry, *notify; /* durations */
     BaridRule *expire;         /* duration */
-    gint64 concurrency;
+    gint64 concurrency, probe_ms;
     BaridRule *attempt_timeout; /* duration */
     gint64 max_messages, max_bytes;
     BaridRule *dsn_from_name, *dsn_from_address; /* text */
@@ -32,17 +32,21 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_RULE_DURATIONS("retry", QueueArea, retry,
                                  "1min, 2min, 5min, 10min, 15min, 30min, 1h, 2h",
                                  N_("Waits between attempts; the last repeats."),
-                                 BARID_KNOWN_ATTEMPT, BARID_SETTING_NEEDS_ENTRY),
+                                 BARID_SETTING_NEEDS_ENTRY, BARID_KNOWN_ATTEMPT),
     BARID_SETTING_RULE_DURATIONS(
         "notify", QueueArea, notify, "1d, 3d",
         N_("Waits until the sender hears of a delay, each from the one before."),
-        BARID_KNOWN_ATTEMPT, 0),
+        0, BARID_KNOWN_ATTEMPT),
     BARID_SETTING_RULE_DURATION("expire", QueueArea, expire, "5d",
                                 N_("When a message that could not be delivered goes back."),
                                 BARID_KNOWN_ATTEMPT),
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
                           N_("Deliveries under way at once; 0 keeps everything in the queue."), 0,
                           100000),
+    BARID_SETTING_DURATION("probe", QueueArea, probe_ms, "30s",
+                           N_("When a place that could not be reached is probed; after each "
+                              "probe that fails twice as long, up to ten times; 0 lets all "
+                              "messages try for themselves.")),
     BARID_SETTING_INTEGER("max-messages", QueueArea, max_messages, "0",
                           N_("With so many messages queued clients are told to come back; "
                              "0 means no limit."), 0, 100000000),
@@ -155,6 +159,7 @@ queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
     out_options->notify = self->queue.notify;
     out_options->expire = self->queue.expire;
     out_options->concurrency = (guint)self->queue.concurrency;
+    out_options->probe_ms = self->queue.probe_ms;
     out_options->max_messages = (guint)self->queue.max_messages;
     out_options->max_bytes = (guint64)self->queue.max_bytes;
     out_options->dsn_from_name = self->queue.dsn_from_name;

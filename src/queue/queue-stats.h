@@ -13,6 +13,7 @@ typedef struct {
     gboolean replaying;
     SpoolStats spool;
     guint64 damaged_bytes;
+    gint64 next_ms;            /* when there is something to do next, by the wall clock */
 } QueueStats;
 BARID_SUSPENDS void queue_get_stats(Queue *self, QueueStats *out_stats);
 

@@ -17,11 +17,10 @@ suspended_dup_path(const Queue *self)
 }
 
 static void
-suspended_collect(const gchar *key, guint n_active G_GNUC_UNUSED, guint n_waiting G_GNUC_UNUSED,
-                  gboolean is_suspended, gpointer data)
+suspended_collect(const DestinationState *state, gpointer data)
 {
-    if (is_suspended)
-        g_ptr_array_add(data, g_strdup(key));
+    if (state->is_suspended)
+        g_ptr_array_add(data, g_strdup(state->key));
 }
 
 static GPtrArray *

@@ -207,8 +207,8 @@ queue_submit(Queue *self, const QueueSubmission *submission, GError **error)
 {
     QueueSubmitTask task = {.task = {.kind = QUEUE_TASK_SUBMIT}};
     g_autoptr(Arena) arena = arena_new(512);
-    g_auto(Buffer) envelope;
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) envelope = {0};
+    g_auto(Buffer) bytes = {0};
     DeliveryState state;
 
     buffer_init(&envelope, SPOOL_ENVELOPE_MAX);
@@ -443,7 +443,7 @@ queue_run_calls(Queue *self, QueueTask *calls)
 
 /* --- the thread --- */
 
-static gint64
+gint64
 queue_get_next_ms(Queue *self)
 {
     if (!self->replayed)
@@ -520,7 +520,7 @@ queue_try_hand_over(Queue *self)
     }
     /* Who waits in line, and what is suspended, is the other's business now. */
     destinations_free(self->destinations);
-    self->destinations = destinations_new();
+    self->destinations = destinations_new(self->options.probe_ms);
     self->handed_over(self->handed_over_data);
 }
 
@@ -564,7 +564,7 @@ queue_new(const QueueOptions *options, GError **error)
     self->n_dsns = counter_register("dsn.queued");
     self->n_in_doubt = counter_register("delivery.in-doubt");
     schedule_init(&self->schedule);
-    self->destinations = destinations_new();
+    self->destinations = destinations_new(self->options.probe_ms);
     queue_suspended_read(self);
     self->turn = arena_new(1024);
     self->changes = g_ptr_array_new();

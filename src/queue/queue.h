@@ -39,6 +39,7 @@ typedef struct {
     const BaridRule *notify;     /* durations, each from the one before */
     const BaridRule *expire;     /* duration */
     guint concurrency;           /* jobs under way at once */
+    gint64 probe_ms;             /* pause before a destination that is down is probed; 0: none */
     guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
     guint64 max_bytes;
     const BaridRule *dsn_from_name;    /* text */
@@ -67,12 +68,16 @@ typedef struct QueueJob {
     SpoolContent *content;
     guint domain;
     guint n_attempts;      /* before this one */
+    guint n_notices;       /* of delay, so far */
+    gint64 expires_ms;
+    const gchar *last_status, *last_error; /* of the attempt before; NULL without one */
     const gchar *route, *prefer; /* sent there by hand; peer left in doubt; or NULL */
     guint n_recipients;
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
     GString *transcript;     /* timed lines, without content */
     GString *decisions;      /* about it: JSON objects, separated by commas; or NULL */
+    DestinationReach reach;  /* what the attempt found out about the destination */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
     SpoolMark *mark;         /* the queue's own use */

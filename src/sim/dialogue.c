@@ -1,112 +1,116 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/dialogue.h"
-
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "sim/dialogue-private.h"
+
+#include "base/chance.h"
+#include "base/clock.h"
 #include "base/error-domain.h"
 #include "base/text.h"
-#include "base/units.h"
-#include "control/generation.h"
-#include "net/line-reader.h"
 #include "queue/queue-destinations.h"
-#include "queue/queue-scan.h"
 #include "queue/queue-stats.h"
-#include "sim/folder.h"
+#include "queue/schedule.h"
 #include "sim/judge.h"
-#include "sim/sim-disk.h"
 #include "sim/virtual-clock.h"
 #include "sim/zone-resolver.h"
 
 ERROR_DOMAIN_DEFINE(dialogue_error_quark, "barid-dialogue-error")
 
-enum { DIALOGUE_LINE_MAX = 8192, DIALOGUE_PATIENCE_MS = 3600000, DIALOGUE_TURNS_MAX = 100000 };
+enum {
+    DIALOGUE_SAID_MAX = 12,     /* lines shown beside a failure */
+    DIALOGUE_FAILURES_MAX = 50,
+    DIALOGUE_QUIET_TURNS = 4,   /* answers of the queue in a row that it has nothing to do */
+    DIALOGUE_NAP_MAX_MS = 1000,
+};
 
-typedef struct {
-    guint number;
-    gchar *word;
-    gchar *text;
-} DialogueStep;
-
-typedef struct {
-    const gchar *path;
-    GPtrArray *steps; /* of DialogueStep * */
-    GString *config, *dns;
-    /* At run time. */
-    gchar *folder;
-    SimDisk *disk;
-    DnsResolver *resolver;
-    Generation *generation;
-    Queue *queue;
-    QueueOptions queue_options;
-    gchar *spool, *history; /* folders */
-    Outbound *outbound;
-    Scheduler *scheduler;
-    InboundThread *inbound;
-    FiberGroup group;
-    Address client;
-    InboundListener *listener;
-    Stream *stream;
-    LineReader reader;
-    const DialogueStep *at;
-    GError *error;
-} Dialogue;
-
-/* --- reading a script --- */
+/* --- failing --- */
 
 static void
-dialogue_step_free(gpointer data)
+dialogue_failure_free(gpointer data)
 {
-    DialogueStep *step = data;
+    DialogueFailure *self = data;
 
-    g_free(step->word);
-    g_free(step->text);
-    g_free(step);
+    g_free(self->step);
+    g_free(self->message);
+    g_free(self->expected);
+    g_free(self->got);
+    g_free(self);
 }
 
-static void
-dialogue_add_step(Dialogue *self, guint number, const gchar *line)
+static DialogueFailure *
+dialogue_add_failure(Dialogue *self, gchar *message_taken)
 {
-    const gchar *colon = strchr(line, ':');
-    gsize word_len = colon == NULL ? strlen(line) : (gsize)(colon - line);
-    DialogueStep *step = g_new0(DialogueStep, 1);
+    const DialogueStep *step = dialogue_get_step(self);
+    DialogueFailure *failure = g_new0(DialogueFailure, 1);
 
-    step->number = number;
-    step->word = g_strstrip(g_strndup(line, word_len));
-    if (colon != NULL && colon[1] == ' ')
-        colon++;
-    step->text = g_strdup(colon == NULL ? "" : colon + 1);
-    g_ptr_array_add(self->steps, step);
-}
-
-static gboolean
-dialogue_read(Dialogue *self, GError **error)
-{
-    g_autofree gchar *text = NULL;
-    g_auto(GStrv) lines = NULL;
-    GString *block = NULL; /* that indented lines are added to */
-
-    if (!g_file_get_contents(self->path, &text, NULL, error))
-        return FALSE;
-    lines = g_strsplit(text, "\n", -1);
-    for (guint i = 0; lines[i] != NULL; i++) {
-        const gchar *line = lines[i];
-
-        if (block != NULL && (line[0] == ' ' || line[0] == '\0')) {
-            g_string_append_printf(block, "%s\n", strlen(line) > 4 ? line + 4 : "");
-            continue;
-        }
-        block = strcmp(line, "config:") == 0 ? self->config
-                : strcmp(line, "dns:") == 0  ? self->dns
-                                             : NULL;
-        if (block == NULL && line[0] != '\0' && line[0] != '#')
-            dialogue_add_step(self, i + 1, line);
+    failure->message = message_taken;
+    if (step != NULL) {
+        failure->line = step->number;
+        failure->step = g_strdup(step->line);
     }
-    return TRUE;
+    if (self->report->failures->len == 0) {
+        for (GList *at = self->said.head; at != NULL; at = at->next)
+            g_ptr_array_add(self->report->session, g_strdup(at->data));
+    }
+    g_ptr_array_add(self->report->failures, failure);
+    return failure;
 }
 
-static GString *
+const DialogueStep *
+dialogue_get_step(const Dialogue *self)
+{
+    return self->script.steps != NULL && self->at < self->script.steps->len
+               ? g_ptr_array_index(self->script.steps, self->at)
+               : NULL;
+}
+
+gboolean
+dialogue_fail(Dialogue *self, const gchar *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (!self->is_over)
+        dialogue_add_failure(self, g_strdup_vprintf(format, args));
+    va_end(args);
+    self->is_over = TRUE;
+    return FALSE;
+}
+
+gboolean
+dialogue_differ(Dialogue *self, const gchar *expected, const gchar *got)
+{
+    DialogueFailure *failure = dialogue_add_failure(
+        self, g_strdup_printf("expected \"%s\", got \"%s\"", expected, got));
+
+    failure->expected = g_strdup(expected);
+    failure->got = g_strdup(got);
+    self->is_over = self->report->failures->len >= DIALOGUE_FAILURES_MAX;
+    return !self->is_over;
+}
+
+void
+dialogue_note(Dialogue *self, const gchar *who, const gchar *text)
+{
+    const DialogueStep *step = dialogue_get_step(self);
+
+    g_queue_push_tail(&self->said, g_strdup_printf("%4u  %s: %s", step == NULL ? 0 : step->number,
+                                                   who, text));
+    if (self->said.length > DIALOGUE_SAID_MAX)
+        g_free(g_queue_pop_head(&self->said));
+}
+
+void
+dialogue_report_clear(DialogueReport *self)
+{
+    g_clear_pointer(&self->failures, g_ptr_array_unref);
+    g_clear_pointer(&self->session, g_ptr_array_unref);
+    g_clear_pointer(&self->outcomes, g_ptr_array_unref);
+}
+
+/* --- texts --- */
+
+GString *
 dialogue_unescape(const gchar *text)
 {
     GString *out = g_string_new(NULL);
@@ -130,6 +134,8 @@ dialogue_unescape(const gchar *text)
             g_string_append_c(out, '\0');
             break;
         case 'x':
+            if (!g_ascii_isxdigit(text[1]) || !g_ascii_isxdigit(text[2]))
+                break;
             g_string_append_c(out, (gchar)(g_ascii_xdigit_value(text[1]) * 16 +
                                            g_ascii_xdigit_value(text[2])));
             text += 2;
@@ -144,414 +150,59 @@ dialogue_unescape(const gchar *text)
     return out;
 }
 
-/* --- failing --- */
-
-static gboolean G_GNUC_PRINTF(2, 3)
-dialogue_fail(Dialogue *self, const gchar *format, ...)
+gboolean
+dialogue_matches(const gchar *pattern, const gchar *text)
 {
-    g_autofree gchar *what = NULL;
-    va_list args;
+    g_autofree gchar *open = g_strconcat("*", pattern, "*", NULL);
 
-    va_start(args, format);
-    what = g_strdup_vprintf(format, args);
-    va_end(args);
-    if (self->error == NULL)
-        g_set_error(&self->error, DIALOGUE_ERROR, BARID_ERROR_FAILED, "%s:%u: %s", self->path,
-                    self->at->number, what);
-    return FALSE;
+    return g_pattern_match_simple(open, text);
 }
 
-/* --- talking --- */
+/* --- running the steps --- */
 
-static gboolean
-dialogue_send(Dialogue *self, BaridSlice bytes)
+static const DialogueWordRow *
+dialogue_find_word(const gchar *word)
 {
-    g_autoptr(GError) error = NULL;
+    const DialogueWordRow *const tables[] = {dialogue_talk_words, dialogue_check_words,
+                                             dialogue_replay_words};
 
-    if (self->stream == NULL)
-        return dialogue_fail(self, "there is no connection");
-    return (stream_put(self->stream, bytes, &error) && stream_flush(self->stream, &error)) ||
-           dialogue_fail(self, "cannot send: %s", error->message);
-}
-
-static gboolean
-dialogue_read_line(Dialogue *self, BaridSlice *out_line)
-{
-    gint64 deadline = fiber_deadline_push(DIALOGUE_PATIENCE_MS);
-    g_autoptr(GError) error = NULL;
-    LineResult result;
-
-    if (self->stream == NULL)
-        return dialogue_fail(self, "there is no connection");
-    result = line_reader_next(&self->reader, DIALOGUE_LINE_MAX, out_line, &error);
-    fiber_deadline_restore(deadline);
-    if (result == LINE_OK)
-        return TRUE;
-    return dialogue_fail(self, "no reply: %s", error == NULL ? "line too long" : error->message);
-}
-
-static gboolean
-dialogue_expect(Dialogue *self, const gchar *pattern)
-{
-    BaridSlice line;
-    g_autofree gchar *came = NULL;
-    g_autofree gchar *open_end = g_strconcat(pattern, "*", NULL);
-
-    if (!dialogue_read_line(self, &line))
-        return FALSE;
-    came = text_escape(line, 600);
-    return g_pattern_match_simple(open_end, came) ||
-           dialogue_fail(self, "expected \"%s\", got \"%s\"", pattern, came);
-}
-
-static gboolean
-dialogue_expect_all(Dialogue *self, const gchar *code)
-{
-    BaridSlice line;
-
-    do {
-        if (!dialogue_read_line(self, &line))
-            return FALSE;
-    } while (line.len > 3 && line.data[3] == '-');
-    if (line.len >= 3 && memcmp(line.data, code, 3) == 0)
-        return TRUE;
-    g_autofree gchar *came = text_escape(line, 600);
-
-    return dialogue_fail(self, "expected %s, got \"%s\"", code, came);
-}
-
-/* --- steps --- */
-
-typedef struct {
-    Dialogue *dialogue;
-    Stream *stream;
-} ServerEnd;
-
-static void
-dialogue_serve(gpointer data)
-{
-    ServerEnd end = *(ServerEnd *)data;
-    Address local = {.bytes = {127, 0, 0, 1}, .port = 2525};
-
-    g_free(data);
-    inbound_serve(end.dialogue->inbound, end.dialogue->listener, end.stream,
-                  &end.dialogue->client, &local);
-}
-
-static gboolean
-step_connect(Dialogue *self, const gchar *text G_GNUC_UNUSED)
-{
-    ServerEnd *end = g_new0(ServerEnd, 1);
-    int fds[2];
-
-    stream_free(self->stream);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
-        abort();
-    self->stream = stream_new(self->scheduler, fds[0], NULL);
-    line_reader_init(&self->reader, self->stream);
-    end->dialogue = self;
-    end->stream = stream_new(self->scheduler, fds[1], NULL);
-    return fiber_group_spawn(&self->group, dialogue_serve, end, &self->error);
-}
-
-static gboolean
-step_client(Dialogue *self, const gchar *text)
-{
-    return address_parse(barid_slice_from_text(text), &self->client) ||
-           dialogue_fail(self, "no address: %s", text);
-}
-
-static gboolean
-step_listener(Dialogue *self, const gchar *text)
-{
-    self->listener = inbound_find_listener(self->generation->inbound, text);
-    return self->listener != NULL || dialogue_fail(self, "no listener: %s", text);
-}
-
-static gboolean
-step_say(Dialogue *self, const gchar *text)
-{
-    g_autofree gchar *line = g_strconcat(text, "\r\n", NULL);
-
-    return dialogue_send(self, barid_slice_from_text(line));
-}
-
-static gboolean
-step_say_raw(Dialogue *self, const gchar *text)
-{
-    g_autoptr(GString) bytes = dialogue_unescape(text);
-
-    return dialogue_send(self, barid_slice(bytes->str, bytes->len));
-}
-
-static gboolean
-step_say_often(Dialogue *self, const gchar *text)
-{
-    gchar *rest;
-    guint64 times = g_ascii_strtoull(text, &rest, 10);
-    gboolean ok = TRUE;
-
-    while (*rest == ' ')
-        rest++;
-    for (guint64 i = 1; ok && i <= times; i++) {
-        g_autofree gchar *number = g_strdup_printf("%" G_GUINT64_FORMAT, i);
-        g_auto(GStrv) parts = g_strsplit(rest, "%d", -1);
-        g_autofree gchar *line = g_strjoinv(number, parts);
-
-        ok = step_say(self, line);
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+        for (const DialogueWordRow *row = tables[i]; row->word != NULL; row++) {
+            if (strcmp(row->word, word) == 0)
+                return row;
+        }
     }
-    return ok;
+    return NULL;
 }
 
-static gboolean
-step_expect_often(Dialogue *self, const gchar *text)
+static const gchar *
+dialogue_find_nearest_word(const gchar *word)
 {
-    gchar *rest;
-    guint64 times = g_ascii_strtoull(text, &rest, 10);
-    gboolean ok = TRUE;
+    const DialogueWordRow *const tables[] = {dialogue_talk_words, dialogue_check_words};
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
 
-    while (*rest == ' ')
-        rest++;
-    while (ok && times-- > 0)
-        ok = dialogue_expect(self, rest);
-    return ok;
-}
-
-static gboolean
-step_tls(Dialogue *self, const gchar *text G_GNUC_UNUSED)
-{
-    const TlsClientOptions options = {.server_name = "localhost"};
-    g_autoptr(GError) error = NULL;
-
-    line_reader_release(&self->reader);
-    return stream_start_tls_client(self->stream, &options, &error) ||
-           dialogue_fail(self, "TLS: %s", error->message);
-}
-
-static gboolean
-step_wait(Dialogue *self, const gchar *text)
-{
-    gint64 ms;
-
-    if (units_parse_duration(barid_slice_from_text(text), &ms) != UNITS_OK)
-        return dialogue_fail(self, "no duration: %s", text);
-    return barid_sleep(ms, &self->error);
-}
-
-static gboolean
-step_disk(Dialogue *self, const gchar *text)
-{
-    SimDiskFault fault;
-
-    if (!sim_disk_parse_fault(text, &fault))
-        return dialogue_fail(self, "a disk does not do that: %s", text);
-    sim_disk_set_fault(self->disk, fault);
-    return TRUE;
-}
-
-static gboolean
-step_directory(Dialogue *self, const gchar *text)
-{
-    g_auto(GStrv) words = g_strsplit(text, " ", 2);
-    const gchar *name = words[0] != NULL && words[1] != NULL ? words[1] : "inline";
-    gboolean failing = g_strcmp0(words[0], "fails") == 0;
-
-    if (!failing && g_strcmp0(words[0], "works") != 0)
-        return dialogue_fail(self, "a directory fails or works, not: %s", text);
-    return directories_set_failing(self->generation->directories, name, failing) ||
-           dialogue_fail(self, "there is no directory %s", name);
-}
-
-static gboolean dialogue_open_queue(Dialogue *self, GError **error);
-
-static gboolean
-step_restart(Dialogue *self, const gchar *text G_GNUC_UNUSED)
-{
-    OutboundServices services = {.queue = NULL};
-
-    if (self->outbound != NULL)
-        return dialogue_fail(self, "a script restarts once");
-    queue_stop(self->queue);
-    queue_free(g_steal_pointer(&self->queue));
-    if (!dialogue_open_queue(self, &self->error))
-        return FALSE;
-    generation_fill_outbound(self->generation, &services);
-    services.queue = self->queue;
-    self->outbound = outbound_new(&services, &self->error);
-    if (self->outbound == NULL)
-        return FALSE;
-    outbound_add_thread(self->outbound, self->scheduler);
-    generation_tell_own(self->generation, self->outbound);
-    queue_set_describe(self->queue, outbound_describe, self->outbound);
-    queue_start(self->queue, outbound_dispatch, self->outbound);
-    return TRUE;
-}
-
-/* Each question is answered by the queue's thread between two turns of its own: no sleep. */
-static gboolean
-step_delivered(Dialogue *self, const gchar *text G_GNUC_UNUSED)
-{
-    QueueStats stats = {.replaying = TRUE};
-
-    for (guint i = 0; i < DIALOGUE_TURNS_MAX; i++) {
-        queue_get_stats(self->queue, &stats);
-        if (!stats.replaying && stats.n_messages == 0)
-            return TRUE;
-        fiber_yield();
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+        for (const DialogueWordRow *row = tables[i]; row->word != NULL; row++)
+            g_ptr_array_add(names, (gpointer)(guintptr)row->word);
     }
-    return dialogue_fail(self, "%u messages are still in the queue", stats.n_messages);
+    g_ptr_array_add(names, NULL);
+    return text_nearest(word, (const gchar *const *)names->pdata);
 }
-
-static gboolean
-step_closed(Dialogue *self, const gchar *text G_GNUC_UNUSED)
-{
-    gint64 deadline = fiber_deadline_push(DIALOGUE_PATIENCE_MS);
-    BaridSlice line;
-    LineResult result = line_reader_next(&self->reader, DIALOGUE_LINE_MAX, &line, NULL);
-
-    fiber_deadline_restore(deadline);
-    return result == LINE_FAILED ||
-           dialogue_fail(self, "the server has not closed, it said \"%.*s\"", (int)line.len,
-                         (const gchar *)line.data);
-}
-
-static gboolean
-step_close(Dialogue *self, const gchar *text G_GNUC_UNUSED)
-{
-    stream_free(self->stream);
-    self->stream = NULL;
-    return TRUE;
-}
-
-static gboolean
-step_queue(Dialogue *self, const gchar *text)
-{
-    QueueFilter filter = {.limit = 0};
-    guint count = queue_count(self->queue, &filter);
-
-    return count == (guint)g_ascii_strtoull(text, NULL, 10) ||
-           dialogue_fail(self, "expected %s messages in the queue, there are %u", text, count);
-}
-
-static gchar *
-dialogue_describe_queue(Dialogue *self)
-{
-    QueueFilter filter = {.limit = 0};
-    GString *out = g_string_new(NULL);
-    JsonWriter writer;
-
-    json_writer_init(&writer, out);
-    json_writer_begin_object(&writer, NULL);
-    queue_write_details(self->queue, &filter, &writer);
-    json_writer_end_object(&writer);
-    return g_string_free(out, FALSE);
-}
-
-static gboolean
-step_queued(Dialogue *self, const gchar *text)
-{
-    g_autofree gchar *json = dialogue_describe_queue(self);
-
-    return strstr(json, text) != NULL || dialogue_fail(self, "\"%s\" is not in %s", text, json);
-}
-
-static gboolean
-step_no_queued(Dialogue *self, const gchar *text)
-{
-    g_autofree gchar *json = dialogue_describe_queue(self);
-
-    return strstr(json, text) == NULL || dialogue_fail(self, "\"%s\" is in %s", text, json);
-}
-
-static gboolean
-step_history(Dialogue *self, const gchar *text)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    JsonWriter writer;
-
-    json_writer_init(&writer, out);
-    json_writer_begin_object(&writer, NULL);
-    queue_write_history(self->queue, NULL, NULL, 100, &writer, "history");
-    json_writer_end_object(&writer);
-    return strstr(out->str, text) != NULL ||
-           dialogue_fail(self, "\"%s\" is not in %s", text, out->str);
-}
-
-/* The id of the newest message, from the list: it is the last. */
-static QueueId
-dialogue_find_newest(Dialogue *self)
-{
-    g_autofree gchar *json = dialogue_describe_queue(self);
-    const gchar *last = NULL;
-    QueueId id = 0;
-
-    for (const gchar *p = json; (p = strstr(p, "{\"id\":\"")) != NULL; p++)
-        last = p;
-    if (last != NULL)
-        queue_id_parse(barid_slice(last + 7, QUEUE_ID_TEXT_LEN), &id);
-    return id;
-}
-
-static gboolean
-dialogue_check_content(Dialogue *self, const gchar *text, gboolean wanted)
-{
-    g_autoptr(GString) part = dialogue_unescape(text);
-    g_autoptr(GString) all = g_string_new(NULL);
-    g_autoptr(SpoolContent) content =
-        queue_open_content(self->queue, dialogue_find_newest(self), NULL);
-    BaridSlice prefix, body;
-    gboolean found;
-
-    if (content == NULL)
-        return dialogue_fail(self, "there is no message in the queue");
-    prefix = spool_content_get_prefix(content);
-    body = spool_content_get_body(content);
-    g_string_append_len(all, (const gchar *)prefix.data, (gssize)prefix.len);
-    g_string_append_len(all, (const gchar *)body.data, (gssize)body.len);
-    found = text_contains(barid_slice(all->str, all->len), barid_slice(part->str, part->len));
-    if (found == wanted)
-        return TRUE;
-    g_autofree gchar *shown = text_escape(barid_slice(all->str, all->len), 2000);
-
-    return dialogue_fail(self, "the message %s \"%s\": %s", wanted ? "lacks" : "holds", text,
-                         shown);
-}
-
-static gboolean
-step_content(Dialogue *self, const gchar *text)
-{
-    return dialogue_check_content(self, text, TRUE);
-}
-
-static gboolean
-step_no_content(Dialogue *self, const gchar *text)
-{
-    return dialogue_check_content(self, text, FALSE);
-}
-
-static const struct {
-    const gchar *word;
-    gboolean (*run)(Dialogue *self, const gchar *text);
-} dialogue_words[] = {
-    {"C", step_say},           {"C-raw", step_say_raw},     {"C-repeat", step_say_often},
-    {"S", dialogue_expect},    {"S-repeat", step_expect_often}, {"S-all", dialogue_expect_all},
-    {"client", step_client},   {"listener", step_listener}, {"connect", step_connect},
-    {"tls", step_tls},         {"wait", step_wait},         {"closed", step_closed},
-    {"close", step_close},     {"queue", step_queue},       {"queued", step_queued},
-    {"no-queued", step_no_queued}, {"content", step_content}, {"no-content", step_no_content},
-    {"history", step_history},     {"disk", step_disk},         {"directory", step_directory},
-    {"restart", step_restart},     {"delivered", step_delivered},
-};
 
 static gboolean
 dialogue_run_step(Dialogue *self, const DialogueStep *step)
 {
-    self->at = step;
-    for (guint i = 0; i < G_N_ELEMENTS(dialogue_words); i++) {
-        if (strcmp(step->word, dialogue_words[i].word) == 0)
-            return dialogue_words[i].run(self, step->text);
-    }
-    return dialogue_fail(self, "unknown word \"%s\"", step->word);
+    const DialogueWordRow *row = dialogue_find_word(step->word);
+    const gchar *nearest;
+
+    if (row != NULL && step->block != NULL && !row->has_block)
+        return dialogue_fail(self, "\"%s\" takes no indented lines", step->word);
+    if (row != NULL)
+        return row->run(self, step->text);
+    nearest = dialogue_find_nearest_word(step->word);
+    return dialogue_fail(self, "there is no word \"%s\"%s%s%s", step->word,
+                         nearest == NULL ? "" : "; did you mean \"",
+                         nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
 }
 
 static void
@@ -559,19 +210,24 @@ dialogue_main(gpointer data)
 {
     Dialogue *self = data;
 
-    for (guint i = 0; i < self->steps->len; i++) {
-        if (!dialogue_run_step(self, g_ptr_array_index(self->steps, i)))
+    for (self->at = 0; self->at < self->script.steps->len; self->at++) {
+        if (!dialogue_run_step(self, g_ptr_array_index(self->script.steps, self->at)))
             break;
     }
-    if (self->error == NULL && self->stream != NULL &&
-        stream_get_input(self->stream).len > self->reader.pending)
+    self->at = MIN(self->at, self->script.steps->len - 1);
+    if (self->report->failures->len == 0 && self->stream != NULL &&
+        (self->unread != NULL ||
+         stream_get_input(self->stream).len > self->reader.pending))
         dialogue_fail(self, "there are replies that nobody expected");
-    stream_free(self->stream);
-    self->stream = NULL;
+    g_clear_pointer(&self->stream, stream_free);
+    if (self->outbound != NULL && self->delivers) {
+        outbound_cancel_thread(self->outbound, self->scheduler);
+        outbound_drain_thread(self->outbound, self->scheduler);
+    }
     fiber_group_cancel(&self->group);
 }
 
-/* --- setting up --- */
+/* --- delivery --- */
 
 static gboolean
 dialogue_open_queue(Dialogue *self, GError **error)
@@ -591,92 +247,231 @@ dialogue_open_queue(Dialogue *self, GError **error)
     return TRUE;
 }
 
+Outbound *
+dialogue_get_outbound(Dialogue *self)
+{
+    OutboundServices services = {.queue = self->queue,
+                                 .stand_in = mailbox_log_open,
+                                 .stand_in_data = &self->mailboxes};
+    g_autoptr(GError) error = NULL;
+
+    if (self->outbound != NULL)
+        return self->outbound;
+    generation_fill_outbound(self->generation, &services);
+    self->outbound = outbound_new(&services, &error);
+    if (self->outbound == NULL)
+        dialogue_fail(self, "delivery: %s", error->message);
+    return self->outbound;
+}
+
+gboolean
+dialogue_start_delivery(Dialogue *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    queue_stop(self->queue);
+    queue_free(g_steal_pointer(&self->queue));
+    g_clear_pointer(&self->outbound, outbound_free);
+    if (!dialogue_open_queue(self, &error))
+        return dialogue_fail(self, "the queue: %s", error->message);
+    if (dialogue_get_outbound(self) == NULL)
+        return FALSE;
+    outbound_add_thread(self->outbound, self->scheduler);
+    generation_tell_own(self->generation, self->outbound);
+    queue_set_describe(self->queue, outbound_describe, self->outbound);
+    queue_start(self->queue, outbound_dispatch, self->outbound);
+    self->delivers = TRUE;
+    return TRUE;
+}
+
+/* Deliveries go on while this fiber naps; a nap moves the clock only when all others wait, and
+ * grows so that a long wait of theirs takes few of them. */
 static gboolean
-dialogue_set_up(Dialogue *self, const gchar *base_config, GError **error)
+dialogue_nap_while_active(const Dialogue *self)
+{
+    for (gint64 nap_ms = 1; outbound_get_n_active(self->outbound) > 0;
+         nap_ms = MIN(nap_ms * 2, DIALOGUE_NAP_MAX_MS)) {
+        if (!barid_sleep(nap_ms, NULL))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* When something is due next; G_MAXINT64 for never. */
+static gint64
+dialogue_get_next_due(Dialogue *self)
+{
+    QueueStats stats;
+
+    queue_get_stats(self->queue, &stats);
+    return stats.replaying || stats.n_active > 0 ? 0
+           : stats.next_ms == SCHEDULE_NEVER     ? G_MAXINT64
+                                                 : stats.next_ms;
+}
+
+/* Each question is answered by the queue's thread between two turns of its own, and nothing
+ * is due for good once it says so several times. */
+gboolean
+dialogue_settle(Dialogue *self)
+{
+    guint n_quiet = 0;
+
+    if (!self->delivers)
+        return TRUE;
+    for (guint i = 0; i < DIALOGUE_TURNS_MAX && n_quiet < DIALOGUE_QUIET_TURNS; i++) {
+        n_quiet = dialogue_get_next_due(self) > clock_wall_ms() ? n_quiet + 1 : 0;
+        if (!dialogue_nap_while_active(self))
+            return FALSE;
+        fiber_yield();
+    }
+    return n_quiet >= DIALOGUE_QUIET_TURNS ||
+           dialogue_fail(self, "the queue never comes to rest");
+}
+
+gboolean
+dialogue_wait(Dialogue *self, gint64 ms)
+{
+    gint64 end_ms = clock_wall_ms() + ms;
+    g_autoptr(GError) error = NULL;
+
+    while (self->delivers && dialogue_settle(self)) {
+        gint64 next_ms = dialogue_get_next_due(self);
+
+        if (next_ms >= end_ms)
+            break;
+        if (next_ms > clock_wall_ms() && !barid_sleep(next_ms - clock_wall_ms(), &error))
+            return dialogue_fail(self, "%s", error->message);
+    }
+    if (clock_wall_ms() < end_ms && !barid_sleep(end_ms - clock_wall_ms(), &error))
+        return dialogue_fail(self, "%s", error->message);
+    return !self->is_over && dialogue_settle(self);
+}
+
+/* --- setting up --- */
+
+static gboolean
+dialogue_make_generation(Dialogue *self, GError **error)
 {
     static const BaridModule *const linked[] = {&judge_LTX_barid_module, NULL};
-    g_autofree gchar *text = g_strconcat(base_config, "\n", self->config->str, NULL);
-    ConfigFiles *files = config_files_new_text(self->path, text);
+    const DialogueOptions *given = self->options;
+    g_autoptr(ConfigFiles) files = config_files_copy(given->base);
     g_autoptr(ConfigProblems) problems = config_problems_new();
-    GenerationOptions options = {.files = files, .state_dir = self->folder, .linked = linked};
+    g_autofree gchar *text = NULL;
+    const GenerationOptions options = {
+        .files = files,
+        .state_dir = given->state_dir == NULL ? given->folder : given->state_dir,
+        .scratch_dir = given->folder,
+        .linked = linked,
+        .resolver = self->resolver,
+    };
 
-    self->spool = g_build_filename(self->folder, "spool", NULL);
-    self->history = g_build_filename(self->folder, "history", NULL);
-    self->disk = sim_disk_new();
-    self->resolver = zone_resolver_new(self->dns->str, error);
-    if (self->resolver == NULL) {
-        config_files_free(files);
-        return FALSE;
-    }
-    options.resolver = self->resolver;
+    config_files_append(files, given->path, barid_slice_from_text(self->script.config->str));
+    config_files_append(files, given->path, barid_slice_from_text(self->script.lists->str));
     self->generation = generation_new(&options, problems);
-    config_files_free(files);
-    if (self->generation == NULL) {
-        g_autofree gchar *what = config_problems_to_text(problems);
+    if (self->generation != NULL)
+        return generation_start(self->generation, error);
+    text = config_problems_to_text(problems);
+    g_set_error(error, DIALOGUE_ERROR, BARID_ERROR_INVALID, "%s", g_strchomp(text));
+    return FALSE;
+}
 
-        g_set_error(error, DIALOGUE_ERROR, BARID_ERROR_INVALID, "%s", what);
+static gboolean
+dialogue_set_up(Dialogue *self, GError **error)
+{
+    if (!dialogue_script_read(&self->script, self->options->path, error))
         return FALSE;
-    }
-    if (!generation_start(self->generation, error) || !dialogue_open_queue(self, error))
+    self->spool = g_build_filename(self->options->folder, "spool", NULL);
+    self->history = g_build_filename(self->options->folder, "history", NULL);
+    self->disk = sim_disk_new();
+    self->resolver = zone_resolver_new(self->script.dns->str, error);
+    if (self->resolver == NULL || !dialogue_make_generation(self, error) ||
+        !dialogue_open_queue(self, error))
         return FALSE;
+    directories_set_skeleton_password(self->generation->directories, "policy-test");
+    inbound_set_witness(self->generation->inbound, witness_see, &self->witness);
     self->scheduler = scheduler_new(error);
     return self->scheduler != NULL;
 }
 
 static void
-dialogue_tear_down(Dialogue *self)
+dialogue_clear(Dialogue *self)
 {
     inbound_thread_free(self->inbound);
-    scheduler_free(self->scheduler);
     queue_free(self->queue);
     outbound_free(self->outbound);
+    peers_free(self->peers);
+    scheduler_free(self->scheduler);
     sim_disk_free(self->disk);
     generation_free(self->generation);
     dns_resolver_free(self->resolver);
-    g_ptr_array_free(self->steps, TRUE);
-    g_string_free(self->config, TRUE);
-    g_string_free(self->dns, TRUE);
-    sim_remove_folder(self->folder);
-    g_free(self->folder);
+    mailbox_log_clear(&self->mailboxes);
+    witness_clear(&self->witness);
+    if (self->script.steps != NULL)
+        dialogue_script_clear(&self->script);
+    g_queue_clear_full(&self->said, g_free);
     g_free(self->spool);
     g_free(self->history);
+    g_free(self->helo);
+    g_free(self->unread);
 }
 
-static gboolean
-dialogue_run(Dialogue *self, GError **error)
+/* The first listener is the one that scripts mean, unless there is one of this name. */
+static InboundListener *
+dialogue_find_listener(const Dialogue *self)
 {
+    Inbound *inbound = self->generation->inbound;
+    InboundListener *found = inbound_find_listener(inbound, "smtp");
+
+    if (found == NULL && inbound_get_n_listeners(inbound) > 0)
+        found = inbound_get_listener(inbound, 0);
+    return found;
+}
+
+static void
+dialogue_play(Dialogue *self)
+{
+    g_autoptr(GError) error = NULL;
+
     virtual_clock_install(1767225600000); /* 2026-01-01 */
     virtual_clock_drive(self->scheduler);
+    chance_set_seed(1);
     self->client = (Address){.bytes = {127, 0, 0, 1}, .port = 40000};
     self->inbound = inbound_thread_new(self->generation->inbound, self->scheduler);
-    self->listener = inbound_find_listener(self->generation->inbound, "smtp");
+    self->listener = dialogue_find_listener(self);
     queue_start(self->queue, NULL, NULL);
     queue_suspend(self->queue);
     fiber_group_init(&self->group, self->scheduler);
-    if (fiber_group_spawn(&self->group, dialogue_main, self, error)) {
+    self->peers = peers_new(&self->mailboxes, self->resolver, &self->group);
+    connector_set_dial(peers_dial, self->peers);
+    if (fiber_group_spawn(&self->group, dialogue_main, self, &error)) {
         scheduler_stop(self->scheduler);
         scheduler_run(self->scheduler);
+    } else {
+        dialogue_fail(self, "%s", error->message);
     }
-    queue_stop(self->queue);
+    if (self->queue != NULL)
+        queue_stop(self->queue);
+    connector_set_dial(NULL, NULL);
+    chance_unset_seed();
     virtual_clock_remove();
-    if (self->error == NULL)
-        return TRUE;
-    g_propagate_error(error, self->error);
-    return FALSE;
 }
 
-gboolean
-dialogue_run_file(const gchar *path, const gchar *base_config, GError **error)
+void
+dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
 {
-    Dialogue self = {.path = path};
-    gboolean ok;
+    Dialogue self = {.options = options, .report = out_report};
+    g_autoptr(GError) error = NULL;
 
-    self.steps = g_ptr_array_new_with_free_func(dialogue_step_free);
-    self.config = g_string_new(NULL);
-    self.dns = g_string_new(NULL);
-    self.folder = g_dir_make_tmp("barid-dialogue-XXXXXX", error);
-    ok = self.folder != NULL && dialogue_read(&self, error) &&
-         dialogue_set_up(&self, base_config, error) && dialogue_run(&self, error);
-    dialogue_tear_down(&self);
-    return ok;
+    out_report->failures = g_ptr_array_new_with_free_func(dialogue_failure_free);
+    out_report->session = g_ptr_array_new_with_free_func(g_free);
+    out_report->outcomes = g_ptr_array_new_with_free_func(g_free);
+    g_queue_init(&self.said);
+    mailbox_log_init(&self.mailboxes);
+    witness_init(&self.witness);
+    self.at = G_MAXUINT; /* no step yet */
+    if (dialogue_set_up(&self, &error))
+        dialogue_play(&self);
+    else
+        dialogue_fail(&self, "%s", error->message);
+    dialogue_clear(&self);
 }

@@ -7,7 +7,7 @@
 
 /* Other threads (the queue's) read it, too. */
 static _Atomic gint64 virtual_monotonic_us;
-static gint64 virtual_wall_offset_us;
+static _Atomic gint64 virtual_wall_offset_us;
 
 enum { VIRTUAL_START_US = 3600 };
 
@@ -20,7 +20,13 @@ virtual_read_monotonic(gpointer data G_GNUC_UNUSED)
 static gint64
 virtual_read_wall(gpointer data G_GNUC_UNUSED)
 {
-    return atomic_load(&virtual_monotonic_us) + virtual_wall_offset_us;
+    return atomic_load(&virtual_monotonic_us) + atomic_load(&virtual_wall_offset_us);
+}
+
+void
+virtual_clock_set_wall(gint64 wall_ms)
+{
+    atomic_store(&virtual_wall_offset_us, wall_ms * 1000 - atomic_load(&virtual_monotonic_us));
 }
 
 void
@@ -29,7 +35,7 @@ virtual_clock_install(gint64 wall_ms)
     static const ClockSource source = {virtual_read_monotonic, virtual_read_wall, NULL};
 
     atomic_store(&virtual_monotonic_us, (gint64)VIRTUAL_START_US * G_USEC_PER_SEC);
-    virtual_wall_offset_us = wall_ms * 1000 - (gint64)VIRTUAL_START_US * G_USEC_PER_SEC;
+    virtual_clock_set_wall(wall_ms);
     clock_set_source(&source);
 }
 

@@ -114,6 +114,7 @@ struct Directories {
     Arena *arena;
     GPtrArray *directories; /* of Directory * */
     GPtrArray *domains;     /* of DirectoryDomain *, in the order of the configuration */
+    const gchar *skeleton_password; /* of simulations; else NULL */
     GHashTable *by_domain;  /* key text -> DirectoryDomain *, enabled ones */
 };
 

@@ -181,6 +181,10 @@ static void
 domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *section,
              const Host *host)
 {
+    g_autofree gchar *reason =
+        g_strdup_printf("\"%s\" is neither a transport of an enabled module nor a [host]: is "
+                        "there a [module ...] with enabled = yes that offers it?",
+                        domain->transport);
     HostModule *module;
 
     if (!domain->enabled)
@@ -189,8 +193,7 @@ domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *s
         report(context, section, "directory", "there is no working [directory] of that name");
     if (host != NULL && config_tree_find(context->tree, "host", domain->transport) == NULL &&
         host_find_provider(host, BARID_PROVIDER_TRANSPORT, domain->transport, &module) == NULL)
-        report(context, section, "transport",
-               "no enabled module offers that transport, nor is there a [host] of that name");
+        report(context, section, "transport", reason);
 }
 
 static void
@@ -320,6 +323,48 @@ directories_add_map(Directories *self, SettingsContext *context, ConfigSection *
     settings_clear(map_settings, sizeof(BaridSetting), &read);
 }
 
+/* --- what rules may ask --- */
+
+static gboolean
+directories_rule_is_local_domain(const RuleCall *call, RuleValue *out_value)
+{
+    out_value->as.boolean =
+        call->args[0].as.text.len > 0 && directories_is_local(call->data, call->args[0].as.text);
+    return TRUE;
+}
+
+/* Whether somebody here has the address; a catch-all counts, an address elsewhere does not. */
+static gboolean
+directories_rule_is_local_address(const RuleCall *call, RuleValue *out_value)
+{
+    g_autoptr(GError) error = NULL;
+    DirectoryResult result;
+    MailAddress address;
+
+    out_value->as.boolean = FALSE;
+    if (mail_address_parse(call->args[0].as.text, &address) != MAIL_ADDRESS_OK)
+        return TRUE;
+    if (!directories_resolve(call->data, &address, call->scratch, &result, &error)) {
+        out_value->as.text = barid_slice_from_text(
+            arena_printf(call->scratch, "is-local-address: %s", error->message));
+        return FALSE;
+    }
+    out_value->as.boolean =
+        result.answer == DIRECTORY_MAILBOX || result.answer == DIRECTORY_ALIAS;
+    return TRUE;
+}
+
+static void
+directories_register_functions(Directories *self)
+{
+    static const RuleType text[] = {RULE_TEXT};
+
+    rule_lookup_register("is-local-domain", RULE_BOOL, text, 1, directories_rule_is_local_domain,
+                         self);
+    rule_lookup_register("is-local-address", RULE_BOOL, text, 1,
+                         directories_rule_is_local_address, self);
+}
+
 Directories *
 directories_new(SettingsContext *context, const Host *host)
 {
@@ -330,6 +375,7 @@ directories_new(SettingsContext *context, const Host *host)
     self->directories = g_ptr_array_new_with_free_func(directory_free);
     self->domains = g_ptr_array_new_with_free_func(domain_free);
     self->by_domain = g_hash_table_new(g_str_hash, g_str_equal);
+    directories_register_functions(self);
     directories_bind_directories(self, context);
     config_tree_declare(context->tree, "domain", NULL);
     config_tree_declare(context->tree, "user", NULL);

@@ -57,6 +57,9 @@ BARID_SUSPENDS gboolean directories_resolve(Directories *self, const MailAddress
 /* For simulations: the directory called (name) cannot answer any more, or can again. FALSE
  * when there is none of that name. */
 gboolean directories_set_failing(Directories *self, const gchar *name, gboolean failing);
+/* For simulations: from now on (password), which is borrowed, is every user's besides the
+ * user's own. Before the first session. */
+void directories_set_skeleton_password(Directories *self, const gchar *password);
 /* What two addresses have in common when they are one: of our domains without case and
  * quoting of the local part, which others may tell apart (RFC 5321 section 2.4). */
 BaridSlice directories_dup_key(Directories *self, const MailAddress *address, Arena *arena);

@@ -17,6 +17,7 @@ struct BaridStore {
     const HostModule *module; /* that offers the driver; NULL for the core's own */
     gpointer impl; /* NULL while it is not open, and of a contained module */
     ConfigPosition position;
+    const BaridSetting *table; /* of the settings */
     gpointer settings; /* bound; NULL when they are the caller's */
     gsize setting_size;
 };
@@ -27,6 +28,8 @@ struct StoreSet {
 
 /* The store that is there without any section. */
 #define STORE_BUILTIN "memory"
+
+static const StoreMemorySettings store_plain_memory = {.max_size_bytes = 64 * 1024 * 1024};
 
 /* --- calls --- */
 
@@ -176,9 +179,7 @@ store_new(const gchar *name, const BaridStoreDriver *driver, const void *setting
 BaridStore *
 store_new_memory(const gchar *name)
 {
-    static const StoreMemorySettings settings = {.max_size_bytes = 64 * 1024 * 1024};
-
-    return store_new(name, &store_memory_driver, &settings, NULL);
+    return store_new(name, &store_memory_driver, &store_plain_memory, NULL);
 }
 
 void
@@ -189,7 +190,7 @@ store_free(BaridStore *store)
     if (store->impl != NULL)
         store->driver->close(store->impl);
     if (store->settings != NULL)
-        settings_clear(store->driver->settings, store->setting_size, store->settings);
+        settings_clear(store->table, store->setting_size, store->settings);
     g_free(store->settings);
     g_free(store->name);
     g_free(store);
@@ -250,6 +251,7 @@ store_bind_section(SettingsContext *context, ConfigSection *section,
     store->driver = driver;
     store->module = module;
     store->position = config_section_get_position(section);
+    store->table = driver->settings;
     store->settings = settings;
     store->setting_size = setting_size;
     return store;
@@ -290,10 +292,17 @@ store_set_resolve(const gchar *text, gpointer data, GError **error)
     return store;
 }
 
+static void
+store_rule_explain(const BaridStore *store, const gchar *why, Arena *scratch, BaridSlice *out_text)
+{
+    *out_text = barid_slice_from_text(arena_printf(scratch, "store %s: %s", store->name, why));
+}
+
 /* A rule is the administrator's word: what the module that asks has declared does not
  * matter. */
-static RuleStoreAnswer
-store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key)
+static RuleAnswer
+store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key, Arena *scratch,
+                  BaridSlice *out_text)
 {
     const BaridStore *store = data;
     g_autoptr(GBytes) value = NULL;
@@ -302,17 +311,24 @@ store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key
     guint32 outer;
 
     if (key.len > BARID_STORE_KEY_MAX)
-        return RULE_STORE_ABSENT;
-    if (store->impl == NULL)
-        return RULE_STORE_FAILED; /* its module is contained, which was said */
+        return RULE_ANSWER_ABSENT;
+    if (store->impl == NULL) {
+        /* Its module is contained, which was said. */
+        store_rule_explain(store, "its module is out of service", scratch, out_text);
+        return RULE_ANSWER_FAILED;
+    }
     outer = host_module_enter(store->module);
     ok = store->driver->get(store->impl, key, clock_wall_ms(), &value, &error);
     host_module_leave(outer);
+    if (ok && value != NULL)
+        *out_text = arena_dup_slice(
+            scratch, barid_slice(g_bytes_get_data(value, NULL), g_bytes_get_size(value)));
     if (ok)
-        return value == NULL ? RULE_STORE_ABSENT : RULE_STORE_FOUND;
+        return value == NULL ? RULE_ANSWER_ABSENT : RULE_ANSWER_FOUND;
+    store_rule_explain(store, error->message, scratch, out_text);
     barid_log(BARID_LOG_WARNING, "store.failed", "store", store->name, "error", error->message,
               NULL);
-    return RULE_STORE_FAILED;
+    return RULE_ANSWER_FAILED;
 }
 
 static void
@@ -358,6 +374,20 @@ store_set_open(StoreSet *self, GError **error)
         }
     }
     return TRUE;
+}
+
+void
+store_set_open_in_memory(StoreSet *self)
+{
+    for (guint i = 0; i < self->stores->len; i++) {
+        BaridStore *store = g_ptr_array_index(self->stores, i);
+
+        if (store->impl != NULL)
+            continue;
+        store->driver = &store_memory_driver;
+        store->module = NULL;
+        store->impl = store_memory_driver.open(store->name, &store_plain_memory, NULL);
+    }
 }
 
 BaridStore *

@@ -25,6 +25,8 @@ StoreSet *store_set_new(SettingsContext *context, const Host *host);
 /* Opens them all, before any module starts. FALSE with the failing store's place in the
  * configuration. */
 gboolean store_set_open(StoreSet *self, GError **error);
+/* For simulations, instead: all are in memory, whatever their drivers. */
+void store_set_open_in_memory(StoreSet *self);
 BaridStore *store_set_find(StoreSet *self, const gchar *name);
 /* Closes all. Nobody may be using them. */
 void store_set_free(StoreSet *self);

@@ -197,6 +197,7 @@ supervisor_spawn(Supervisor *self, ConfigSet *config, GError **error)
         .state_dir = self->state.path,
         .control_fd = self->control_fd,
         .only_check = self->options->only_check,
+        .is_reload = config != self->config,
         .contained = self->contained,
         .user = self->user,
         .uid = self->uid,
@@ -231,6 +232,9 @@ supervisor_begin_stop(Supervisor *self)
         return;
     self->stopping = TRUE;
     self->stop_since_ms = clock_monotonic_ms();
+    /* It may be at the policy tests of a reload, which nobody wants any more. */
+    if (self->candidate != NULL)
+        kill(self->candidate->pid, SIGTERM);
     for (guint i = 0; i < self->workers->len; i++)
         worker_process_tell(g_ptr_array_index(self->workers, i), IPC_STOP, "");
 }

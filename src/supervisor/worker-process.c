@@ -91,7 +91,7 @@ worker_process_become(const WorkerStart *start, int end, const gchar *program)
 static gboolean
 worker_process_send_config(WorkerProcess *self, const WorkerStart *start, GError **error)
 {
-    g_auto(Buffer) packed;
+    g_auto(Buffer) packed = {0};
     g_autoptr(GByteArray) head = g_byte_array_new();
     g_autofree gchar *number = g_strdup_printf("%u", self->number);
     gboolean ok;
@@ -131,6 +131,16 @@ worker_process_send_blame(WorkerProcess *self, const WorkerStart *start, GError 
 }
 
 static gboolean
+worker_process_send_start(WorkerProcess *self, const WorkerStart *start)
+{
+    g_autoptr(GString) payload = g_string_new(connect_gate_is_possible() ? "gate" : "");
+
+    g_string_append_c(payload, '\0');
+    g_string_append(payload, start->is_reload ? "reload" : "");
+    return worker_process_send(self, IPC_START, barid_slice(payload->str, payload->len), -1);
+}
+
+static gboolean
 worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **error)
 {
     if (!worker_process_send_config(self, start, error))
@@ -148,9 +158,7 @@ worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **
     if (start->control_fd >= 0 &&
         !worker_process_send(self, IPC_CONTROL, BARID_SLICE_EMPTY, start->control_fd))
         return FALSE;
-    return worker_process_send(self, IPC_START,
-                               barid_slice_from_text(connect_gate_is_possible() ? "gate" : ""),
-                               -1);
+    return worker_process_send_start(self, start);
 }
 
 /* One that dies this early is told by its end; one that lacks something would wait for it. */

@@ -35,6 +35,7 @@ typedef struct {
     const gchar *state_dir;
     int control_fd; /* -1 without */
     gboolean only_check;
+    gboolean is_reload; /* another one serves meanwhile */
     const GPtrArray *contained; /* of gchar *: modules that are not to be called */
     /* To run as; (user) NULL changes nothing. */
     const gchar *user;

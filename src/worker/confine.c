@@ -213,6 +213,19 @@ confine_add_setting(Landlock *landlock, const EffectiveSetting *setting, const g
         landlock_allow_reading(landlock, beneath);
 }
 
+/* Their files are read again when they change. */
+static void
+confine_add_lists(Landlock *landlock, const RuleLists *lists)
+{
+    g_auto(GStrv) paths = rule_lists_dup_paths(lists);
+
+    for (gchar **path = paths; *path != NULL; path++) {
+        g_autofree gchar *beneath = confine_dup_beneath(*path);
+
+        landlock_allow_reading(landlock, beneath);
+    }
+}
+
 static void
 confine_add_port(GByteArray *ports, const gchar *text)
 {
@@ -277,6 +290,7 @@ confine_limit_files(const ConfineOptions *options, const GByteArray *ports,
     for (gsize i = 0; i < G_N_ELEMENTS(confine_readable); i++)
         landlock_allow_reading(landlock, confine_readable[i]);
     landlock_allow_changes(landlock, options->state_dir);
+    confine_add_lists(landlock, options->settings->lists);
     for (guint i = 0; i < effective->len; i++)
         confine_add_setting(landlock, g_ptr_array_index(effective, i), options->state_dir);
     confine_allow_ports(landlock, ports);

@@ -40,6 +40,7 @@ struct Worker {
     int control_fd;
     GPtrArray *contained; /* of gchar *: modules */
     gboolean has_gate;    /* the supervisor answers for connect() */
+    gboolean is_reload;   /* another one serves meanwhile */
     Generation *generation;
     Queue *queue;
     Outbound *outbound;
@@ -55,6 +56,9 @@ struct Worker {
     GPtrArray *questions; /* of WorkerWait */
     guint last_question;
 };
+
+/* worker-tests.c: FALSE with what failed added to (problems). */
+gboolean worker_run_policy_tests(const Worker *self, GString *problems);
 
 /* worker-drain.c: the end of a worker. */
 /* A younger worker serves: sessions may go on for a while, the spool is let go. */

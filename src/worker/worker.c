@@ -72,6 +72,7 @@ worker_receive_all(Worker *self, GError **error)
             return FALSE;
         if (message.type == IPC_START) {
             self->has_gate = strcmp(ipc_message_get_text(&message, 0), "gate") == 0;
+            self->is_reload = strcmp(ipc_message_get_text(&message, 1), "reload") == 0;
             return TRUE;
         }
         if (message.type == IPC_CONFIG && !worker_take_config(self, &message, error))
@@ -369,6 +370,7 @@ worker_clear(Worker *self)
 static int
 worker_start(Worker *self, gboolean only_check)
 {
+    g_autoptr(GString) failures = g_string_new(NULL);
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(GError) error = NULL;
     GenerationOptions options = {.open_file = worker_open_file, .open_file_data = self};
@@ -387,6 +389,9 @@ worker_start(Worker *self, gboolean only_check)
         ipc_send(self->ipc_end, IPC_READY, BARID_SLICE_EMPTY, -1, NULL);
         return EXIT_SUCCESS;
     }
+    if (self->is_reload && self->generation->server.require_policy_tests &&
+        !worker_run_policy_tests(self, failures))
+        return worker_refuse(self, failures->str);
     log_set_level((BaridLogLevel)self->generation->server.log_level);
     if (!worker_assemble(self, &error) || !worker_confine(self, &error))
         return worker_refuse(self, error->message);

@@ -96,7 +96,7 @@ bench_header(void)
 static void
 bench_output(void)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     Address client = {.bytes = {192, 0, 2, 1}};
     TraceReceived received = {
         .client = &client, .helo = BARID_SLICE_LITERAL("mail.example.org"), .by = "mx.example",

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs dialogue scripts: run-dialogue FILE..., without arguments all of
- * $srcdir/tests/dialogue. One TAP line a file; each in a child process, so that a crash
- * costs one test and no state is carried on. See src/sim/dialogue.h for the language.
+ * $srcdir/tests/dialogue, as "baridctl test" does it, on a configuration of the tests' own.
+ * barid-dialogue(5) describes the language.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "sim/dialogue.h"
+#include "sim/suite.h"
 
 /* The passwords: alice "wonderland", bob "builder". */
 static const gchar base_config[] =
@@ -47,23 +45,14 @@ static const gchar base_config[] =
     "[alias away@example.org]\n"
     "to = someone@elsewhere.example\n";
 
-static int
-run_in_child(const gchar *path)
+static void
+print_result(const SuiteResult *result, guint index, gpointer data G_GNUC_UNUSED)
 {
-    g_autoptr(GError) error = NULL;
-    int status;
-    pid_t child = fork();
+    g_autoptr(GString) out = g_string_new(NULL);
 
-    if (child < 0)
-        return 1;
-    if (child > 0)
-        return waitpid(child, &status, 0) == child ? status : 1;
-    /* A script that hangs ends here and not the whole run. */
-    alarm(120);
-    if (dialogue_run_file(path, base_config, &error))
-        exit(EXIT_SUCCESS);
-    printf("# %s\n", error == NULL ? "failed without a reason" : error->message);
-    exit(EXIT_FAILURE);
+    suite_append_tap(out, result, index);
+    fputs(out->str, stdout);
+    fflush(stdout);
 }
 
 static gint
@@ -92,8 +81,10 @@ list_scripts(void)
 int
 main(int argc, char **argv)
 {
+    g_autoptr(ConfigFiles) files = config_files_new_text("base", base_config);
+    const SuiteOptions options = {.files = files, .time_limit_ms = 120000};
     g_autoptr(GPtrArray) paths = NULL;
-    guint failed = 0;
+    guint n_failed;
 
     if (argc < 2)
         paths = list_scripts();
@@ -101,18 +92,7 @@ main(int argc, char **argv)
         paths = g_ptr_array_new_with_free_func(g_free);
     for (int i = 1; i < argc; i++)
         g_ptr_array_add(paths, g_strdup(argv[i]));
-    for (guint i = 0; i < paths->len; i++) {
-        const gchar *path = g_ptr_array_index(paths, i);
-        g_autofree gchar *name = g_path_get_basename(path);
-        int status;
-
-        fflush(stdout);
-        status = run_in_child(path);
-        failed += status != 0;
-        if (WIFSIGNALED(status))
-            printf("# ended by signal %d\n", WTERMSIG(status));
-        printf("%s %u - %s\n", status == 0 ? "ok" : "not ok", i + 1, name);
-    }
+    n_failed = suite_run(&options, paths, print_result, NULL);
     printf("1..%u\n", paths->len);
-    return failed == 0 && paths->len > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return n_failed == 0 && paths->len > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

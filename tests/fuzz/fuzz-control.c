@@ -34,7 +34,7 @@ static void
 check_record(BaridSlice line)
 {
     g_auto(TraceRecord) record = {0};
-    g_auto(TraceFilter) filter;
+    g_auto(TraceFilter) filter = {0};
 
     trace_filter_init(&filter);
     filter.sender = "a";

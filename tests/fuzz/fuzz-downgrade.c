@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
-    g_auto(Buffer) once;
-    g_auto(Buffer) twice;
+    g_auto(Buffer) once = {0};
+    g_auto(Buffer) twice = {0};
 
     buffer_init(&once, 1 << 20);
     buffer_init(&twice, 1 << 20);

@@ -53,7 +53,7 @@ check_again(const DeliveryStatusRecipient *rcpt, Arena *arena)
         .n_recipients = 1,
         .smtputf8 = TRUE,
     };
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     DeliveryStatus read;
 
     buffer_init(&out, 1 << 24);

@@ -30,7 +30,7 @@ static void
 check_written(BaridSlice value)
 {
     g_autoptr(Arena) arena = arena_new(256);
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     HeaderField field;
 
     buffer_init(&out, 1 << 20);
@@ -46,7 +46,7 @@ check_written(BaridSlice value)
 static void
 check_report(BaridSlice message)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     DsnRecipient recipient = {
         .original_type = BARID_SLICE_LITERAL("utf-8"), .original_address = message,
         .final_address = message, .status_class = 5, .diagnostic_type = "smtp",

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 static void
 check_written(const gchar *text)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     SmtpReplyStep step = SMTP_REPLY_MORE;
     gsize start = 0;
 

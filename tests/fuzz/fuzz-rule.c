@@ -45,6 +45,49 @@ fuzz_drop_lines(const gchar *lines G_GNUC_UNUSED, gsize len G_GNUC_UNUSED,
 {
 }
 
+static gpointer
+fuzz_resolve_store(const gchar *name, gpointer data, GError **error G_GNUC_UNUSED)
+{
+    return name[0] == 'm' ? data : NULL;
+}
+
+/* Every third look-up fails. */
+static RuleAnswer
+fuzz_answer(BaridSlice key, BaridSlice *out_text)
+{
+    *out_text = key;
+    return (RuleAnswer)(key.len % 3);
+}
+
+static RuleAnswer
+fuzz_lookup_store(BaridScope *scope G_GNUC_UNUSED, gpointer store G_GNUC_UNUSED, BaridSlice key,
+                  Arena *scratch G_GNUC_UNUSED, BaridSlice *out_text)
+{
+    return fuzz_answer(key, out_text);
+}
+
+static gboolean
+fuzz_parse_type(BaridSlice word, guint *out_type, gboolean *out_is_address)
+{
+    *out_type = 1;
+    *out_is_address = barid_slice_equal_text(word, "A");
+    return word.len < 4;
+}
+
+static RuleAnswer
+fuzz_lookup_dns(gpointer data G_GNUC_UNUSED, BaridSlice name, guint type G_GNUC_UNUSED,
+                Arena *scratch, const RuleValue **out_records, guint *out_n_records,
+                BaridSlice *out_text)
+{
+    RuleValue *record = arena_new0(scratch, RuleValue);
+
+    record->type = RULE_TEXT;
+    record->as.text = name;
+    *out_records = record;
+    *out_n_records = 1;
+    return fuzz_answer(name, out_text);
+}
+
 static void
 fuzz_set_up(void)
 {
@@ -61,10 +104,12 @@ fuzz_set_up(void)
     rule_variable_register("remote-ip", RULE_ADDRESS, BARID_KNOWN_CONNECT, fuzz_get_address);
     rule_variable_register("is-tls", RULE_BOOL, BARID_KNOWN_CONNECT, fuzz_get_bool);
     rule_variable_register("finding.", RULE_TEXT, BARID_KNOWN_MESSAGE, fuzz_get_text);
+    rule_store_register(fuzz_resolve_store, fuzz_lookup_store, &fuzz_input);
+    rule_dns_register(fuzz_parse_type, fuzz_lookup_dns, NULL);
 }
 
 static void
-fuzz_compile(const gchar *text, BaridSettingType type, const RuleLists *lists)
+fuzz_compile(const gchar *text, BaridSettingType type, RuleLists *lists)
 {
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(BaridRule) rule =
@@ -87,11 +132,12 @@ fuzz_compile(const gchar *text, BaridSettingType type, const RuleLists *lists)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    g_autofree gchar *text = g_strndup((const gchar *)data, len);
+    g_autofree gchar *text = g_strndup(len > 0 ? (const gchar *)data : "", len);
     g_autoptr(ConfigFiles) files =
         config_files_new_text("f", "[list l]\nentries = a, b\n[list n]\ntype = networks\n"
                                    "entries = 10.0.0.0/8\n[list p]\ntype = patterns\n"
-                                   "entries = /a+b/i\n");
+                                   "entries = /a+b/i\n[list g]\ntype = globs\n"
+                                   "entries = a*b?c*, *d, e*, /f/\n");
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(ConfigTree) tree = config_tree_parse(files, problems);
     g_autoptr(RuleLists) lists = rule_lists_new(tree, problems, NULL);

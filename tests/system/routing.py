@@ -216,6 +216,54 @@ def test_concurrency(names):
         assert server.ctl("queue", "destinations")["destinations"] == []
 
 
+def get_destination(server, name):
+    rows = {row["destination"]: row for row in
+            server.ctl("queue", "destinations")["destinations"]}
+    return rows.get(name)
+
+
+def test_down(names):
+    """What cannot be reached is found out once, not by each message; one probe lets all go."""
+    with Server(extra=EXTRA.format(retry="1h", dns=names.port, port=PORT, more="") +
+                "[queue]\nprobe = 1h\n") as server:
+        first = send(server, "a0@good.example")
+        wait_tried(server, first)
+        row = get_destination(server, "good.example")
+        assert row["down"] and "refused" in row["down_reason"], row
+        later = [send(server, f"a{number}@good.example") for number in range(1, 21)]
+        wait_until(lambda: get_destination(server, "good.example")["waiting"] == 20)
+        shown = server.ctl("queue", "show", *later)["messages"]
+        assert not any(message["attempts"] for message in shown), shown
+        wait = shown[-1]["waits_for"][0]
+        assert wait["destination"] == "good.example" and "refused" in wait["down_reason"], wait
+        assert wait["next_probe"] == row["next_probe"], (wait, row)
+        text = server.ctl_raw("queue", "show", later[0]).stdout.decode()
+        assert "which is down" in text and "refused" in text, text
+        # Another place is not concerned.
+        other = send(server, "x@dead.example")
+        wait_tried(server, other)
+        # By hand it is probed now: in vain, and then with success.
+        assert server.ctl("queue", "retry", later[5])["count"] == 1
+        wait_until(lambda: get_destination(server, "good.example")["waiting"] == 19)
+        with ScriptedPeer(port=PORT) as two:
+            assert server.ctl("queue", "retry", later[6])["count"] == 1
+            two.wait(lambda peer: len(peer.messages) == 19)
+            wait_until(lambda: get_destination(server, "good.example") is None)
+
+
+def test_down_is_told(names):
+    """Who waits for what is down and was never tried expires with the reason."""
+    with Server(extra=EXTRA.format(retry="1h", dns=names.port, port=PORT, more="") +
+                "[queue]\nprobe = 1h\nexpire = 3s\n") as server:
+        wait_tried(server, send(server, "a0@good.example"))
+        later = send(server, "a1@good.example")
+        wait_until(lambda: server.ctl("queue", "count")["count"] == 0)
+        record = [one for one in server.ctl("explain", later)["history"] if one["id"] == later][0]
+        rcpt = record["recipients"][0]
+        assert rcpt["status"] == "failed" and rcpt["code"] == "4.4.1", rcpt
+        assert "refused" in rcpt["text"] and not record["attempts"], rcpt
+
+
 def test_rate(names):
     with ScriptedPeer(port=PORT) as two, Server(extra=EXTRA.format(
             retry="1h", dns=names.port, port=PORT, more="rate = 2/1s\n")) as server:

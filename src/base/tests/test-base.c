@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/civil.h"
 #include "base/counter.h"
 #include "base/crc32c.h"
 #include "base/cursor.h"
@@ -152,7 +153,7 @@ END_TEST
 
 START_TEST(test_buffer_limit)
 {
-    g_auto(Buffer) buffer;
+    g_auto(Buffer) buffer = {0};
 
     buffer_init(&buffer, 10);
     ck_assert(buffer_append(&buffer, "12345678", 8));
@@ -166,7 +167,7 @@ END_TEST
 
 START_TEST(test_wire)
 {
-    g_auto(Buffer) buffer;
+    g_auto(Buffer) buffer = {0};
     Cursor cursor;
     guint64 u64;
     guint16 u16;
@@ -196,13 +197,47 @@ START_TEST(test_json)
     json_writer_slice(&json, "b", barid_slice("x\xff\0y", 4));
     json_writer_begin_array(&json, "c");
     json_writer_integer(&json, NULL, -5);
+    json_writer_integer(&json, NULL, 0);
+    json_writer_integer(&json, NULL, G_MININT64);
+    json_writer_integer(&json, NULL, G_MAXINT64);
     json_writer_bool(&json, NULL, TRUE);
     json_writer_end_array(&json);
     json_writer_time(&json, "t", 1700000000123);
+    json_writer_time(&json, "n", 0);
+    /* Two characters, a surrogate, a character that is cut off by the end. */
+    json_writer_slice(&json, "u", barid_slice("\xc3\xa9\xf0\x9f\x93\xa7\xed\xa0\x80\xe2\x82", 11));
     json_writer_end_object(&json);
     ck_assert_str_eq(out->str,
-                     "{\"a\":\"q\\\"\\\\\\u000a\",\"b\":\"x\\ufffd\\u0000y\",\"c\":[-5,true],"
-                     "\"t\":\"2023-11-14T22:13:20.123Z\"}");
+                     "{\"a\":\"q\\\"\\\\\\u000a\",\"b\":\"x\\ufffd\\u0000y\",\"c\":[-5,0,"
+                     "-9223372036854775808,9223372036854775807,true],"
+                     "\"t\":\"2023-11-14T22:13:20.123Z\",\"n\":null,"
+                     "\"u\":\"\xc3\xa9\xf0\x9f\x93\xa7\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\"}");
+}
+END_TEST
+
+typedef struct {
+    gint64 wall_ms;
+    const gchar *text;
+} CivilRow;
+
+START_TEST(test_civil)
+{
+    static const CivilRow rows[] = {
+        {0, "1970-01-01T00:00:00.000Z"},
+        {-1, "1969-12-31T23:59:59.999Z"},
+        {1709208000007, "2024-02-29T12:00:00.007Z"},
+        {951782400000, "2000-02-29T00:00:00.000Z"},
+        {4107542399999, "2100-02-28T23:59:59.999Z"},
+        {4107542400000, "2100-03-01T00:00:00.000Z"},
+        {G_MAXINT64, "9999-12-31T23:59:59.999Z"},
+        {G_MININT64, "0000-01-01T00:00:00.000Z"},
+    };
+    gchar text[CIVIL_TIME_LEN + 1];
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        ck_assert_str_eq(civil_format_time(rows[i].wall_ms, text), rows[i].text);
+    for (gint64 days = -800000; days < 800000; days += 97)
+        ck_assert_int_eq(civil_days_from_date(civil_date_from_days(days)), days);
 }
 END_TEST
 
@@ -312,13 +347,14 @@ START_TEST(test_log)
     for (guint i = 0; i < 4; i++)
         g_thread_join(threads[i]);
     barid_log(BARID_LOG_DEBUG, "test.hidden", NULL);
-    barid_log(BARID_LOG_WARNING, "test.escape", "v", "a\"\n", NULL);
+    barid_log(BARID_LOG_WARNING, "test.escape", "v", "a\"\n", "w", "\\\x7f\xc3\xa9 b", NULL);
     log_stop();
     for (const gchar *p = lines->str; (p = strstr(p, " info test.many n=\"x y\"\n")) != NULL; p++)
         count++;
     ck_assert_uint_eq(count, 1200);
     ck_assert_ptr_null(strstr(lines->str, "test.hidden"));
-    ck_assert_ptr_nonnull(strstr(lines->str, "warning test.escape v=\"a\\\"\\x0a\"\n"));
+    ck_assert_ptr_nonnull(strstr(lines->str, "warning test.escape v=\"a\\\"\\x0a\" "
+                                 "w=\"\\\\\\x7f\xc3\xa9 b\"\n"));
 }
 END_TEST
 
@@ -376,6 +412,7 @@ main(void)
     tcase_add_test(cases, test_buffer_limit);
     tcase_add_test(cases, test_wire);
     tcase_add_test(cases, test_json);
+    tcase_add_test(cases, test_civil);
     tcase_add_test(cases, test_text);
     tcase_add_test(cases, test_errors);
     tcase_add_test(cases, test_counters);

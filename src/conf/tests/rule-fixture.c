@@ -80,13 +80,15 @@ get_nested(BaridScope *scope, BaridSlice argument G_GNUC_UNUSED, Arena *scratch,
     out_value->as.text = arena_dup_slice(scratch, barid_slice_from_text(text));
 }
 
-static void
-call_join(BaridScope *scope G_GNUC_UNUSED, const RuleValue *args, Arena *scratch,
-          RuleValue *out_value)
+static gboolean
+call_join(const RuleCall *call, RuleValue *out_value)
 {
+    const RuleValue *args = call->args;
+
     out_value->as.text = barid_slice_from_text(
-        arena_printf(scratch, "%.*s+%.*s", (int)args[0].as.text.len, args[0].as.text.data,
+        arena_printf(call->scratch, "%.*s+%.*s", (int)args[0].as.text.len, args[0].as.text.data,
                      (int)args[1].as.text.len, args[1].as.text.data));
+    return TRUE;
 }
 
 void
@@ -117,6 +119,7 @@ rule_setup_init(RuleSetup *self, const gchar *text)
     self->problems = config_problems_new();
     self->tree = config_tree_parse(self->files, self->problems);
     self->lists = rule_lists_new(self->tree, self->problems, NULL);
+    rule_lists_load_all(self->lists);
 }
 
 void

@@ -348,8 +348,8 @@ START_TEST(test_pack)
 {
     g_autoptr(ConfigFiles) files = config_files_new_text("/etc/a.conf", "[a]\nb = c\n");
     g_autoptr(ConfigFiles) back = NULL;
-    g_auto(Buffer) buffer;
-    g_auto(Buffer) small;
+    g_auto(Buffer) buffer = {0};
+    g_auto(Buffer) small = {0};
     BaridSlice packed;
 
     buffer_init(&buffer, 4096);

@@ -183,7 +183,7 @@ START_TEST(test_list_problems)
     ck_assert_ptr_nonnull(strstr(text, "f:3:22: [list a] entries: an address or a network"));
     ck_assert_ptr_nonnull(strstr(text, ":4:1: an address or a network"));
     ck_assert_ptr_nonnull(
-        strstr(text, "f:6:8: [list b] type: write one of: text, networks, patte"));
+        strstr(text, "f:6:8: [list b] type: write one of: text, networks, patterns, gl"));
     ck_assert_ptr_nonnull(strstr(text, "f:7:1: a list needs a name"));
     ck_assert_ptr_nonnull(strstr(text, "f:9:8: [list c] file: "));
     ck_assert_ptr_nonnull(strstr(text, "f:12:11: [list d] entries: a pattern is written /.../"));
@@ -198,13 +198,15 @@ START_TEST(test_list_problems)
 }
 END_TEST
 
-static RuleStoreAnswer
-lookup_store(BaridScope *scope G_GNUC_UNUSED, gpointer store, BaridSlice key)
+static RuleAnswer
+lookup_store(BaridScope *scope G_GNUC_UNUSED, gpointer store, BaridSlice key,
+             Arena *scratch G_GNUC_UNUSED, BaridSlice *out_text)
 {
     ck_assert_str_eq(store, "main");
     if (barid_slice_equal_text(key, "down"))
-        return RULE_STORE_FAILED;
-    return barid_slice_equal_text(key, "there") ? RULE_STORE_FOUND : RULE_STORE_ABSENT;
+        return RULE_ANSWER_FAILED;
+    *out_text = BARID_SLICE_LITERAL("value");
+    return barid_slice_equal_text(key, "there") ? RULE_ANSWER_FOUND : RULE_ANSWER_ABSENT;
 }
 
 static gpointer

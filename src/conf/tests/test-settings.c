@@ -50,9 +50,9 @@ static const BaridSetting fruit_settings[] = {
     BARID_SETTING_RULE_DURATION_IN("pause", Fruit, pause, "1min", "A bounded duration.",
                                    BARID_KNOWN_ALWAYS, 1000, 3600000),
     BARID_SETTING_RULE_DURATIONS("waits", Fruit, waits, "1min, 2h", "Some waits.",
-                                 BARID_KNOWN_ALWAYS, BARID_SETTING_NEEDS_ENTRY),
-    BARID_SETTING_RULE_LIST("names", Fruit, names, "apple", "Some names.", BARID_KNOWN_ALWAYS,
-                            fruit_words),
+                                 BARID_SETTING_NEEDS_ENTRY, BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_LIST("names", Fruit, names, "apple", "Some names.", fruit_words,
+                            BARID_KNOWN_ALWAYS),
     BARID_SETTING_END,
 };
 

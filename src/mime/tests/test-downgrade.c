@@ -76,7 +76,7 @@ START_TEST(test_rows)
 {
     BaridSlice message = barid_slice_from_text(rows[_i].message);
     const gchar *expected = rows[_i].converted != NULL ? rows[_i].converted : rows[_i].message;
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     DowngradeResult result;
 
     buffer_init(&out, 1 << 20);
@@ -93,7 +93,7 @@ START_TEST(test_quoted_printable_lines)
 {
     for (guint len = 1; len < 200; len++) {
         g_autoptr(GString) message = g_string_new("\r\n");
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
         gsize column = 0;
 
         for (guint i = 0; i < len; i++)
@@ -114,8 +114,8 @@ END_TEST
 START_TEST(test_limits)
 {
     g_autoptr(GString) deep = g_string_new(NULL);
-    g_auto(Buffer) out;
-    g_auto(Buffer) small;
+    g_auto(Buffer) out = {0};
+    g_auto(Buffer) small = {0};
 
     for (guint i = 0; i < DOWNGRADE_DEPTH_MAX + 1; i++)
         g_string_append(deep, "Content-Type: message/rfc822\r\n\r\n");

@@ -544,7 +544,7 @@ START_TEST(test_no_room)
 
     report_init(&report, &dsn);
     for (gsize limit = 0; limit < report.message.len; limit++) {
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
 
         buffer_init(&out, limit);
         ck_assert(!dsn_build(&dsn, &out));

@@ -90,7 +90,7 @@ describe_pieces(BaridSlice message, gsize first, gsize size)
 {
     GString *found = g_string_new(NULL);
     HeaderSplitterSink sink = {put_field, put_body, found};
-    g_auto(HeaderSplitter) splitter;
+    g_auto(HeaderSplitter) splitter = {0};
     gsize pos = 0;
 
     header_splitter_init(&splitter, &sink);
@@ -269,7 +269,7 @@ static const struct {
 
 START_TEST(test_append)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     gboolean ok;
 
     buffer_init(&out, 4096);
@@ -305,7 +305,7 @@ START_TEST(test_append_long_words)
 
     for (gsize len = 1; len <= 1000; len++) {
         g_autofree gchar *words = make_words(len);
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
         HeaderField field;
 
         buffer_init(&out, 16384);
@@ -329,7 +329,7 @@ END_TEST
 START_TEST(test_append_no_room)
 {
     for (gsize limit = 0; limit < 11; limit++) {
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
 
         buffer_init(&out, limit);
         ck_assert(!header_append(&out, "Name", BARID_SLICE_LITERAL("value")));

@@ -103,7 +103,7 @@ make_received(guint row, Address *address, TraceReceived *out)
 
 START_TEST(test_received)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     TraceReceived received;
     Address address;
     HeaderField field;
@@ -121,7 +121,7 @@ END_TEST
 START_TEST(test_long_helo)
 {
     g_autofree gchar *helo = g_strnfill(4000, 'a');
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
     Address address;
     TraceReceived received;
 
@@ -138,7 +138,7 @@ START_TEST(test_no_room)
     gsize wanted = strlen(rows[0].field);
 
     for (gsize limit = 0; limit < wanted; limit++) {
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
         Address address;
         TraceReceived received;
 
@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(test_return_path)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
 
     buffer_init(&out, 64);
     ck_assert(trace_append_return_path(&out, BARID_SLICE_LITERAL("a@b")));

@@ -45,7 +45,7 @@ START_TEST(test_envelope_round_trip)
     g_autoptr(Arena) arena = arena_new(100);
     Envelope envelope = make_envelope(arena, "s@example.com", three, SMTP_NOTIFY_SUCCESS);
     Envelope again;
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
 
     buffer_init(&bytes, 100000);
     ck_assert(envelope_write(&envelope, &bytes));
@@ -71,8 +71,8 @@ START_TEST(test_envelope_saved)
     g_autoptr(Arena) arena = arena_new(100);
     Envelope envelope = make_envelope(arena, "s@example.com", three, 0);
     Envelope again;
-    g_auto(Buffer) old;
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) old = {0};
+    g_auto(Buffer) bytes = {0};
 
     buffer_init(&old, 100000);
     buffer_init(&bytes, 100000);
@@ -100,7 +100,7 @@ START_TEST(test_envelope_lying_count)
     static const gchar *const none[] = {NULL};
     Envelope envelope = make_envelope(arena, "", none, 0);
     Envelope again;
-    g_auto(Buffer) bytes;
+    g_auto(Buffer) bytes = {0};
 
     buffer_init(&bytes, 100000);
     ck_assert(envelope_write(&envelope, &bytes));

@@ -5,12 +5,11 @@
  * are made here, one transaction for each place to cut at.
  */
 #include <check.h>
-#include <glib/gstdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "sim/dialogue.h"
+#include "sim/folder.h"
 
 static const gchar base_config[] =
     "[listener smtp]\n"
@@ -112,16 +111,19 @@ put_bdat_in_two(GString *script, const gchar *message, gsize cut)
 static void
 run_script(const GString *script)
 {
-    g_autofree gchar *path = NULL;
-    g_autoptr(GError) error = NULL;
-    int fd = g_file_open_tmp("barid-script-XXXXXX", &path, NULL);
+    g_autofree gchar *folder = g_dir_make_tmp("barid-script-XXXXXX", NULL);
+    g_autofree gchar *path = g_build_filename(folder, "script", NULL);
+    g_autoptr(ConfigFiles) base = config_files_new_text("base", base_config);
+    g_auto(DialogueReport) report = {NULL, NULL, NULL};
 
-    ck_assert_int_ge(fd, 0);
     ck_assert(g_file_set_contents(path, script->str, (gssize)script->len, NULL));
-    (void)close(fd);
-    ck_assert_msg(dialogue_run_file(path, base_config, &error), "%.600s",
-                  error == NULL ? "" : error->message);
-    (void)g_unlink(path);
+    dialogue_run(&(DialogueOptions){.path = path, .folder = folder, .base = base}, &report);
+    sim_remove_folder(folder);
+    if (report.failures->len > 0) {
+        const DialogueFailure *failure = g_ptr_array_index(report.failures, 0);
+
+        ck_abort_msg("line %u: %.600s", failure->line, failure->message);
+    }
 }
 
 START_TEST(test_every_cut)

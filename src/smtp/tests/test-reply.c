@@ -34,7 +34,7 @@ static const struct {
 
 START_TEST(test_append)
 {
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
 
     buffer_init(&out, 4096);
     ck_assert(smtp_reply_append(&out, append_rows[_i].code, append_rows[_i].enhanced,
@@ -51,7 +51,7 @@ START_TEST(test_wrap_every_length)
 
     for (guint len = 0; len < 2000; len++) {
         g_autoptr(GString) joined = g_string_new(NULL);
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
         SmtpReplyStep step = SMTP_REPLY_MORE;
         gsize start = 0;
 
@@ -81,7 +81,7 @@ END_TEST
 START_TEST(test_append_lines)
 {
     static const gchar *const lines[] = {"mx.example greets", "SIZE 10", "8BITMIME"};
-    g_auto(Buffer) out;
+    g_auto(Buffer) out = {0};
 
     buffer_init(&out, 4096);
     ck_assert(smtp_reply_append_lines(&out, 250, lines, 3));
@@ -101,7 +101,7 @@ START_TEST(test_no_room)
     static const gchar *const lines[] = {"abc", "def"};
 
     for (gsize limit = 0; limit < 18; limit++) {
-        g_auto(Buffer) out;
+        g_auto(Buffer) out = {0};
 
         buffer_init(&out, limit);
         ck_assert_int_eq(smtp_reply_append(&out, 550, NULL, "abc\ndef"), limit >= 18);

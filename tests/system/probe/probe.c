@@ -141,7 +141,7 @@ probe_is(const BaridRecipient *rcpt, const gchar *word)
 }
 
 static BaridVerdict
-probe_rcpt(BaridTransaction *txn G_GNUC_UNUSED, const BaridRecipient *rcpt,
+probe_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt,
            gpointer state G_GNUC_UNUSED)
 {
     volatile guint64 count = 0;
@@ -152,6 +152,10 @@ probe_rcpt(BaridTransaction *txn G_GNUC_UNUSED, const BaridRecipient *rcpt,
         abort();
     while (probe_is(rcpt, "hang@"))
         count++;
+    if (probe_is(rcpt, "connect@") && socket(AF_INET, SOCK_STREAM, 0) >= 0)
+        return barid_reject(txn, 550, "5.7.1", "reached", "there is a network");
+    if (probe_is(rcpt, "run@") && probe_run("/bin/true") == 0)
+        return barid_reject(txn, 550, "5.7.1", "reached", "there are programs");
     return BARID_CONTINUE;
 }
 
