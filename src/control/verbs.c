@@ -52,7 +52,7 @@ static const ControlVerb verbs[] = {
      N_("Say what happened to a message or session, and why."), verb_explain, MERGE_MEMBERS},
     {"trace", "trace [--session ID] [--sender A] [--recipient A] [--id ID]",
      N_("Follow what happens, live."), verb_trace, MERGE_NOTHING},
-    {"config show", "config show [--defaults | --changed]",
+    {"config show", "config show [SECTION [KEY]] [--defaults | --changed]",
      N_("Show the settings in effect, and where they stand."), verb_config_show, MERGE_NOTHING},
     {"shadow report", "shadow report [--since TIME] [--limit N] [--scan N]",
      N_("Show what shadows would have treated differently."), verb_shadow_report,

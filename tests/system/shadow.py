@@ -168,5 +168,31 @@ def test_a_shadow_without_a_rule_is_refused():
     assert "threads.shadow" in text and "takes no rule" in text, text
 
 
+def test_settings_are_shown_with_their_shadows():
+    with Server(CONFIG) as server:
+        shown = server.ctl("config", "show", "rcpt", "relay")["settings"]
+        assert len(shown) == 1, shown
+        relay = shown[0]
+        assert relay["dynamic"] and relay["stage"] == "rcpt" and not relay["is_default"], relay
+        assert relay["shadow"].startswith("if sender =="), relay
+        assert relay["shadow_line"] == relay["line"] + 1, relay
+        assert "rcpt-domain" in relay["variables"] and "mx" not in relay["variables"], relay
+        threads = server.ctl("config", "show", "server", "threads")["settings"][0]
+        assert not threads["dynamic"] and threads["is_default"] and "shadow" not in threads
+        text = server.ctl_raw("config", "show", "rcpt").stdout.decode()
+        assert "relay.shadow = if sender" in text and "takes a rule" in text, text
+        assert "password" not in text and "[ehlo]" not in text, text
+        assert server.ctl_raw("config", "show", "rcpt", "rely").returncode == 1
+        # What a reload would change names shadows, too.
+        with open(server.config, encoding="utf-8") as file:
+            config = file.read()
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(config.replace("next-hop.shadow = mx", "next-hop.shadow = local"))
+        changes = server.ctl("config", "diff", "--config", server.config)["changes"]
+        assert len(changes) == 1 and changes[0]["key"] == "next-hop", changes
+        assert changes[0]["running_shadow"] == "mx", changes
+        assert changes[0]["on_disk_shadow"] == "local", changes
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(globals()))
