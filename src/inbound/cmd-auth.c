@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AUTH (RFC 4954) with PLAIN (RFC 4616) and LOGIN, inside TLS only. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EHLO, HELO (RFC 5321 section 4.1.1.1) and LHLO (RFC 2033 section 4.1). */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 static SessionStep
 ehlo_check_name(Session *self, BaridSlice name)

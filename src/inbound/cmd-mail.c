@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAIL (RFC 5321 section 4.1.1.2) and its parameters' policy. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/clock.h"
 

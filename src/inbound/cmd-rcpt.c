@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RCPT (RFC 5321 section 4.1.1.3): who is ours, who may relay, and what the directory
  * makes of an address. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/text.h"
 

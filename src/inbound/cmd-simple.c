@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that need no more than a few words: RSET, NOOP, HELP, QUIT, and those that are
  * not available. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 SessionStep
 cmd_simple(Session *self, const SmtpCommand *command)

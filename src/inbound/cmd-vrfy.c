@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VRFY and EXPN (RFC 5321 sections 3.5 and 7.3): answered from the directory where the
  * configuration allows it, else with 252, which tells nothing. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/text.h"
 

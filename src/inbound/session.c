@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "inbound/commands.h"
 
 static const SessionCommand session_commands[SMTP_N_VERBS] = {
     [SMTP_EHLO] = cmd_ehlo,     [SMTP_HELO] = cmd_helo,     [SMTP_LHLO] = cmd_lhlo,

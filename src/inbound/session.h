@@ -141,21 +141,6 @@ void transaction_end(Session *self);
 /* The whole content is here: judges, seals, queues, answers. (decoder findings) */
 BARID_SUSPENDS SessionStep transaction_finish(Session *self, const gchar *content_problem);
 
-/* --- commands: one file each --- */
-
-typedef SessionStep (*SessionCommand)(Session *self, const SmtpCommand *command);
-SessionStep cmd_auth(Session *self, const SmtpCommand *command);
-SessionStep cmd_bdat(Session *self, const SmtpCommand *command);
-SessionStep cmd_data(Session *self, const SmtpCommand *command);
-SessionStep cmd_ehlo(Session *self, const SmtpCommand *command);
-SessionStep cmd_helo(Session *self, const SmtpCommand *command);
-SessionStep cmd_lhlo(Session *self, const SmtpCommand *command);
-SessionStep cmd_mail(Session *self, const SmtpCommand *command);
-SessionStep cmd_rcpt(Session *self, const SmtpCommand *command);
-SessionStep cmd_simple(Session *self, const SmtpCommand *command);
-SessionStep cmd_starttls(Session *self, const SmtpCommand *command);
-SessionStep cmd_vrfy(Session *self, const SmtpCommand *command);
-
 /* Forgets what the client said about itself (RFC 3207 section 4.2). */
 void session_forget(Session *self);
 

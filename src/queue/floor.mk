@@ -50,6 +50,7 @@ LIBBARID_PARTS += src/queue/libqueue.la
 src_queue_libqueue_la_SOURCES = \
 	src/queue/arrival.c src/queue/arrival.h \
 	src/queue/attempt-facts.c src/queue/attempt-facts.h \
+	src/queue/queue-options.h \
 	src/queue/destination.c src/queue/destination.h \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
