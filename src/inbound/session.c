@@ -107,6 +107,17 @@ session_decide(BaridScope *scope, BaridStage stage, const gchar *source, BaridVe
     return entry;
 }
 
+void
+session_decide_by(Decision *entry, BaridScope *scope, const gchar *setting,
+                  const ConfigPosition *rule)
+{
+    if (entry == NULL)
+        return;
+    decision_add_input(entry, scope->arena, "setting", setting);
+    if (g_strcmp0(rule->file, "default") != 0)
+        entry->rule = *rule;
+}
+
 const gchar *
 session_dup_shown(Arena *arena, BaridSlice bytes)
 {

@@ -106,6 +106,7 @@ struct Session {
         Arrival arrival;
         gboolean has_arrival;
         BaridSlice message_id; /* as it will be sent; empty without */
+        ConfigPosition relay_rule; /* that spoke about relaying last */
         gboolean queued;       /* its record is kept with the message */
     } txn;
 };
@@ -128,6 +129,10 @@ void session_tell(const Session *self, InboundEvent event, BaridScope *scope);
 Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *source,
                          BaridVerdict verdict, guint code, const gchar *reason,
                          const gchar *text);
+/* Notes that (setting), such as "rcpt relay", decided, by the branch at (rule); (entry) may be
+ * NULL. */
+void session_decide_by(Decision *entry, BaridScope *scope, const gchar *setting,
+                       const ConfigPosition *rule);
 /* The bytes as text for the record, in (arena). */
 const gchar *session_dup_shown(Arena *arena, BaridSlice bytes);
 /* Sends what is buffered, then waits (duration_ms): against harvesters. */

@@ -160,6 +160,22 @@ def test_over_a_reload():
         early.close()
 
 
+def test_a_refusal_is_explained_by_its_setting():
+    with Server() as server:
+        with connect(server) as client:
+            client.mail("bob@example.com")
+            assert client.rcpt("dave@elsewhere.example")[0] == 550
+        end = time.monotonic() + 20
+        while True:
+            text = server.ctl_raw("explain", "--remote-ip", "127.0.0.1").stdout.decode()
+            if "relay-denied" in text:
+                break
+            assert time.monotonic() < end, text
+            time.sleep(0.05)
+        assert 'the setting "rcpt relay" decided, which has its default' in text, text
+        assert "if the client had authenticated" in text, text
+
+
 def test_a_shadow_without_a_rule_is_refused():
     server = Server("[server]\nthreads.shadow = 2\n")
     done = server.ctl_raw("config", "check", "--config", server.config)
