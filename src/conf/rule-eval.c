@@ -14,6 +14,7 @@ typedef struct {
     guint n_arenas;
     const BaridRule *last_rule;
     guint last_branch;
+    gboolean last_failed;
 } RuleThread;
 
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
     RuleCaptures captures;
     BaridScope *scope;
     Arena *scratch;
+    gboolean has_failed; /* a look-up */
 } RuleRun;
 
 static void
@@ -76,10 +78,11 @@ rule_run_get(const RuleRun *self, guint16 operand)
 }
 
 static guint32
-rule_run_fail(const RuleRun *self, const RuleInstruction *at, BaridSlice text)
+rule_run_fail(RuleRun *self, const RuleInstruction *at, BaridSlice text)
 {
     const ConfigPosition *branches = self->rule->branches;
 
+    self->has_failed = TRUE;
     rule_registry_note_failure(self->scope, &branches[MIN(at->branch, self->rule->n_branches - 1)],
                                text);
     return at->on_failure;
@@ -325,6 +328,7 @@ rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
     run.rule = self;
     run.constants = self->constants;
     run.captures.count = 0;
+    run.has_failed = FALSE;
     run.scope = scope;
     run.scratch = rule_thread_take_arena(thread);
     result = rule_run_program(&run);
@@ -332,7 +336,8 @@ rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
     if (result->is_computed)
         number = CLAMP(run.registers[0].as.integer, result->minimum, result->maximum);
     *out_outcome =
-        (RuleOutcome){.number = number, .branch = result->branch, .items = result->items};
+        (RuleOutcome){.number = number, .branch = result->branch, .items = result->items,
+                      .has_failed = run.has_failed};
     if (result->text != NULL)
         out_outcome->text = rule_template_expand(result->text, scope, &run.captures, run.registers,
                                                  run.scratch);
@@ -350,6 +355,7 @@ rule_eval(const BaridRule *rule, BaridScope *scope, RuleOutcome *out_outcome)
         rule_shadow_compare(rule, scope, out_outcome);
     thread->last_rule = rule;
     thread->last_branch = out_outcome->branch;
+    thread->last_failed = out_outcome->has_failed;
 }
 
 static gint64
@@ -450,6 +456,14 @@ rule_reads_store(const BaridRule *self)
             return TRUE;
     }
     return FALSE;
+}
+
+gboolean
+rule_has_last_failed(const BaridRule *self)
+{
+    const RuleThread *thread = rule_thread_get();
+
+    return thread->last_rule == self && thread->last_failed;
 }
 
 void

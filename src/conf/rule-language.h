@@ -81,6 +81,8 @@ gboolean rule_reads_store(const BaridRule *self);
  * rule's own. */
 void rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position,
                           guint *out_branch);
+/* Whether a look-up failed in it; FALSE, too, when another rule was evaluated since. */
+gboolean rule_has_last_failed(const BaridRule *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaridRule, rule_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleLists, rule_lists_free)

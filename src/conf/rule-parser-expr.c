@@ -469,10 +469,17 @@ rule_parser_take_operands(RuleParser *self, RuleExpr *left, guint precedence,
                           RuleExpr *(*take)(RuleParser *parser))
 {
     const gchar *sign;
+    guint count = 0;
 
     while (left != NULL && (sign = rule_parser_peek_sign(self, precedence)) != NULL) {
         RuleExpr *right;
 
+        /* Each operation holds the one before, so that a long row is a deep nest. */
+        if (++count > RULE_DEPTH_MAX) {
+            rule_parser_report_token(self, "more than %d operations stand in a row",
+                                     RULE_DEPTH_MAX);
+            return NULL;
+        }
         rule_lexer_next(&self->lexer);
         right = take(self);
         left = right == NULL ? NULL : rule_parser_compute(self, sign, left, right);

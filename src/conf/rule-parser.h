@@ -10,7 +10,8 @@
 #include "conf/rule-program.h"
 #include "conf/rule-registry.h"
 
-/* Parentheses, "not" and function calls may be nested this deep. */
+/* Parentheses, "not" and function calls may be nested this deep, and as many signs of
+ * arithmetic follow one another. */
 #define RULE_DEPTH_MAX 100
 /* Named rules in one, each counted as often as it is used. */
 #define RULE_NAMED_MAX 1000

@@ -46,6 +46,7 @@ typedef struct {
     gchar *text; /* of a rule of text */
     guint branch;
     const struct RuleItems *items; /* of a rule of a list */
+    gboolean has_failed;           /* a look-up did */
 } RuleOutcome;
 void rule_shadow_compare(const BaridRule *self, BaridScope *scope, const RuleOutcome *outcome);
 /* Runs the rule alone, without its shadow. */

@@ -165,6 +165,12 @@ rcpt_resolve(Session *self, const SmtpRcpt *parsed, BaridRecipient *rcpt, Sessio
         return FALSE;
     }
     if (result.answer == DIRECTORY_NOT_LOCAL && !rcpt_may_relay(self)) {
+        /* Who is refused because nobody could tell may come again. */
+        if (rule_has_last_failed(self->inbound->rcpt.relay)) {
+            *out_step = rcpt_refuse(self, rcpt, 451, "4.7.1", "relay-undecided",
+                                    "cannot tell now whether relaying is allowed");
+            return FALSE;
+        }
         *out_step =
             rcpt_refuse_slowly(self, rcpt, "5.7.1", RCPT_RELAY_DENIED, "relaying is not allowed");
         return FALSE;

@@ -342,6 +342,18 @@ delivery_run_result_hooks(Outbound *outbound, DeliveryAttempt *attempt)
         host_run(host, BARID_STAGE_RESULT, &attempt->facts.scope, NULL, &outcome);
 }
 
+/* What rules could not look up is a line of the transcript, which is kept with the message. */
+static void
+delivery_note_failures(QueueJob *job, const BaridScope *scope)
+{
+    Transcript transcript = {.text = job->transcript, .started_us = clock_monotonic_us()};
+
+    for (const Decision *entry = scope->decisions.first; entry != NULL; entry = entry->next) {
+        if (g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0 && entry->inputs != NULL)
+            transcript_note(&transcript, "%s: %s", entry->inputs->key, entry->inputs->value);
+    }
+}
+
 static void
 delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Route *route,
               const DeliveryRecipient **recipients, guint n_recipients)
@@ -372,6 +384,7 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
         relay_deliver(outbound, pool, &attempt, route);
     }
     fiber_deadline_restore(deadline);
+    delivery_note_failures(job, &attempt.facts.scope);
     delivery_run_result_hooks(outbound, &attempt);
     delivery_keep_decisions(job, &attempt.facts);
 }
@@ -393,6 +406,7 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
         if (delivery_route(outbound, job, i, &facts, &routed[n_routed]))
             n_routed++;
     }
+    delivery_note_failures(job, &facts.scope);
     delivery_keep_decisions(job, &facts);
     for (guint i = 0; i < n_routed; i++) {
         guint n_together = 0;

@@ -290,14 +290,17 @@ check_no_finding(Dialogue *self, const gchar *text)
 static gchar *
 check_describe_decision(const WitnessDecision *decision)
 {
+    GString *out;
+
     if (decision == NULL)
         return g_strdup("continue");
-    return g_strdup_printf("%s by %s%s%s%s%s%s", decision_verdict_name(decision->verdict),
-                           decision->source, decision->reason == NULL ? "" : " (",
-                           decision->reason == NULL ? "" : decision->reason,
-                           decision->reason == NULL ? "" : ")",
-                           decision->file == NULL ? "" : " at ",
-                           decision->file == NULL ? "" : decision->file);
+    out = g_string_new(decision_verdict_name(decision->verdict));
+    g_string_append_printf(out, " by %s", decision->source);
+    if (decision->reason != NULL)
+        g_string_append_printf(out, " (%s)", decision->reason);
+    if (decision->file != NULL)
+        g_string_append_printf(out, " at %s:%u", decision->file, decision->line);
+    return g_string_free(out, FALSE);
 }
 
 static gboolean

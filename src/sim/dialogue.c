@@ -284,19 +284,6 @@ dialogue_start_delivery(Dialogue *self)
     return TRUE;
 }
 
-/* Deliveries go on while this fiber naps; a nap moves the clock only when all others wait, and
- * grows so that a long wait of theirs takes few of them. */
-static gboolean
-dialogue_nap_while_active(const Dialogue *self)
-{
-    for (gint64 nap_ms = 1; outbound_get_n_active(self->outbound) > 0;
-         nap_ms = MIN(nap_ms * 2, DIALOGUE_NAP_MAX_MS)) {
-        if (!barid_sleep(nap_ms, NULL))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 /* When something is due next; G_MAXINT64 for never. */
 static gint64
 dialogue_get_next_due(Dialogue *self)
@@ -307,6 +294,24 @@ dialogue_get_next_due(Dialogue *self)
     return stats.replaying || stats.n_active > 0 ? 0
            : stats.next_ms == SCHEDULE_NEVER     ? G_MAXINT64
                                                  : stats.next_ms;
+}
+
+/* Deliveries go on while this fiber naps; a nap moves the clock only when all others wait, and
+ * grows so that a long wait of theirs takes few of them. What the queue's thread has under way
+ * is here before: it is dispatched between two answers. */
+static gboolean
+dialogue_nap_while_active(Dialogue *self)
+{
+    for (gint64 nap_ms = 1; outbound_get_n_active(self->outbound) > 0;
+         nap_ms = MIN(nap_ms * 2, DIALOGUE_NAP_MAX_MS)) {
+        for (guint i = 0; i < 2; i++) {
+            dialogue_get_next_due(self);
+            fiber_yield();
+        }
+        if (outbound_get_n_active(self->outbound) > 0 && !barid_sleep(nap_ms, NULL))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* Each question is answered by the queue's thread between two turns of its own, and nothing

@@ -18,7 +18,10 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/zone-resolver.c src/sim/zone-resolver.h
 
 if HAVE_CHECK
-check_PROGRAMS += src/sim/tests/test-script src/sim/tests/test-stream
+check_PROGRAMS += src/sim/tests/test-dialogue src/sim/tests/test-script src/sim/tests/test-stream
+src_sim_tests_test_dialogue_SOURCES = src/sim/tests/test-dialogue.c
+src_sim_tests_test_dialogue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_sim_tests_test_dialogue_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)
 src_sim_tests_test_script_SOURCES = src/sim/tests/test-script.c
 src_sim_tests_test_script_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_sim_tests_test_script_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)

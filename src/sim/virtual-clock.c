@@ -23,10 +23,17 @@ virtual_read_wall(gpointer data G_GNUC_UNUSED)
     return atomic_load(&virtual_monotonic_us) + atomic_load(&virtual_wall_offset_us);
 }
 
+static void
+virtual_set_offset(gint64 wall_ms)
+{
+    atomic_store(&virtual_wall_offset_us, wall_ms * 1000 - atomic_load(&virtual_monotonic_us));
+}
+
 void
 virtual_clock_set_wall(gint64 wall_ms)
 {
-    atomic_store(&virtual_wall_offset_us, wall_ms * 1000 - atomic_load(&virtual_monotonic_us));
+    virtual_set_offset(wall_ms);
+    clock_turn();
 }
 
 void
@@ -35,7 +42,7 @@ virtual_clock_install(gint64 wall_ms)
     static const ClockSource source = {virtual_read_monotonic, virtual_read_wall, NULL};
 
     atomic_store(&virtual_monotonic_us, (gint64)VIRTUAL_START_US * G_USEC_PER_SEC);
-    virtual_clock_set_wall(wall_ms);
+    virtual_set_offset(wall_ms);
     clock_set_source(&source);
 }
 

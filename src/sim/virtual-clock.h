@@ -9,7 +9,7 @@
 /* Starts at (wall_ms); monotonic time starts at an hour. */
 void virtual_clock_install(gint64 wall_ms);
 void virtual_clock_remove(void);
-/* Sets the wall clock alone: what is waited for takes as long as before. */
+/* Sets the wall clock alone: what is waited for takes as long as before. From a fiber. */
 void virtual_clock_set_wall(gint64 wall_ms);
 /* Lets (scheduler) jump to its next timer instead of sleeping. */
 void virtual_clock_drive(Scheduler *scheduler);

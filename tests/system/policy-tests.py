@@ -226,7 +226,7 @@ def test_broken_configuration():
 
 
 def test_order_in_parallel():
-    """The slowest stands first and is told first; the whole takes less than one by one."""
+    """The slowest stands first and is told first."""
     slow = "wait: 1d\n" + "connect\nS: 220\nC-repeat: 3000 NOOP\nS-repeat: 3000 250\nclose\n" * 3
     scripts = {f"{n:02}": RELAY for n in range(1, 20)}
     with Folder({"00": slow, **scripts}) as folder:
@@ -399,6 +399,20 @@ def test_reload_requires_them():
             file.write(text.replace("policy-tests = yes", "policy-tests = no"))
         assert server.ctl_raw("reload").returncode == 0
         assert server.worker_pid() != second
+
+
+def test_signal():
+    """SIGHUP asks for them, too; what failed is in the log."""
+    with Server(extra=REQUIRED) as server:
+        pid = server.worker_pid()
+        write_script(server, "wrong", WRONG)
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 30
+        while "reload.failed" not in server.read_log():
+            assert time.monotonic() < end, server.read_log()
+            time.sleep(0.05)
+        assert "wrong.dialogue:6" in server.read_log()
+        assert server.worker_pid() == pid
 
 
 def test_without_the_setting():

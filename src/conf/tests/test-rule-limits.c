@@ -92,6 +92,8 @@ START_TEST(test_depth)
         {"not ", "is-tls", "", 90},
         {"not (", "is-tls", ")", 40},
         {"lower(", "sender", ")", 90},
+        {"(", "1 == 1", ")", 90},
+        {"(", "0", " + 0)", 90},
     };
     static const guint counts[] = {101, 1000, 200000};
 
@@ -100,7 +102,10 @@ START_TEST(test_depth)
         g_autofree gchar *text =
             repeat(rows[i].before, rows[i].allowed, rows[i].middle, rows[i].after);
         g_autofree gchar *rule_text =
-            g_strconcat(text, i == 3 ? " == \"bounce-42@news.example.org\"" : "", NULL);
+            g_strconcat(text, i == 3   ? " == \"bounce-42@news.example.org\""
+                                                   : i == 5 ? " == 0"
+                                                            : "",
+                                                   NULL);
         g_autoptr(BaridRule) rule = rule_compile_text(rule_text, BARID_TYPE_CONDITION,
                                                       BARID_KNOWN_ATTEMPT, NULL, problems);
         Fake fake = fake_default;
@@ -119,6 +124,23 @@ START_TEST(test_depth)
             ck_assert_ptr_nonnull(strstr(problem->message, "nested more than 100 deep"));
         }
     }
+}
+END_TEST
+
+START_TEST(test_long_row)
+{
+    g_autofree gchar *allowed = repeat("1 + ", 100, "1 == 101", "");
+    g_autofree gchar *products = repeat("1 * ", 500000, "1 == 1", "");
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(BaridRule) rule = rule_compile_text(allowed, BARID_TYPE_CONDITION,
+                                                  BARID_KNOWN_ATTEMPT, NULL, problems);
+
+    ck_assert(barid_rule_eval_bool(rule, NULL));
+    ck_assert_ptr_null(rule_compile_text(products, BARID_TYPE_CONDITION, BARID_KNOWN_ATTEMPT, NULL,
+                                         problems));
+    ck_assert_uint_eq(config_problems_get_count(problems), 1);
+    ck_assert_ptr_nonnull(strstr(config_problems_get(problems, 0)->message,
+                                 "more than 100 operations stand in a row"));
 }
 END_TEST
 
@@ -323,6 +345,7 @@ make_suite(void)
     tcase_add_test(tcase, test_match_limit);
     tcase_add_test(tcase, test_many_branches);
     tcase_add_test(tcase, test_depth);
+    tcase_add_test(tcase, test_long_row);
     tcase_add_test(tcase, test_large_sets);
     tcase_add_test(tcase, test_list_problems);
     tcase_add_test(tcase, test_store);

@@ -350,6 +350,7 @@ START_TEST(test_value)
 
         ck_assert_msg(number == value_rows[_i].number, "%s: %" G_GINT64_FORMAT, text, number);
     }
+    ck_assert_int_eq(rule_has_last_failed(rule), value_rows[_i].failure != NULL);
     ck_assert_msg(g_strcmp0(noted, value_rows[_i].failure) == 0, "%s: noted %s", text, noted);
     ck_assert(value_rows[_i].failure == NULL || strchr(text, '/') != NULL ||
               strstr(text, "to-") != NULL || strchr(text, '%') != NULL || rule_reads_store(rule));
