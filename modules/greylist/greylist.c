@@ -7,7 +7,7 @@
 
 typedef struct {
     BaridStore *store;
-    gint64 delay_ms;
+    BaridRule *delay; /* duration */
     gint64 lifetime_ms;
     gchar **networks;
     gint64 ipv4_prefix, ipv6_prefix;
@@ -16,8 +16,8 @@ typedef struct {
 static const BaridSetting settings[] = {
     BARID_SETTING_STORE("store", GreylistSettings, store, "local",
                         N_("Where the triplets are remembered.")),
-    BARID_SETTING_DURATION("delay", GreylistSettings, delay_ms, "5min",
-                           N_("How long a new triplet waits.")),
+    BARID_SETTING_RULE_DURATION("delay", GreylistSettings, delay, "5min",
+                                N_("How long a new triplet waits."), BARID_KNOWN_RCPT),
     BARID_SETTING_DURATION("lifetime", GreylistSettings, lifetime_ms, "35d",
                            N_("How long a triplet is remembered after its last mail.")),
     BARID_SETTING_NETWORKS("networks", GreylistSettings, networks, "127.0.0.0/8, ::1",
@@ -50,6 +50,15 @@ greylist_make_key(const gchar *network, BaridSlice sender, BaridSlice recipient)
     return key;
 }
 
+/* What is forgotten before its time is up would wait for ever. */
+static BARID_SUSPENDS gint64
+greylist_get_delay_ms(const GreylistSettings *self, BaridTransaction *txn)
+{
+    gint64 delay_ms = barid_rule_get_duration(self->delay, txn);
+
+    return self->lifetime_ms == 0 ? delay_ms : MIN(delay_ms, self->lifetime_ms / 2);
+}
+
 static BARID_SUSPENDS BaridVerdict
 greylist_check(const GreylistSettings *self, BaridTransaction *txn, const BaridRecipient *rcpt,
                const gchar *network)
@@ -57,6 +66,7 @@ greylist_check(const GreylistSettings *self, BaridTransaction *txn, const BaridR
     g_autoptr(GString) key = greylist_make_key(network, barid_transaction_get_sender(txn),
                                                barid_recipient_get_address(rcpt));
     g_autoptr(GError) error = NULL;
+    gint64 delay_ms = greylist_get_delay_ms(self, txn);
     gchar age[32];
     gint64 age_ms;
 
@@ -67,8 +77,8 @@ greylist_check(const GreylistSettings *self, BaridTransaction *txn, const BaridR
     barid_finding_set(txn, "greylist.age", age);
     barid_explain(txn, "network", "%s", network);
     barid_explain(txn, "age", "%ss", age);
-    barid_explain(txn, "delay", "%" G_GINT64_FORMAT "s", self->delay_ms / 1000);
-    if (age_ms >= self->delay_ms)
+    barid_explain(txn, "delay", "%" G_GINT64_FORMAT "s", delay_ms / 1000);
+    if (age_ms >= delay_ms)
         return BARID_CONTINUE;
     return barid_defer(txn, 451, "4.7.1", "greylisted", "Greylisted, please try again later");
 }
@@ -155,7 +165,9 @@ greylist_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *ou
 {
     const GreylistSettings *read = config;
 
-    if (read->store == NULL || (read->lifetime_ms != 0 && read->lifetime_ms <= read->delay_ms)) {
+    if (read->store == NULL ||
+        (read->lifetime_ms != 0 && barid_rule_is_constant(read->delay) &&
+         read->lifetime_ms <= barid_rule_eval_duration(read->delay, NULL))) {
         g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID,
                             read->store == NULL ? "it needs a store"
                                                 : "lifetime must be longer than delay");

@@ -27,6 +27,8 @@ typedef enum {
 } BaridKnown;
 
 BaridKnown barid_rule_get_known(const BaridRule *rule);
+/* Whether its value never depends on anything: it may be evaluated without a scope. */
+gboolean barid_rule_is_constant(const BaridRule *rule);
 /* Whether the rule names (variable). */
 gboolean barid_rule_reads(const BaridRule *rule, const gchar *variable);
 
@@ -39,10 +41,20 @@ gboolean barid_rule_reads(const BaridRule *rule, const gchar *variable);
 /* Caller owns the text; never NULL. */
 #define barid_rule_dup_text(rule, object) barid_rule_eval_text(rule, BARID_SCOPE(object))
 
+/* Their number; (*out_ms) is borrowed from the rule. */
+#define barid_rule_get_durations(rule, object, out_ms) \
+    barid_rule_eval_durations(rule, BARID_SCOPE(object), out_ms)
+/* NULL-terminated, borrowed from the rule; never NULL. */
+#define barid_rule_get_list(rule, object) barid_rule_eval_list(rule, BARID_SCOPE(object))
+
 BARID_SUSPENDS gboolean barid_rule_eval_bool(const BaridRule *rule, BaridScope *scope);
 BARID_SUSPENDS gint64 barid_rule_eval_integer(const BaridRule *rule, BaridScope *scope);
 BARID_SUSPENDS gint64 barid_rule_eval_duration(const BaridRule *rule, BaridScope *scope);
 BARID_SUSPENDS gint64 barid_rule_eval_size(const BaridRule *rule, BaridScope *scope);
 BARID_SUSPENDS gchar *barid_rule_eval_text(const BaridRule *rule, BaridScope *scope);
+BARID_SUSPENDS guint barid_rule_eval_durations(const BaridRule *rule, BaridScope *scope,
+                                               const gint64 **out_ms);
+BARID_SUSPENDS const gchar *const *barid_rule_eval_list(const BaridRule *rule,
+                                                        BaridScope *scope);
 
 #endif

@@ -36,6 +36,8 @@ typedef enum {
     BARID_TYPE_RULE_SIZE,
     BARID_TYPE_RULE_DURATION,
     BARID_TYPE_RULE_TEXT,
+    BARID_TYPE_RULE_DURATIONS, /* lists: "none" is the empty one */
+    BARID_TYPE_RULE_LIST,
 } BaridSettingType;
 
 /* N events in a period; count 0 means no limit. */
@@ -48,6 +50,7 @@ typedef enum {
     BARID_SETTING_PATH_READ = 1 << 0,  /* path is read by the worker */
     BARID_SETTING_PATH_WRITE = 1 << 1, /* path is written by the worker */
     BARID_SETTING_CONNECTS = 1 << 2,   /* NAME:PORT, ...: the worker connects there */
+    BARID_SETTING_NEEDS_ENTRY = 1 << 3, /* a list of a rule must not be empty */
 } BaridSettingFlags;
 
 typedef struct {
@@ -58,7 +61,7 @@ typedef struct {
     const gchar *fallback;    /* default as text; NULL = mandatory */
     const gchar *summary;     /* one line for manual and "config show" */
     gint64 minimum, maximum;  /* for numbers, in each branch of a rule; both 0: >= 0 */
-    const gchar *const *words;/* for ENUM; NULL-terminated */
+    const gchar *const *words;/* for ENUM, and what a RULE_LIST may hold; NULL-terminated */
     BaridKnown known;         /* for rules: variables up to this stage may be used */
     const gchar *on_failure;  /* for rules: the value when a look-up fails and the rule does not
                                  say; NULL counts the failing branch as false */
@@ -104,6 +107,10 @@ typedef struct {
     BARID_SETTING_(BARID_TYPE_RULE_DURATION, key, T, m, d, s, .known = __VA_ARGS__)
 #define BARID_SETTING_RULE_TEXT(key, T, m, d, s, ...) \
     BARID_SETTING_(BARID_TYPE_RULE_TEXT, key, T, m, d, s, .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_DURATIONS(key, T, m, d, s, f, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_DURATIONS, key, T, m, d, s, .flags = (f), .known = __VA_ARGS__)
+#define BARID_SETTING_RULE_LIST(key, T, m, d, s, w, ...) \
+    BARID_SETTING_(BARID_TYPE_RULE_LIST, key, T, m, d, s, .words = (w), .known = __VA_ARGS__)
 /* The same with a least and a greatest value: bytes, milliseconds, or the number itself. */
 #define BARID_SETTING_SIZE_IN(key, T, m, d, s, min, max) \
     BARID_SETTING_(BARID_TYPE_SIZE, key, T, m, d, s, .minimum = (min), .maximum = (max))

@@ -44,6 +44,12 @@ diff_dup_key(JsonObject *setting)
                            show_get_text(setting, "key"));
 }
 
+static gboolean
+diff_is_other(JsonObject *running, JsonObject *on_disk, const gchar *key)
+{
+    return g_strcmp0(show_get_text(running, key), show_get_text(on_disk, key)) != 0;
+}
+
 static void
 diff_write(JsonWriter *writer, JsonObject *running, JsonObject *on_disk)
 {
@@ -55,6 +61,10 @@ diff_write(JsonWriter *writer, JsonObject *running, JsonObject *on_disk)
     json_writer_text(writer, "key", show_get_text(any, "key"));
     json_writer_text(writer, "running", running == NULL ? NULL : show_get_text(running, "value"));
     json_writer_text(writer, "on_disk", on_disk == NULL ? NULL : show_get_text(on_disk, "value"));
+    if (running != NULL && show_get_text(running, "shadow") != NULL)
+        json_writer_text(writer, "running_shadow", show_get_text(running, "shadow"));
+    if (on_disk != NULL && show_get_text(on_disk, "shadow") != NULL)
+        json_writer_text(writer, "on_disk_shadow", show_get_text(on_disk, "shadow"));
     json_writer_text(writer, "file", file);
     if (file != NULL)
         json_writer_integer(writer, "line", show_get_integer(on_disk, "line"));
@@ -80,8 +90,8 @@ diff_compare(JsonObject *running, JsonObject *on_disk, JsonWriter *writer)
         g_autofree gchar *key = diff_dup_key(setting);
         JsonObject *before = g_hash_table_lookup(known, key);
 
-        if (before == NULL || g_strcmp0(show_get_text(before, "value"),
-                                        show_get_text(setting, "value")) != 0) {
+        if (before == NULL || diff_is_other(before, setting, "value") ||
+            diff_is_other(before, setting, "shadow")) {
             diff_write(writer, before, setting);
             n_changes++;
         }

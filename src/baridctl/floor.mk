@@ -21,14 +21,14 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/policy-tests.c src/baridctl/replay.c \
 	src/baridctl/sendmail.c src/baridctl/sendmail.h \
 	src/baridctl/show.c src/baridctl/show.h \
-	src/baridctl/show-explain.c \
+	src/baridctl/show-explain.c src/baridctl/show-shadow.c \
 	src/baridctl/table.c src/baridctl/table.h
 src_baridctl_baridctl_LDADD = libbarid.la $(GLIB_LIBS) $(JSON_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += src/baridctl/tests/test-options src/baridctl/tests/test-show
 src_baridctl_tests_test_show_SOURCES = src/baridctl/tests/test-show.c \
-	src/baridctl/show.c src/baridctl/show-explain.c src/baridctl/table.c
+	src/baridctl/show.c src/baridctl/show-explain.c src/baridctl/show-shadow.c src/baridctl/table.c
 src_baridctl_tests_test_show_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_baridctl_tests_test_show_LDADD = $(BASE_LIBS) $(JSON_LIBS) $(CHECK_LIBS)
 src_baridctl_tests_test_options_SOURCES = src/baridctl/tests/test-options.c \

@@ -119,15 +119,28 @@ ctl_count_arguments(const gchar *usage)
     return count;
 }
 
+/* Words such as "[SECTION": arguments that may be left out. */
+static guint
+ctl_count_optional(const gchar *usage)
+{
+    guint count = 0;
+
+    for (const gchar *p = strchr(usage, '['); p != NULL; p = strchr(p + 1, '['))
+        count += g_ascii_isupper(p[1]) ? 1 : 0;
+    return count;
+}
+
 static CtlStatus
 ctl_run_offline(const CtlVerb *verb, const Options *options)
 {
     guint n_verb = strchr(verb->verb, ' ') == NULL ? 1 : 2;
     guint n_arguments = options_get_n_words(options) - n_verb;
     guint n_needed = ctl_count_arguments(verb->usage);
-    gboolean takes_more = strstr(verb->usage, "...]") != NULL;
+    guint n_most = strstr(verb->usage, "...]") != NULL
+                       ? G_MAXUINT
+                       : n_needed + ctl_count_optional(verb->usage);
 
-    if (takes_more ? n_arguments < n_needed : n_arguments != n_needed) {
+    if (n_arguments < n_needed || n_arguments > n_most) {
         g_autofree gchar *message = g_strdup_printf(_("usage: baridctl %s"), verb->usage);
 
         return ctl_fail(options, CTL_USAGE, "usage", message);

@@ -120,22 +120,26 @@ offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNU
 }
 
 static CtlStatus
-offline_config_show(const Options *options, const gchar *const *args G_GNUC_UNUSED)
+offline_config_show(const Options *options, const gchar *const *args)
 {
     g_auto(ConfigCheck) check = {0};
     g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    SettingsSelection selection = {.choice = SETTINGS_ALL, .section = args[0]};
     JsonWriter writer;
 
+    selection.key = args[0] == NULL ? NULL : args[1];
+    if (options_has(options, "changed"))
+        selection.choice = SETTINGS_CHANGED;
+    else if (options_has(options, "defaults"))
+        selection.choice = SETTINGS_DEFAULTS;
     config_check_init(&check, options);
     if (check.generation == NULL)
         return config_report(options, check.problems);
     json_writer_init(&writer, out);
     json_writer_begin_object(&writer, NULL);
-    verb_write_settings(&check.generation->context,
-                        options_has(options, "changed")    ? SETTINGS_CHANGED
-                        : options_has(options, "defaults") ? SETTINGS_DEFAULTS
-                                                           : SETTINGS_ALL,
-                        &writer);
+    if (!verb_write_settings(&check.generation->context, &selection, &writer, &error))
+        return ctl_fail(options, CTL_NO, "not-found", error->message);
     json_writer_end_object(&writer);
     ctl_answer(options, "config show", out->str);
     return CTL_DONE;
@@ -146,6 +150,7 @@ offline_config_diff(const Options *options, const gchar *const *args G_GNUC_UNUS
 {
     g_auto(ConfigCheck) check = {0};
     g_autoptr(GString) out = g_string_new(NULL);
+    static const SettingsSelection all = {.choice = SETTINGS_ALL};
     JsonWriter writer;
 
     config_check_init(&check, options);
@@ -153,7 +158,7 @@ offline_config_diff(const Options *options, const gchar *const *args G_GNUC_UNUS
         return config_report(options, check.problems);
     json_writer_init(&writer, out);
     json_writer_begin_object(&writer, NULL);
-    verb_write_settings(&check.generation->context, SETTINGS_ALL, &writer);
+    verb_write_settings(&check.generation->context, &all, &writer, NULL);
     json_writer_end_object(&writer);
     return config_diff(options, out->str);
 }
@@ -341,7 +346,7 @@ const CtlVerb offline_verbs[] = {
      N_("Check whether a client may use a sender's domain."), check_spf},
     {"config check", "config check [--config FILE] [--state DIR]",
      N_("Check the configuration without starting anything."), offline_config_check},
-    {"config show", "config show --config FILE [--defaults | --changed]",
+    {"config show", "config show [SECTION [KEY]] --config FILE [--defaults | --changed]",
      N_("Show the settings that a file gives."), offline_config_show},
     {"config diff", "config diff [--config FILE]",
      N_("Show what a reload would change."), offline_config_diff},

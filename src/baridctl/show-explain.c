@@ -196,7 +196,15 @@ explain_has_status(JsonObject *message, const gchar *status)
     return FALSE;
 }
 
-/* The last rule of the configuration that stood in the way; NULL when none did. */
+static const gchar *
+explain_get_setting(JsonObject *decision)
+{
+    JsonObject *inputs = show_get_object(decision, "inputs");
+
+    return inputs == NULL ? NULL : show_get_text(inputs, "setting");
+}
+
+/* The last rule or setting that stood in the way; NULL when none did. */
 static JsonObject *
 explain_find_rule(JsonObject *record)
 {
@@ -207,13 +215,36 @@ explain_find_rule(JsonObject *record)
     for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
         JsonObject *decision = show_get_nth(record, "decisions", i);
 
-        if (decision != NULL && show_get_text(decision, "file") != NULL &&
-            show_get_text(decision, "verdict") != NULL &&
+        if (decision != NULL && show_get_text(decision, "verdict") != NULL &&
+            (show_get_text(decision, "file") != NULL || explain_get_setting(decision) != NULL) &&
             g_strv_contains(in_the_way, show_get_text(decision, "verdict")) &&
             !show_get_bool(decision, "shadow") && !show_get_bool(decision, "overruled"))
             found = decision;
     }
     return found;
+}
+
+static void
+explain_put_setting(const Show *self, JsonObject *decision)
+{
+    const gchar *setting = explain_get_setting(decision);
+
+    fputs(_("    the setting \""), self->out);
+    show_put(self, setting);
+    fputs("\" ", self->out);
+    if (show_get_text(decision, "file") != NULL)
+        explain_put_member(self, decision, "file", _("decided, at "), "");
+    else
+        fputs(_("decided, which has its default"), self->out);
+    if (show_get_text(decision, "file") != NULL)
+        fprintf(self->out, ":%" G_GINT64_FORMAT, show_get_integer(decision, "line"));
+    fprintf(self->out, _("; a rule there may decide otherwise by what\n"
+                         "    \"baridctl config show %s\" lists\n"), setting);
+    if (g_strcmp0(show_get_text(decision, "reason"), "relay-denied") == 0)
+        fputs(_("    it would also pass if the client had authenticated, or if the recipient's "
+                "domain were a [domain] here\n"), self->out);
+    else if (g_strcmp0(show_get_text(decision, "reason"), "auth-required") == 0)
+        fputs(_("    it would also pass if the client had authenticated\n"), self->out);
 }
 
 static void
@@ -223,6 +254,10 @@ explain_put_rule(const Show *self, JsonObject *record)
 
     if (rule == NULL)
         return;
+    if (explain_get_setting(rule) != NULL) {
+        explain_put_setting(self, rule);
+        return;
+    }
     explain_put_member(self, rule, "file", _("    the rule at "), "");
     fprintf(self->out, _(":%" G_GINT64_FORMAT " decided; another rule there decides otherwise\n"),
             show_get_integer(rule, "line"));

@@ -405,6 +405,30 @@ show_number(const Show *self, JsonObject *answer)
 
 /* --- settings and counters --- */
 
+/* Its shadow, and all about it where it was asked for alone. */
+static void
+show_setting_more(const Show *self, JsonObject *setting)
+{
+    const gchar *shadow = show_get_text(setting, "shadow");
+    g_autofree gchar *variables = show_dup_list(setting, "variables");
+
+    if (shadow != NULL) {
+        fprintf(self->out, "%s.shadow = ", show_get_text(setting, "key"));
+        show_put(self, shadow);
+        fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s\n", self->dim,
+                show_get_text(setting, "shadow_file"), show_get_integer(setting, "shadow_line"),
+                self->plain);
+    }
+    if (*variables == '\0')
+        return;
+    fprintf(self->out, _("    %s\n    %s, known at stage %s; the default is "),
+            show_get_text(setting, "summary"), show_get_text(setting, "type"),
+            show_get_text(setting, "stage"));
+    show_put(self, show_get_text(setting, "default") == NULL ? _("missing")
+                                                             : show_get_text(setting, "default"));
+    fprintf(self->out, _("\n    variables: %s\n"), variables);
+}
+
 static void
 show_settings(const Show *self, JsonObject *answer)
 {
@@ -423,11 +447,30 @@ show_settings(const Show *self, JsonObject *answer)
         }
         fprintf(self->out, "%s = ", show_get_text(setting, "key"));
         show_put(self, value == NULL ? "" : value);
+        fprintf(self->out, "  %s# ", self->dim);
         if (file != NULL)
-            fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s", self->dim, file,
-                    show_get_integer(setting, "line"), self->plain);
-        fputc('\n', self->out);
+            fprintf(self->out, "%s:%" G_GINT64_FORMAT, file, show_get_integer(setting, "line"));
+        else
+            fputs(_("default"), self->out);
+        fprintf(self->out, "%s%s\n", show_get_bool(setting, "dynamic") ? _(", takes a rule") : "",
+                self->plain);
+        show_setting_more(self, setting);
     }
+}
+
+static void
+show_changed_shadow(const Show *self, JsonObject *change)
+{
+    const gchar *running = show_get_text(change, "running_shadow");
+    const gchar *on_disk = show_get_text(change, "on_disk_shadow");
+
+    if (running == NULL && on_disk == NULL)
+        return;
+    fprintf(self->out, "  %s- shadow: ", self->bad);
+    show_put(self, running == NULL ? _("(not there)") : running);
+    fprintf(self->out, "%s\n  %s+ shadow: ", self->plain, self->good);
+    show_put(self, on_disk == NULL ? _("(not there)") : on_disk);
+    fprintf(self->out, "%s\n", self->plain);
 }
 
 /* As in diff(1): what is there now, then what would be. */
@@ -454,6 +497,7 @@ show_changes(const Show *self, JsonObject *answer)
         fprintf(self->out, "%s\n  %s+ ", self->plain, self->good);
         show_put(self, on_disk == NULL ? _("(not there)") : on_disk);
         fprintf(self->out, "%s\n", self->plain);
+        show_changed_shadow(self, change);
     }
 }
 
@@ -594,6 +638,7 @@ static const struct {
     {"config diff", show_changes},
     {"config show", show_settings},
     {"metrics", show_metrics},
+    {"shadow report", show_shadow_report},
     {"spool list", show_queue_list},
 };
 

@@ -22,6 +22,8 @@ void show_message(const Show *self, JsonObject *message);
 void show_explanation(const Show *self, JsonObject *answer);
 void show_trace_record(const Show *self, JsonObject *record);
 
+void show_shadow_report(const Show *self, JsonObject *answer);
+
 /* --- members that may be missing --- */
 const gchar *show_get_text(JsonObject *object, const gchar *key);
 gint64 show_get_integer(JsonObject *object, const gchar *key);

@@ -19,6 +19,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/paths.c src/base/paths.h \
 	src/base/network.c \
 	src/base/slice.c \
+	src/base/tally.c src/base/tally.h \
 	src/base/text.c src/base/text.h \
 	src/base/units.c src/base/units.h \
 	src/base/wire.c src/base/wire.h

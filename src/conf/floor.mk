@@ -18,6 +18,7 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-dns.c src/conf/rule-dns.h \
 	src/conf/rule-eval.c \
 	src/conf/rule-function.c \
+	src/conf/rule-items.c src/conf/rule-items.h \
 	src/conf/rule-language.h \
 	src/conf/rule-lexer.c src/conf/rule-lexer.h \
 	src/conf/rule-list.c src/conf/rule-list.h \
@@ -29,6 +30,7 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-regex.c src/conf/rule-regex.h \
 	src/conf/rule-registry.c src/conf/rule-registry.h \
 	src/conf/rule-set.c src/conf/rule-set.h \
+	src/conf/rule-shadow.c src/conf/rule-shadow.h \
 	src/conf/rule-template.c src/conf/rule-template.h \
 	src/conf/settings.c src/conf/settings.h
 CONF_TEXT_LIBS = src/conf/libconftext.la

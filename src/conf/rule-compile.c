@@ -4,8 +4,10 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "conf/config-value.h"
-#include "conf/rule-literal.h"
 #include "conf/rule-compiler.h"
+#include "conf/rule-items.h"
+#include "conf/rule-literal.h"
+#include "conf/rule-shadow.h"
 
 /* Values. */
 
@@ -289,6 +291,8 @@ rule_compiler_take_value(RuleCompiler *self, RuleBranch *branch)
     if (token.width == 0)
         rule_parser_report(parser, token.offset, 1,
                            "a value is expected here; the empty text is written \"\"");
+    else if (rule_items_is_type(self->type))
+        branch->result.items = rule_items_take(parser, &token, self->type, self->bounds);
     else if (self->type == BARID_TYPE_RULE_TEXT)
         rule_value_take_text(self, &token, branch);
     else
@@ -621,12 +625,14 @@ rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
 void
 rule_free(BaridRule *self)
 {
-    if (self != NULL)
-        arena_free(self->arena);
+    if (self == NULL)
+        return;
+    rule_shadow_free(self->shadow);
+    arena_free(self->arena);
 }
 
 gboolean
-rule_is_constant(const BaridRule *self)
+barid_rule_is_constant(const BaridRule *self)
 {
     return self->is_constant;
 }

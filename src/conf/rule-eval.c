@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 #include "conf/rule-dns.h"
+#include "conf/rule-items.h"
 #include "conf/rule-program.h"
+#include "conf/rule-shadow.h"
 
 /* Scratch arenas that a thread keeps for its next evaluations. More are in use at a time
  * only when look-ups have suspended several fibers in the middle of a rule. */
@@ -315,17 +317,16 @@ rule_run_program(RuleRun *self)
     }
 }
 
-/* Runs (rule); (*out_text) is made when asked for. */
-static gint64
-rule_eval(const BaridRule *rule, BaridScope *scope, gchar **out_text)
+void
+rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
 {
     RuleThread *thread = rule_thread_get();
     const RuleResult *result;
     gint64 number;
     RuleRun run;
 
-    run.rule = rule;
-    run.constants = rule->constants;
+    run.rule = self;
+    run.constants = self->constants;
     run.captures.count = 0;
     run.has_failed = FALSE;
     run.scope = scope;
@@ -334,26 +335,51 @@ rule_eval(const BaridRule *rule, BaridScope *scope, gchar **out_text)
     number = result->number;
     if (result->is_computed)
         number = CLAMP(run.registers[0].as.integer, result->minimum, result->maximum);
-    if (out_text != NULL && result->text != NULL)
-        *out_text = rule_template_expand(result->text, scope, &run.captures, run.registers,
-                                         run.scratch);
+    *out_outcome =
+        (RuleOutcome){.number = number, .branch = result->branch, .items = result->items,
+                      .has_failed = run.has_failed};
+    if (result->text != NULL)
+        out_outcome->text = rule_template_expand(result->text, scope, &run.captures, run.registers,
+                                                 run.scratch);
     rule_thread_give_arena(thread, run.scratch);
+}
+
+/* The shadow runs before the branch is noted: it may suspend, and others evaluate meanwhile. */
+static void
+rule_eval(const BaridRule *rule, BaridScope *scope, RuleOutcome *out_outcome)
+{
+    RuleThread *thread = rule_thread_get();
+
+    rule_run(rule, scope, out_outcome);
+    if (G_UNLIKELY(rule->shadow != NULL))
+        rule_shadow_compare(rule, scope, out_outcome);
     thread->last_rule = rule;
-    thread->last_branch = result->branch;
-    thread->last_failed = run.has_failed;
-    return number;
+    thread->last_branch = out_outcome->branch;
+    thread->last_failed = out_outcome->has_failed;
+}
+
+static gint64
+rule_eval_number(const BaridRule *rule, BaridScope *scope)
+{
+    RuleOutcome outcome;
+
+    if (rule == NULL)
+        return 0;
+    rule_eval(rule, scope, &outcome);
+    g_free(outcome.text);
+    return outcome.number;
 }
 
 gboolean
 barid_rule_eval_bool(const BaridRule *rule, BaridScope *scope)
 {
-    return rule != NULL && rule_eval(rule, scope, NULL) != 0;
+    return rule_eval_number(rule, scope) != 0;
 }
 
 gint64
 barid_rule_eval_integer(const BaridRule *rule, BaridScope *scope)
 {
-    return rule == NULL ? 0 : rule_eval(rule, scope, NULL);
+    return rule_eval_number(rule, scope);
 }
 
 gint64
@@ -371,11 +397,36 @@ barid_rule_eval_size(const BaridRule *rule, BaridScope *scope)
 gchar *
 barid_rule_eval_text(const BaridRule *rule, BaridScope *scope)
 {
-    gchar *text = NULL;
+    RuleOutcome outcome = {.text = NULL};
 
     if (rule != NULL)
-        rule_eval(rule, scope, &text);
-    return text != NULL ? text : g_strdup("");
+        rule_eval(rule, scope, &outcome);
+    return outcome.text != NULL ? outcome.text : g_strdup("");
+}
+
+guint
+barid_rule_eval_durations(const BaridRule *rule, BaridScope *scope, const gint64 **out_ms)
+{
+    RuleOutcome outcome;
+
+    *out_ms = NULL;
+    if (rule == NULL)
+        return 0;
+    rule_eval(rule, scope, &outcome);
+    *out_ms = outcome.items->numbers;
+    return outcome.items->count;
+}
+
+const gchar *const *
+barid_rule_eval_list(const BaridRule *rule, BaridScope *scope)
+{
+    static const gchar *const empty[] = {NULL};
+    RuleOutcome outcome;
+
+    if (rule == NULL)
+        return empty;
+    rule_eval(rule, scope, &outcome);
+    return outcome.items->texts;
 }
 
 BaridKnown

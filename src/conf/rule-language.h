@@ -52,6 +52,8 @@ void rule_lists_check_rules(RuleLists *self, ConfigProblems *problems);
 typedef struct {
     gint64 minimum, maximum;
     const gchar *on_failure; /* the value where the rule has no "on-failure"; NULL for none */
+    const gchar *const *words; /* that a list may hold; NULL any */
+    gboolean needs_entry;      /* of a list */
 } RuleBounds;
 /* NULL when (number), of a setting of (type), is within (bounds), else the reason; caller
  * owns it. */
@@ -70,8 +72,6 @@ BaridRule *rule_compile_bounded(ConfigValue *value, BaridSettingType type, Barid
 BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
                              RuleLists *lists, ConfigProblems *problems);
 void rule_free(BaridRule *self);
-/* TRUE when the value never depends on the scope. */
-gboolean rule_is_constant(const BaridRule *self);
 /* TRUE when it asks a store, the DNS or the like: such a rule belongs to a fiber. */
 gboolean rule_reads_store(const BaridRule *self);
 /* Which branch the last evaluation on this thread took: the position of the rule that

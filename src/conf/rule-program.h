@@ -83,6 +83,7 @@ typedef struct {
     guint branch;
     gboolean is_computed; /* the number is in register 0, and moved into the bounds */
     gint64 minimum, maximum;
+    const struct RuleItems *items; /* of a list, or NULL */
 } RuleResult;
 
 /* A variable that the rule reads, with its argument ("finding.spf"). */
@@ -103,6 +104,7 @@ struct BaridRule {
     guint n_branches; /* with that of a failure */
     BaridKnown known;
     gboolean is_constant;
+    struct RuleShadow *shadow; /* conf/rule-shadow.h; NULL without one */
 };
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "base/address.h"
 #include "base/units.h"
+#include "conf/config-value.h"
+#include "conf/rule-shadow.h"
 
 enum { SETTINGS_N_TYPES = 128 };
 
@@ -12,6 +14,7 @@ typedef struct {
     const BaridSetting *setting;
     ConfigValue *value;
     gpointer member;
+    ConfigValue *shadow; /* or NULL */
 } SettingsBinding;
 
 typedef struct {
@@ -42,6 +45,7 @@ effective_setting_free(gpointer data)
     g_free(effective->section);
     g_free(effective->key);
     g_free(effective->value);
+    g_free(effective->shadow);
     g_free(effective);
 }
 
@@ -108,7 +112,7 @@ settings_text(SettingsBinding *binding)
 static gchar *
 settings_check_bounds(const BaridSetting *setting, gint64 number)
 {
-    RuleBounds bounds = {setting->minimum, setting->maximum, setting->on_failure};
+    RuleBounds bounds = {.minimum = setting->minimum, .maximum = setting->maximum};
 
     return rule_bounds_check(&bounds, setting->type, number);
 }
@@ -360,27 +364,88 @@ settings_bind_resolved(SettingsBinding *binding)
 }
 
 static gboolean
-settings_bind_rule(SettingsBinding *binding)
+settings_type_is_rule_of_list(BaridSettingType type)
+{
+    return type == BARID_TYPE_RULE_DURATIONS || type == BARID_TYPE_RULE_LIST;
+}
+
+/* NULL after reporting what is wrong in (value), which is the setting's or its shadow's. */
+static BaridRule *
+settings_compile_rule(SettingsBinding *binding, ConfigValue *value)
 {
     const BaridSetting *setting = binding->setting;
     SettingsContext *context = binding->context;
-    RuleBounds bounds = {setting->minimum, setting->maximum, setting->on_failure};
-    gboolean is_empty = config_value_get_raw(binding->value).len == 0;
+    RuleBounds bounds = {
+        .minimum = setting->minimum,
+        .maximum = setting->maximum,
+        .on_failure = setting->on_failure,
+        .words = setting->words,
+        .needs_entry = (setting->flags & BARID_SETTING_NEEDS_ENTRY) != 0,
+    };
+    const gchar *nothing = setting->type == BARID_TYPE_RULE_TEXT       ? "\"\""
+                           : setting->type == BARID_TYPE_RULE_BOOL     ? "no"
+                           : settings_type_is_rule_of_list(setting->type) ? "none"
+                                                                       : "0";
+
+    /* An empty list is a value of its own, as it is where no rule is taken. */
+    if (config_value_get_raw(value).len == 0 && setting->type != BARID_TYPE_CONDITION &&
+        (settings_is_unset(binding, "") ||
+         (settings_type_is_rule_of_list(setting->type) && !bounds.needs_entry)))
+        return rule_compile_text(nothing, setting->type, setting->known, context->lists,
+                                 context->problems);
+    return rule_compile_bounded(value, setting->type, setting->known, &bounds, context->lists,
+                                context->problems);
+}
+
+static gboolean
+settings_bind_rule(SettingsBinding *binding)
+{
     BaridRule *rule;
 
-    if (is_empty && setting->type == BARID_TYPE_CONDITION && settings_is_unset(binding, ""))
+    if (config_value_get_raw(binding->value).len == 0 &&
+        binding->setting->type == BARID_TYPE_CONDITION && settings_is_unset(binding, ""))
         return TRUE;
-    if (is_empty && settings_is_unset(binding, ""))
-        rule = rule_compile_text(setting->type == BARID_TYPE_RULE_TEXT   ? "\"\""
-                                 : setting->type == BARID_TYPE_RULE_BOOL ? "no"
-                                                                         : "0",
-                                 setting->type, setting->known, context->lists,
-                                 context->problems);
-    else
-        rule = rule_compile_bounded(binding->value, setting->type, setting->known, &bounds,
-                                    context->lists, context->problems);
+    rule = settings_compile_rule(binding, binding->value);
     *(BaridRule **)binding->member = rule;
     return rule != NULL;
+}
+
+/* At the shadow's key. */
+static gboolean
+settings_refuse_shadow(SettingsBinding *binding, const gchar *reason)
+{
+    const ConfigValue *shadow = binding->shadow;
+
+    config_problems_add(binding->context->problems, shadow->key_position, shadow->section,
+                        shadow->key, shadow->key_line, (guint)strlen(shadow->key), "%s", reason);
+    return FALSE;
+}
+
+/* Of the same type, stage and bounds as the setting, which is bound already. */
+static gboolean
+settings_bind_shadow(SettingsBinding *binding, const gchar *label, gboolean is_bound)
+{
+    const BaridSetting *setting = binding->setting;
+    RuleShadowOwner owner = {label, setting->name, setting->type, setting->known};
+    g_autoptr(BaridRule) shadow = NULL;
+    BaridRule *rule;
+
+    if (!settings_type_is_rule(setting->type)) {
+        g_autofree gchar *reason =
+            g_strdup_printf("%s takes no rule, so that nothing can be evaluated beside it",
+                            setting->name);
+
+        return settings_refuse_shadow(binding, reason);
+    }
+    shadow = settings_compile_rule(binding, binding->shadow);
+    rule = *(BaridRule **)binding->member;
+    if (shadow == NULL || !is_bound)
+        return FALSE;
+    if (rule == NULL)
+        return settings_refuse_shadow(binding, "there is nothing to compare this with: set the "
+                                               "setting itself, too");
+    rule_set_shadow(rule, g_steal_pointer(&shadow), &owner);
+    return TRUE;
 }
 
 static void
@@ -462,6 +527,8 @@ static const SettingsType settings_types[SETTINGS_N_TYPES] = {
     [BARID_TYPE_RULE_SIZE] = {"rule of size", settings_bind_rule, settings_clear_rule},
     [BARID_TYPE_RULE_DURATION] = {"rule of duration", settings_bind_rule, settings_clear_rule},
     [BARID_TYPE_RULE_TEXT] = {"rule of text", settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_DURATIONS] = {"rule of durations", settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_LIST] = {"rule of list", settings_bind_rule, settings_clear_rule},
 };
 
 static const SettingsType *
@@ -516,7 +583,23 @@ settings_record(SettingsContext *context, const gchar *label, const BaridSetting
         effective->value = g_strndup(raw.len > 0 ? (const gchar *)raw.data : "", raw.len);
     if (!is_default)
         effective->position = config_value_locate(binding->value, 0);
+    if (settings_type_is_rule(row->type))
+        effective->rule = *(BaridRule **)binding->member;
+    if (binding->shadow != NULL) {
+        raw = config_value_get_raw(binding->shadow);
+        effective->shadow = g_strndup(raw.len > 0 ? (const gchar *)raw.data : "", raw.len);
+        effective->shadow_position = config_value_locate(binding->shadow, 0);
+    }
     g_ptr_array_add(context->effective, effective);
+}
+
+/* The value of KEY.shadow, or NULL. */
+static ConfigValue *
+settings_use_shadow(ConfigSection *section, const gchar *key)
+{
+    g_autofree gchar *name = g_strconcat(key, RULE_SHADOW_SUFFIX, NULL);
+
+    return config_section_use(section, name);
 }
 
 /* Makes the kind of (label) known, and the keys as the label's own. */
@@ -560,12 +643,16 @@ settings_bind(SettingsContext *context, ConfigSection *section, const gchar *lab
         label = config_section_get_label(section);
     }
     for (gsize i = 0; settings_read_row(table, setting_size, i, &setting, &row); i++) {
-        SettingsBinding binding = {context, &setting, NULL, (guint8 *)target + setting.offset};
+        SettingsBinding binding = {context, &setting, NULL, (guint8 *)target + setting.offset,
+                                   NULL};
         gboolean is_default;
+        gboolean is_bound;
 
         settings_declare(context, label, setting.name);
-        if (section != NULL)
+        if (section != NULL) {
             binding.value = config_section_use(section, setting.name);
+            binding.shadow = settings_use_shadow(section, setting.name);
+        }
         is_default = binding.value == NULL;
         if (is_default && setting.fallback == NULL) {
             settings_report_missing(context, section, label, &setting);
@@ -574,7 +661,10 @@ settings_bind(SettingsContext *context, ConfigSection *section, const gchar *lab
         }
         if (is_default)
             binding.value = config_value_new_text(arena, label, setting.name, setting.fallback);
-        if (!settings_get_type(setting.type)->bind(&binding))
+        is_bound = settings_get_type(setting.type)->bind(&binding);
+        if (binding.shadow != NULL && !settings_bind_shadow(&binding, label, is_bound))
+            is_valid = FALSE;
+        if (!is_bound)
             is_valid = FALSE;
         settings_record(context, label, row, &binding, is_default);
     }

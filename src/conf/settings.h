@@ -17,6 +17,9 @@ typedef struct {
     gchar *value;      /* as written, or the default; "(secret)" for secrets */
     ConfigPosition position; /* file NULL when it is the default */
     const BaridSetting *setting;
+    const BaridRule *rule;   /* of a setting that takes one; borrowed from its struct */
+    gchar *shadow;           /* what stands in KEY.shadow, or NULL */
+    ConfigPosition shadow_position;
 } EffectiveSetting;
 
 /* Gives the bytes of a file that the configuration names (keys, certificates) in setting (key)

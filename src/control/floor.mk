@@ -4,6 +4,7 @@ LIBBARID_PARTS += src/control/libcontrol.la
 src_control_libcontrol_la_SOURCES = \
 	src/control/control.c src/control/control.h \
 	src/control/generation.c src/control/generation.h \
+	src/control/record.c src/control/record.h \
 	src/control/request.c src/control/request.h \
 	src/control/live-trace.c src/control/live-trace.h \
 	src/control/live-trace-record.c \
@@ -13,7 +14,8 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/verbs-explain.c \
 	src/control/verbs-modules.c \
 	src/control/verbs-queue.c \
-	src/control/verbs-server.c
+	src/control/verbs-server.c \
+	src/control/verbs-shadow.c
 CONTROL_LIBS = src/control/libcontrol.la src/outbound/liboutbound.la src/inbound/libinbound.la \
 	src/store/libstore.la $(QUEUE_LIBS) $(HOST_LIBS) $(DNS_LIBS) \
 	$(CRYPT_LIBS) $(JSON_LIBS)

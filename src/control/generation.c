@@ -104,6 +104,7 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     ConfigTree *tree = config_tree_parse(options->files, problems);
 
     scope_register_variables();
+    scope_register_shadows();
     self->state_dir = g_strdup(options->state_dir);
     self->scratch_dir = g_strdup(options->scratch_dir);
     settings_context_init(&self->context, tree, problems, self->state_dir);
@@ -134,7 +135,7 @@ generation_fill_outbound(const Generation *self, OutboundServices *out_services)
     out_services->directories = self->directories;
     out_services->settings = self->outbound_settings;
     out_services->hostname = self->server.hostname;
-    out_services->attempt_timeout_ms = queue_settings_get_attempt_timeout_ms(self->queue_settings);
+    out_services->attempt_timeout = queue_settings_get_attempt_timeout(self->queue_settings);
 }
 
 void

@@ -10,6 +10,7 @@ typedef enum {
     MERGE_NOTHING, /* the serving worker's answer is all */
     MERGE_MEMBERS, /* arrays are joined, "count" is added up, an answer beats an error */
     MERGE_BESIDE,  /* the others stand in "draining" */
+    MERGE_SHADOWS, /* the same shadow's counts are added up, cases are told once */
 } MergeKind;
 
 /* One answer of (own) and (others), texts of JSON objects; the caller owns it. What is no

@@ -7,7 +7,7 @@
 #include "control/verbs.h"
 
 #include "base/text.h"
-#include "mime/header.h"
+#include "control/record.h"
 #include "queue/queue-scan.h"
 
 enum {
@@ -30,19 +30,6 @@ typedef struct {
 
 /* --- reading records --- */
 
-static const gchar *
-record_get_text(JsonNode *record, const gchar *key)
-{
-    JsonObject *object = json_node_get_object(record);
-    JsonNode *node = json_object_has_member(object, key) ? json_object_get_member(object, key)
-                                                         : NULL;
-
-    return node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
-                   json_node_get_value_type(node) == G_TYPE_STRING
-               ? json_node_get_string(node)
-               : NULL;
-}
-
 static gboolean
 record_contains(const gchar *text, const gchar *part)
 {
@@ -56,31 +43,16 @@ record_contains(const gchar *text, const gchar *part)
 static gboolean
 record_has_recipient(JsonNode *record, const gchar *recipient)
 {
-    JsonObject *object = json_node_get_object(record);
-    JsonNode *node = json_object_get_member(object, "recipients");
-    JsonArray *all = node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    g_autoptr(GPtrArray) all = record_get_objects(record, "recipients");
 
-    for (guint i = 0; all != NULL && i < json_array_get_length(all); i++) {
-        JsonNode *each = json_array_get_element(all, i);
+    for (guint i = 0; i < all->len; i++) {
+        JsonNode *each = g_ptr_array_index(all, i);
 
-        if (JSON_NODE_HOLDS_OBJECT(each) &&
-            (record_contains(record_get_text(each, "address"), recipient) ||
-             record_contains(record_get_text(each, "original"), recipient)))
+        if (record_contains(record_get_text(each, "address"), recipient) ||
+            record_contains(record_get_text(each, "original"), recipient))
             return TRUE;
     }
     return FALSE;
-}
-
-static gint64
-record_get_time(JsonNode *record)
-{
-    const gchar *text = record_get_text(record, "finished");
-    g_autoptr(GDateTime) time = NULL;
-
-    if (text == NULL)
-        text = record_get_text(record, "created");
-    time = text == NULL ? NULL : g_date_time_new_from_iso8601(text, NULL);
-    return time == NULL ? 0 : g_date_time_to_unix(time) * 1000;
 }
 
 /* A session has no sender of its own, but its decisions name those that it offered. */
@@ -95,7 +67,7 @@ record_mentions(JsonNode *record, const gchar *part)
 static gboolean
 explain_wants_people(const Explain *self, JsonNode *record)
 {
-    gboolean is_session = g_strcmp0(record_get_text(record, "kind"), "session") == 0;
+    gboolean is_session = record_is_session(record);
 
     if (is_session)
         return (self->sender == NULL || record_mentions(record, self->sender)) &&
@@ -124,20 +96,6 @@ explain_wants(const Explain *self, JsonNode *record)
 
 /* --- collecting --- */
 
-/* The array under "records" of the document that was written. */
-static JsonArray *
-explain_parse(GString *text, const gchar *key)
-{
-    g_autoptr(JsonParser) parser = json_parser_new();
-    JsonObject *object;
-
-    g_string_append_c(text, '}');
-    if (!json_parser_load_from_data(parser, text->str, (gssize)text->len, NULL))
-        return NULL;
-    object = json_node_get_object(json_parser_get_root(parser));
-    return json_array_ref(json_object_get_array_member(object, key));
-}
-
 static void
 explain_look_in_queue(Explain *self, const QueueFilter *filter)
 {
@@ -147,7 +105,7 @@ explain_look_in_queue(Explain *self, const QueueFilter *filter)
 
     json_writer_init(&writer, text);
     queue_write_details(self->queue, filter, &writer);
-    found = explain_parse(text, "messages");
+    found = record_parse_array(text, "messages");
     for (guint i = 0; found != NULL && i < json_array_get_length(found); i++) {
         JsonNode *record = json_array_get_element(found, i);
 
@@ -159,7 +117,7 @@ explain_look_in_queue(Explain *self, const QueueFilter *filter)
 static void
 explain_keep(Explain *self, JsonNode *record)
 {
-    gboolean is_session = g_strcmp0(record_get_text(record, "kind"), "session") == 0;
+    gboolean is_session = record_is_session(record);
     const gchar *id = record_get_text(record, "id");
 
     if (is_session && (id == NULL || !g_hash_table_add(self->session_ids, g_strdup(id))))
@@ -183,7 +141,7 @@ explain_look_up(Explain *self, const gchar *id)
 
     json_writer_init(&writer, text);
     queue_write_history(self->queue, id, NULL, self->limit, &writer, "records");
-    found = explain_parse(text, "records");
+    found = record_parse_array(text, "records");
     for (guint i = 0; found != NULL && i < json_array_get_length(found); i++) {
         JsonNode *record = json_array_get_element(found, i);
 
@@ -287,18 +245,6 @@ explain_by_filter(Explain *self)
 
 /* --- the verb --- */
 
-static void
-explain_write(const GPtrArray *records, JsonWriter *writer, const gchar *key)
-{
-    json_writer_begin_array(writer, key);
-    for (guint i = 0; i < records->len; i++) {
-        g_autofree gchar *text = json_to_string(g_ptr_array_index(records, i), FALSE);
-
-        json_writer_raw(writer, NULL, text);
-    }
-    json_writer_end_array(writer);
-}
-
 static gboolean
 explain_parse_request(Explain *self, const ControlRequest *request, GError **error)
 {
@@ -341,9 +287,9 @@ explain_run(Explain *self, JsonWriter *writer, GError **error)
                         "history", self->id);
         return FALSE;
     }
-    explain_write(self->messages, writer, "messages");
-    explain_write(self->history, writer, "history");
-    explain_write(self->sessions, writer, "sessions");
+    record_write_all(self->messages, writer, "messages");
+    record_write_all(self->history, writer, "history");
+    record_write_all(self->sessions, writer, "sessions");
     json_writer_integer(writer, "scanned", (gint64)self->n_scanned);
     json_writer_bool(writer, "truncated", self->truncated);
     return TRUE;

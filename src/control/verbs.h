@@ -32,6 +32,7 @@ VERB_HANDLER(verb_resume);
 VERB_HANDLER(verb_explain);
 VERB_HANDLER(verb_trace);
 VERB_HANDLER(verb_config_show);
+VERB_HANDLER(verb_shadow_report);
 
 /* The generation, or an error while there is none. */
 Generation *verb_get_generation(const Control *self, GError **error);
@@ -39,8 +40,15 @@ Queue *verb_get_queue(const Control *self, GError **error);
 
 /* Which effective settings are shown. */
 typedef enum { SETTINGS_ALL, SETTINGS_DEFAULTS, SETTINGS_CHANGED } SettingsChoice;
-/* Writes "settings": [{section, key, value, default, file, line, type, summary}]. */
-void verb_write_settings(const SettingsContext *context, SettingsChoice choice,
-                         JsonWriter *writer);
+typedef struct {
+    SettingsChoice choice;
+    const gchar *section; /* label or kind; NULL any */
+    const gchar *key;     /* NULL any */
+} SettingsSelection;
+/* Writes "settings": [{section, key, value, default, file, line, type, summary, is_default,
+ * dynamic, stage, variables, shadow, shadow_file, shadow_line}]; the variables where a key is
+ * named. FALSE when a section is named and nothing found. */
+gboolean verb_write_settings(const SettingsContext *context, const SettingsSelection *selection,
+                             JsonWriter *writer, GError **error);
 
 #endif

@@ -47,6 +47,13 @@ decision_record_add(DecisionRecord *self, Arena *arena, const gchar *source, Bar
 }
 
 void
+decision_record_mark(DecisionRecord *self, Decision *entry)
+{
+    entry->differs = TRUE;
+    self->differs = TRUE;
+}
+
+void
 decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *value)
 {
     DecisionInput *input = arena_new0(arena, DecisionInput);
@@ -82,6 +89,8 @@ decision_write(const Decision *self, JsonWriter *writer)
     decision_write_optional(writer, "subject", self->subject);
     if (self->shadow)
         json_writer_bool(writer, "shadow", TRUE);
+    if (self->differs)
+        json_writer_bool(writer, "differs", TRUE);
     if (self->overruled)
         json_writer_bool(writer, "overruled", TRUE);
     if (self->rule.file != NULL) {

@@ -35,6 +35,7 @@ typedef struct Decision {
     const gchar *text;     /* reply or error text, or NULL */
     const gchar *subject;  /* the recipient concerned, or NULL */
     gboolean shadow;       /* recorded, not applied */
+    gboolean differs;      /* a shadow's: what was done is something else */
     gboolean overruled;    /* a stricter verdict stood already */
     gint64 wall_ms;
     gint64 duration_us;
@@ -46,11 +47,17 @@ typedef struct {
     Decision *first, *last;
     guint count;
     guint dropped;
+    gboolean differs; /* some entry does */
 } DecisionRecord;
+
+/* In the JSON of a record in which a shadow differs, and in no other's. */
+#define DECISION_DIFFERS_JSON "\"differs\":true"
 
 /* A new entry at the end, zeroed but for source, stage and time; NULL when full. */
 Decision *decision_record_add(DecisionRecord *self, Arena *arena, const gchar *source,
                               BaridStage stage);
+/* Marks a shadow's entry as one that would have changed something. */
+void decision_record_mark(DecisionRecord *self, Decision *entry);
 void decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *value);
 /* Writes one entry as an object of an array. */
 void decision_write(const Decision *self, JsonWriter *writer);

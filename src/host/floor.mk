@@ -16,6 +16,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/saved.c src/host/saved-form.c src/host/saved.h \
 	src/host/scope.c src/host/scope.h \
 	src/host/session-api.c \
+	src/host/shadow.c \
 	src/host/variables.c \
 	src/host/verdict.c
 HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(DNS_LIBS)

@@ -22,6 +22,8 @@ typedef struct HookCall {
     const gchar *refused; /* what it tried without declaring it */
     HeaderEdit *edits, **edits_tail;
     SavedValue *saved;
+    gboolean was_run;     /* its "when" held */
+    BaridVerdict verdict; /* what it came to, applied or not */
 } HookCall;
 
 enum { HOOK_INPUTS_MAX = 32, HOOK_INPUT_BYTES_MAX = 512, HOOK_EDITS_MAX = 100 };

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/counter.h"
+#include "base/tally.h"
 #include "host/hook-call.h"
 
 /* The keys that every module has. */
@@ -41,6 +42,7 @@ struct HostModule {
     /* Circuit breaker: consecutive failures, and until when on-error applies at once. */
     _Atomic guint n_failures;
     _Atomic gint64 open_until_ms;
+    Tally *shadow; /* in shadow mode: what it would have done; else NULL */
 };
 
 typedef enum {

@@ -44,6 +44,7 @@ host_new(const gchar *const *folders)
     Host *self = g_new0(Host, 1);
 
     scope_register_variables();
+    scope_register_shadows();
     self->folders = g_strdupv((gchar **)(guintptr)folders);
     self->modules = g_ptr_array_new();
     self->offered = g_ptr_array_new();
@@ -201,6 +202,8 @@ host_bind_module(HostModule *self, SettingsContext *context)
     gboolean ok = settings_bind(context, section, label, host_common_settings,
                                 sizeof(BaridSetting), &self->common);
 
+    if (self->common.mode == HOST_MODE_SHADOW && self->shadow == NULL)
+        self->shadow = tally_new();
     if (module->settings != NULL && self->settings == NULL) {
         self->settings = g_malloc0(module->settings_size);
         ok = settings_bind(context, section, label, module->settings, module->setting_size,
@@ -545,4 +548,22 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
         json_writer_end_object(writer);
     }
     json_writer_end_array(writer);
+}
+
+void
+host_write_shadows(const Host *self, JsonWriter *writer)
+{
+    for (guint i = 0; i < self->modules->len; i++) {
+        const HostModule *module = g_ptr_array_index(self->modules, i);
+
+        if (module->shadow == NULL)
+            continue;
+        json_writer_begin_object(writer, NULL);
+        json_writer_text(writer, "kind", "module");
+        json_writer_text(writer, "name", module->module->name);
+        json_writer_text(writer, "file", module->position.file);
+        json_writer_integer(writer, "line", module->position.line);
+        tally_write(module->shadow, writer);
+        json_writer_end_object(writer);
+    }
 }

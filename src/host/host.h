@@ -83,6 +83,9 @@ guint host_get_n_modules(const Host *self);
 /* One object per module: name, summary, state, mode, needs, hooks with order and reasons,
  * counters. For "modules list" and "modules order". */
 void host_write_modules(const Host *self, JsonWriter *writer, const gchar *key);
+/* Into an open array: {kind: "module", name, file, line, evaluated, different, changes} for each
+ * module in shadow mode. */
+void host_write_shadows(const Host *self, JsonWriter *writer);
 void host_write_order(const Host *self, JsonWriter *writer, const gchar *key);
 /* The command that (words) (NULL-ended) begin with, of one word or two, or NULL; run it with
  * host_run_command(). */

@@ -212,6 +212,7 @@ host_module_free(HostModule *self)
         settings_clear(module->settings, module->setting_size, self->settings);
     g_free(self->settings);
     rule_free(self->common.when);
+    tally_free(self->shadow);
     g_strfreev(self->common.order);
     if (self->handle != NULL)
         lt_dlclose(self->handle);

@@ -85,11 +85,17 @@ stream_is_wanted(const HostHook *hook, BaridTransaction *txn)
 {
     const HostModule *module = hook->module;
     const BaridRule *when = module->common.when;
+    gboolean is_wanted;
 
     if (hook->hook->stream == NULL || host_module_why_out(module) != NULL)
         return FALSE;
-    return when == NULL || barid_rule_get_known(when) >= BARID_KNOWN_MESSAGE ||
-           barid_rule_get_bool(when, txn);
+    if (when == NULL || barid_rule_get_known(when) >= BARID_KNOWN_MESSAGE)
+        return TRUE;
+    /* It is asked once more before the hook runs. */
+    txn->scope.without_shadows = TRUE;
+    is_wanted = barid_rule_get_bool(when, txn);
+    txn->scope.without_shadows = FALSE;
+    return is_wanted;
 }
 
 static StreamEntry *

@@ -292,6 +292,8 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
     run_count(hook, out_call, verdict, duration_us);
     run_keep_changes(out_call, verdict);
     applied = verdict == BARID_FAIL ? run_apply_on_error(out_call) : verdict;
+    out_call->was_run = TRUE;
+    out_call->verdict = applied;
     *out_entry = run_record(out_call, verdict == BARID_FAIL && applied == BARID_CONTINUE
                                           ? BARID_FAIL
                                           : applied,
@@ -368,10 +370,53 @@ run_merge(HostOutcome *outcome, const HookCall *call, BaridVerdict verdict, Deci
     outcome->module = call->module->module->name;
 }
 
+/* What hooks in shadow mode said in a stage, until it is known what the others did. */
+enum { RUN_SHADOWS_MAX = 16 };
+
+typedef struct {
+    guint count;
+    struct {
+        HostModule *module;
+        BaridVerdict verdict;
+        Decision *entry; /* or NULL */
+    } said[RUN_SHADOWS_MAX];
+} RunShadows;
+
+static void
+run_note_shadow(RunShadows *shadows, const HookCall *call, BaridVerdict verdict, Decision *entry)
+{
+    if (call->module->shadow == NULL || !call->was_run)
+        return;
+    tally_note(call->module->shadow);
+    if (shadows->count == RUN_SHADOWS_MAX || verdict <= BARID_ACCEPT)
+        return;
+    shadows->said[shadows->count].module = call->module;
+    shadows->said[shadows->count].verdict = verdict;
+    shadows->said[shadows->count++].entry = entry;
+}
+
+/* Only a stricter verdict than the stage's would have changed anything. */
+static void
+run_judge_shadows(const RunShadows *shadows, BaridStage stage, BaridScope *scope,
+                  const HostOutcome *outcome)
+{
+    for (guint i = 0; i < shadows->count; i++) {
+        BaridVerdict verdict = shadows->said[i].verdict;
+
+        if (verdict <= outcome->verdict)
+            continue;
+        tally_note_change(shadows->said[i].module->shadow, decision_stage_name(stage),
+                          decision_verdict_name(outcome->verdict),
+                          decision_verdict_name(verdict));
+        if (shadows->said[i].entry != NULL)
+            decision_record_mark(&scope->decisions, shadows->said[i].entry);
+    }
+}
+
 /* Runs the hooks of one phase, from (index); returns the index behind them. */
 static guint
 run_phase(Host *self, GArray *hooks, guint index, BaridScope *scope,
-          const BaridRecipient *recipient, HostOutcome *outcome)
+          const BaridRecipient *recipient, HostOutcome *outcome, RunShadows *shadows)
 {
     BaridPhase phase = g_array_index(hooks, HostHook, index).hook->phase;
     gboolean decided = FALSE;
@@ -389,6 +434,8 @@ run_phase(Host *self, GArray *hooks, guint index, BaridScope *scope,
         if (decided)
             continue;
         verdict = run_hook(self, hook, scope, recipient, &call, &entry);
+        if (!hook->hook->observes)
+            run_note_shadow(shadows, &call, call.verdict, entry);
         decided = verdict != BARID_CONTINUE;
         run_merge(outcome, &call, verdict, entry);
     }
@@ -401,6 +448,7 @@ host_run(Host *self, BaridStage stage, BaridScope *scope, const BaridRecipient *
 {
     GArray *hooks = self->stages[stage];
     BaridTransaction *txn = scope_get_transaction(scope);
+    RunShadows shadows = {.count = 0};
 
     memset(out_outcome, 0, sizeof *out_outcome);
     if (hooks->len == 0)
@@ -408,7 +456,8 @@ host_run(Host *self, BaridStage stage, BaridScope *scope, const BaridRecipient *
     if (txn != NULL && recipient != NULL)
         txn->current = recipient;
     for (guint index = 0; index < hooks->len;)
-        index = run_phase(self, hooks, index, scope, recipient, out_outcome);
+        index = run_phase(self, hooks, index, scope, recipient, out_outcome, &shadows);
+    run_judge_shadows(&shadows, stage, scope, out_outcome);
     if (out_outcome->verdict >= BARID_DEFER && out_outcome->text == NULL)
         out_outcome->text = "refused by policy";
 }

@@ -49,6 +49,7 @@ struct BaridScope {
     ScopeSlot *slots;
     ScopeObserver *observers;
     FiberGroup *group; /* where observers run; NULL runs them in line */
+    gboolean without_shadows; /* rules are asked here once more, or where nothing may wait */
 };
 
 struct BaridSession {
@@ -137,6 +138,8 @@ BaridAttempt *scope_get_attempt(BaridScope *self);
 /* A finding without waiting, or NULL. */
 const gchar *scope_peek_finding(BaridScope *self, const gchar *name);
 
+/* Keeps what shadows of rules would have done in the scopes' records; once. */
+void scope_register_shadows(void);
 /* Registers all rule variables of FEATURES 3.2 and the finding family; once. */
 void scope_register_variables(void);
 

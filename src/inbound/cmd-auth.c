@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AUTH (RFC 4954) with PLAIN (RFC 4616) and LOGIN, inside TLS only. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/text.h"
 
@@ -92,9 +92,11 @@ auth_refuse(Session *self)
     session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_REJECT, 535,
                    "bad-credentials", "authentication failed");
     self->n_refusals++;
-    if (!session_delay(self, self->inbound->auth.error_delay_ms))
+    if (!session_delay(self,
+                       barid_rule_get_duration(self->inbound->auth.error_delay, &self->facts)))
         return SESSION_BREAKS;
-    if (++self->n_auth_errors >= (guint)self->inbound->auth.max_errors) {
+    if (++self->n_auth_errors >=
+        barid_rule_get_integer(self->inbound->auth.max_errors, &self->facts)) {
         session_reply(self, 535, "5.7.8", "authentication failed");
         return session_close(self, "4.7.0", "auth-errors", "too many failed authentications");
     }
@@ -193,7 +195,7 @@ auth_login(Session *self, const SmtpCommand *command)
 static gboolean
 auth_is_offered(Session *self, BaridSlice mechanism)
 {
-    for (gchar **name = self->inbound->auth.mechanisms; *name != NULL; name++) {
+    for (const gchar *const *name = self->mechanisms; *name != NULL; name++) {
         if (barid_slice_equal_nocase(mechanism, barid_slice_from_text(*name)))
             return TRUE;
     }
@@ -209,7 +211,7 @@ cmd_auth(Session *self, const SmtpCommand *command)
         return session_reply(self, 503, "5.5.1", "AUTH belongs behind EHLO, before MAIL");
     if (self->facts.user != NULL)
         return session_reply(self, 503, "5.5.1", "authenticated already");
-    if (self->inbound->auth.mechanisms[0] == NULL)
+    if (self->mechanisms[0] == NULL)
         return session_reply(self, 502, "5.5.1", "AUTH is not available");
     if (self->facts.tls_version == NULL)
         return session_reply(self, 538, "5.7.11", "encryption is required for that");

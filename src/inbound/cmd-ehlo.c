@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EHLO, HELO (RFC 5321 section 4.1.1.1) and LHLO (RFC 2033 section 4.1). */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 static SessionStep
 ehlo_check_name(Session *self, BaridSlice name)
@@ -32,7 +32,7 @@ ehlo_accept(Session *self, BaridSlice name, SessionStep *out_step)
     }
     /* RFC 5321 section 4.1.4: a refused name leaves everything as it was. */
     if (ehlo_check_name(self, name) != SESSION_GOES_ON) {
-        if (self->n_errors >= (guint)self->inbound->session.max_errors)
+        if (session_has_too_many_errors(self))
             *out_step = SESSION_ENDS;
         return FALSE;
     }
@@ -55,6 +55,7 @@ ehlo_make_offer(Session *self)
     const ExtensionSettings *rules = &self->inbound->extensions;
     gboolean tls = self->facts.tls_version != NULL;
 
+    self->mechanisms = barid_rule_get_list(self->inbound->auth.mechanisms, &self->facts);
     self->offer = (SessionOffer){
         .pipelining = barid_rule_get_bool(rules->pipelining, &self->facts),
         .chunking = barid_rule_get_bool(rules->chunking, &self->facts),
@@ -65,7 +66,7 @@ ehlo_make_offer(Session *self)
         .starttls = !tls && self->listener->settings.tls == LISTENER_TLS_STARTTLS &&
                     self->listener->tls != NULL,
         /* Only plain-text mechanisms exist: nothing to offer outside TLS (RFC 4954 4). */
-        .auth = tls && self->facts.user == NULL && self->inbound->auth.mechanisms[0] != NULL,
+        .auth = tls && self->facts.user == NULL && self->mechanisms[0] != NULL,
     };
 }
 
@@ -81,7 +82,7 @@ ehlo_answer(Session *self)
     Buffer out = {.data = bytes, .capacity = sizeof bytes, .limit = sizeof bytes};
     gint64 max_size = barid_rule_get_size(self->inbound->data.max_size, &self->facts);
 
-    lines[n++] = self->listener->hostname;
+    lines[n++] = self->hostname;
     if (self->offer.pipelining)
         lines[n++] = "PIPELINING";
     g_snprintf(size, sizeof size, "SIZE %" G_GINT64_FORMAT, max_size);
@@ -98,7 +99,7 @@ ehlo_answer(Session *self)
     if (self->offer.starttls)
         lines[n++] = "STARTTLS";
     if (self->offer.auth) {
-        list = g_strjoinv(" ", self->inbound->auth.mechanisms);
+        list = g_strjoinv(" ", (gchar **)(guintptr)self->mechanisms);
         g_snprintf(mechanisms, sizeof mechanisms, "AUTH %s", list);
         lines[n++] = mechanisms;
     }
@@ -155,5 +156,5 @@ cmd_helo(Session *self, const SmtpCommand *command)
     self->greeted = TRUE;
     self->extended = FALSE;
     self->offer = (SessionOffer){0};
-    return session_reply(self, 250, NULL, "%s", self->listener->hostname);
+    return session_reply(self, 250, NULL, "%s", self->hostname);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAIL (RFC 5321 section 4.1.1.2) and its parameters' policy. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/clock.h"
 
@@ -25,6 +25,23 @@ mail_check_parameters(Session *self, const SmtpMail *mail)
 }
 
 static SessionStep
+mail_refuse_unknown(Session *self)
+{
+    static const gchar text[] = "authentication is required";
+    BaridScope *scope = &self->facts.scope;
+    ConfigPosition rule;
+    guint branch;
+
+    rule_get_last_branch(self->inbound->auth.require, &rule, &branch);
+    session_decide_by(session_decide(scope, BARID_STAGE_MAIL, "auth", BARID_REJECT, 530,
+                                     "auth-required", text),
+                      scope, "auth require", &rule);
+    self->n_refusals++;
+    counter_add(self->inbound->n_refused, 1);
+    return session_reply(self, 530, "5.7.0", "%s", text);
+}
+
+static SessionStep
 mail_check_state(Session *self)
 {
     if (!self->greeted && barid_rule_get_bool(self->inbound->ehlo.require, &self->facts))
@@ -33,7 +50,7 @@ mail_check_state(Session *self)
     if (self->txn.open)
         return session_reply(self, 503, "5.5.1", "there is a transaction already");
     if (self->facts.user == NULL && barid_rule_get_bool(self->inbound->auth.require, &self->facts))
-        return session_reply(self, 530, "5.7.0", "authentication is required");
+        return mail_refuse_unknown(self);
     return SESSION_GOES_ON;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RCPT (RFC 5321 section 4.1.1.3): who is ours, who may relay, and what the directory
  * makes of an address. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/text.h"
+
+#define RCPT_RELAY_DENIED "relay-denied"
 
 static const BaridRecipient *
 rcpt_find(Session *self, const BaridRecipient *wanted)
@@ -58,6 +60,8 @@ rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *
 
     if (entry != NULL)
         entry->subject = session_dup_shown(self->txn.arena, rcpt->address);
+    if (strcmp(reason, RCPT_RELAY_DENIED) == 0)
+        session_decide_by(entry, &self->txn.facts.scope, "rcpt relay", &self->txn.relay_rule);
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
     return session_reply(self, code, enhanced, "%s", text);
@@ -68,11 +72,14 @@ static SessionStep
 rcpt_refuse_slowly(Session *self, const BaridRecipient *rcpt, const gchar *enhanced,
                    const gchar *reason, const gchar *text)
 {
-    if (++self->n_rcpt_errors >= (guint)self->inbound->rcpt.max_errors) {
+    const RcptSettings *settings = &self->inbound->rcpt;
+    BaridTransaction *txn = &self->txn.facts;
+
+    if (++self->n_rcpt_errors >= barid_rule_get_integer(settings->max_errors, txn)) {
         rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
         return session_close(self, "4.7.0", "too-many-unknown", "too many unknown recipients");
     }
-    if (!session_delay(self, self->inbound->rcpt.error_delay_ms))
+    if (!session_delay(self, barid_rule_get_duration(settings->error_delay, txn)))
         return SESSION_BREAKS;
     return rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
 }
@@ -80,8 +87,16 @@ rcpt_refuse_slowly(Session *self, const BaridRecipient *rcpt, const gchar *enhan
 static gboolean
 rcpt_may_relay(Session *self)
 {
-    return self->facts.user != NULL ||
-           barid_rule_get_bool(self->inbound->rcpt.relay, &self->txn.facts);
+    const BaridRule *relay = self->inbound->rcpt.relay;
+    gboolean may_relay;
+    guint branch;
+
+    if (self->facts.user != NULL)
+        return TRUE;
+    may_relay = barid_rule_get_bool(relay, &self->txn.facts);
+    /* At once: others evaluate rules while this one waits. */
+    rule_get_last_branch(relay, &self->txn.relay_rule, &branch);
+    return may_relay;
 }
 
 /* Why the address was taken: what an explanation begins with. */
@@ -111,6 +126,8 @@ rcpt_decide(Session *self, const BaridRecipient *rcpt, const DirectoryResult *re
                                session_dup_shown(scope->arena, result->targets[i]));
     } else if (self->facts.user != NULL) {
         decision_add_input(entry, scope->arena, "authenticated-as", self->facts.user);
+    } else {
+        session_decide_by(entry, scope, "rcpt relay", &self->txn.relay_rule);
     }
 }
 
@@ -155,7 +172,7 @@ rcpt_resolve(Session *self, const SmtpRcpt *parsed, BaridRecipient *rcpt, Sessio
             return FALSE;
         }
         *out_step =
-            rcpt_refuse_slowly(self, rcpt, "5.7.1", "relay-denied", "relaying is not allowed");
+            rcpt_refuse_slowly(self, rcpt, "5.7.1", RCPT_RELAY_DENIED, "relaying is not allowed");
         return FALSE;
     }
     rcpt_decide(self, rcpt, &result);
@@ -176,7 +193,7 @@ rcpt_add(Session *self, const SmtpRcpt *parsed)
     if (rcpt_find(self, rcpt) != NULL)
         return session_reply(self, 250, "2.1.5", "recipient accepted");
     if (txn->recipients->len >= (guint)self->txn.max_recipients)
-        return session_reply(self, 452, "4.5.3", "too many recipients");
+        return rcpt_refuse(self, rcpt, 452, "4.5.3", "max-recipients", "too many recipients");
     txn->current = rcpt;
     if (!rcpt_resolve(self, parsed, rcpt, &step)) {
         txn->current = previous;

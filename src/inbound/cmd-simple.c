@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that need no more than a few words: RSET, NOOP, HELP, QUIT, and those that are
  * not available. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 SessionStep
 cmd_simple(Session *self, const SmtpCommand *command)
@@ -18,7 +18,7 @@ cmd_simple(Session *self, const SmtpCommand *command)
                              "\nsee RFC 5321");
     case SMTP_QUIT:
         self->end_reason = "quit";
-        return session_reply(self, 221, "2.0.0", "%s goodbye", self->listener->hostname);
+        return session_reply(self, 221, "2.0.0", "%s goodbye", self->hostname);
     default:
         return session_reply(self, 502, "5.5.1", "%s is not available",
                              smtp_verb_name(command->verb));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STARTTLS (RFC 3207). */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 SessionStep
 cmd_starttls(Session *self, const SmtpCommand *command G_GNUC_UNUSED)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VRFY and EXPN (RFC 5321 sections 3.5 and 7.3): answered from the directory where the
  * configuration allows it, else with 252, which tells nothing. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "base/text.h"
 
@@ -22,7 +22,8 @@ vrfy_answer(Session *self, const BaridSlice *addresses, guint n_addresses)
 static SessionStep
 vrfy_refuse(Session *self, const gchar *text)
 {
-    if (!session_delay(self, self->inbound->rcpt.error_delay_ms))
+    if (!session_delay(self,
+                       barid_rule_get_duration(self->inbound->rcpt.error_delay, &self->facts)))
         return SESSION_BREAKS;
     return session_reply(self, 550, "5.1.1", "%s", text);
 }

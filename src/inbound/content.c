@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DATA (RFC 5321 section 4.1.1.4) and BDAT (RFC 3030): getting the content in. */
-#include "inbound/session.h"
+#include "inbound/commands.h"
 
 #include "host/message-stream.h"
 #include "smtp/data-decoder.h"

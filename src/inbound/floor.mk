@@ -9,6 +9,7 @@ src_inbound_libinbound_la_SOURCES = \
 	src/inbound/cmd-simple.c \
 	src/inbound/cmd-starttls.c \
 	src/inbound/cmd-vrfy.c \
+	src/inbound/commands.h \
 	src/inbound/content.c \
 	src/inbound/inbound.c src/inbound/inbound.h \
 	src/inbound/inbound-settings.c src/inbound/inbound-settings.h \

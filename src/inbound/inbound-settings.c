@@ -6,6 +6,7 @@
 enum { SECOND_MS = 1000, DAY_MS = 24 * 3600 * 1000 };
 
 static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
+static const gchar *const mechanism_words[] = {"PLAIN", "LOGIN", NULL};
 static const gchar *const tls_words[] = {"none", "starttls", "implicit", NULL};
 
 const BaridSetting session_settings[] = {
@@ -18,8 +19,9 @@ const BaridSetting session_settings[] = {
     BARID_SETTING_RULE_SIZE_IN("transfer-limit", SessionSettings, transfer_limit, "250M",
                                N_("How much a session may send in all."), BARID_KNOWN_CONNECT,
                                1, G_MAXINT64),
-    BARID_SETTING_INTEGER("max-errors", SessionSettings, max_errors, "20",
-                          N_("Commands in error before the session is closed."), 1, 1000000),
+    BARID_SETTING_RULE_INTEGER_IN("max-errors", SessionSettings, max_errors, "20",
+                                  N_("Commands in error before the session is closed."),
+                                  BARID_KNOWN_EHLO, 1, 1000000),
     BARID_SETTING_INTEGER("max-connections", SessionSettings, max_connections, "8192",
                           N_("Sessions over all listeners at once."), 1, 1000000),
     BARID_SETTING_END,
@@ -55,15 +57,18 @@ const BaridSetting extension_settings[] = {
 };
 
 const BaridSetting auth_settings[] = {
-    BARID_SETTING_LIST("mechanisms", AuthSettings, mechanisms, "PLAIN, LOGIN",
-                       N_("SASL mechanisms offered inside TLS.")),
+    BARID_SETTING_RULE_LIST("mechanisms", AuthSettings, mechanisms, "PLAIN, LOGIN",
+                            N_("SASL mechanisms offered inside TLS."), mechanism_words,
+                            BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_BOOL("require", AuthSettings, require, "no",
                             N_("Whether MAIL needs authentication."), BARID_KNOWN_EHLO,
                             .on_failure = "yes"),
-    BARID_SETTING_INTEGER("max-errors", AuthSettings, max_errors, "3",
-                          N_("Failed authentications before the session is closed."), 1, 1000),
-    BARID_SETTING_DURATION("error-delay", AuthSettings, error_delay_ms, "5s",
-                           N_("Wait before the answer to a failed authentication.")),
+    BARID_SETTING_RULE_INTEGER_IN("max-errors", AuthSettings, max_errors, "3",
+                                  N_("Failed authentications before the session is closed."),
+                                  BARID_KNOWN_EHLO, 1, 1000),
+    BARID_SETTING_RULE_DURATION("error-delay", AuthSettings, error_delay, "5s",
+                                N_("Wait before the answer to a failed authentication."),
+                                BARID_KNOWN_EHLO),
     BARID_SETTING_END,
 };
 
@@ -75,10 +80,12 @@ const BaridSetting rcpt_settings[] = {
                             N_("Whether mail for other domains is taken from clients that are "
                                "not authenticated."),
                             BARID_KNOWN_RCPT, .on_failure = "no"),
-    BARID_SETTING_INTEGER("max-errors", RcptSettings, max_errors, "10",
-                          N_("Unknown recipients before the session is closed."), 1, 1000000),
-    BARID_SETTING_DURATION("error-delay", RcptSettings, error_delay_ms, "1s",
-                           N_("Wait before the answer to an unknown recipient.")),
+    BARID_SETTING_RULE_INTEGER_IN("max-errors", RcptSettings, max_errors, "10",
+                                  N_("Unknown recipients before the session is closed."),
+                                  BARID_KNOWN_RCPT, 1, 1000000),
+    BARID_SETTING_RULE_DURATION("error-delay", RcptSettings, error_delay, "1s",
+                                N_("Wait before the answer to an unknown recipient."),
+                                BARID_KNOWN_RCPT),
     BARID_SETTING_END,
 };
 
@@ -125,10 +132,11 @@ const BaridSetting listener_settings[] = {
     BARID_SETTING_LIST("certificate", ListenerSettings, certificates, "",
                        N_("Names of [certificate NAME] sections; the first is the default; none "
                           "means one that the server makes for itself.")),
-    BARID_SETTING_TEXT("hostname", ListenerSettings, hostname, "",
-                       N_("Name to be known by; empty means the server's.")),
-    BARID_SETTING_TEXT("greeting", ListenerSettings, greeting, "ESMTP Barid",
-                       N_("Text of the greeting behind the name.")),
+    BARID_SETTING_RULE_TEXT("hostname", ListenerSettings, hostname, "",
+                            N_("Name to be known by; empty means the server's."),
+                            BARID_KNOWN_CONNECT),
+    BARID_SETTING_RULE_TEXT("greeting", ListenerSettings, greeting, "ESMTP Barid",
+                            N_("Text of the greeting behind the name."), BARID_KNOWN_CONNECT),
     BARID_SETTING_INTEGER("max-connections", ListenerSettings, max_connections, "8192",
                           N_("Sessions of this listener at once."), 1, 1000000),
     BARID_SETTING_END,

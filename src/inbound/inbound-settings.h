@@ -9,7 +9,7 @@ typedef struct {
     BaridRule *timeout;        /* duration: of inactivity */
     BaridRule *duration;       /* duration: of the whole session */
     BaridRule *transfer_limit; /* size */
-    gint64 max_errors;
+    BaridRule *max_errors;
     gint64 max_connections;
 } SessionSettings;
 
@@ -23,17 +23,17 @@ typedef struct {
 } ExtensionSettings;
 
 typedef struct {
-    gchar **mechanisms;
+    BaridRule *mechanisms; /* list */
     BaridRule *require;
-    gint64 max_errors;
-    gint64 error_delay_ms;
+    BaridRule *max_errors;
+    BaridRule *error_delay; /* duration */
 } AuthSettings;
 
 typedef struct {
     BaridRule *max_recipients;
     BaridRule *relay;
-    gint64 max_errors;
-    gint64 error_delay_ms;
+    BaridRule *max_errors;
+    BaridRule *error_delay; /* duration */
 } RcptSettings;
 
 typedef struct {
@@ -53,8 +53,8 @@ typedef struct {
     gint protocol;
     gint tls;
     gchar **certificates;
-    gchar *hostname;
-    gchar *greeting;
+    BaridRule *hostname; /* text */
+    BaridRule *greeting; /* text */
     gint64 max_connections;
     gboolean enabled;
 } ListenerSettings;

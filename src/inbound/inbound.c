@@ -203,8 +203,31 @@ listener_free(gpointer data)
 
     settings_clear(listener_settings, sizeof(BaridSetting), &listener->settings);
     tls_server_unref(listener->tls);
+    g_free(listener->fixed_hostname);
     g_free(listener->name);
     g_free(listener);
+}
+
+/* The name that is told to those who are not let in; one that depends on the client is chosen
+ * for each session. */
+static void
+listener_set_hostname(InboundListener *listener, const gchar *server_name,
+                      SettingsContext *context, ConfigSection *section)
+{
+    g_autofree gchar *name = NULL;
+
+    listener->hostname = server_name;
+    if (!barid_rule_is_constant(listener->settings.hostname))
+        return;
+    name = barid_rule_eval_text(listener->settings.hostname, NULL);
+    if (*name == '\0')
+        return;
+    if (!mail_domain_is_valid(barid_slice_from_text(name)))
+        config_problems_add(context->problems, config_section_get_position(section),
+                            config_section_get_label(section), "hostname", NULL, 0,
+                            "\"%s\" is no host name", name);
+    listener->fixed_hostname = g_steal_pointer(&name);
+    listener->hostname = listener->fixed_hostname;
 }
 
 static void
@@ -221,9 +244,7 @@ listener_load(Inbound *self, SettingsContext *context, ConfigSection *section)
         listener_free(listener);
         return;
     }
-    listener->hostname = listener->settings.hostname != NULL && *listener->settings.hostname != '\0'
-                             ? listener->settings.hostname
-                             : self->services.hostname;
+    listener_set_hostname(listener, self->services.hostname, context, section);
     if (!listener_set_up_tls(self, listener, &error))
         config_problems_add(context->problems, config_section_get_position(section),
                             config_section_get_label(section), "certificate", NULL, 0, "%s",

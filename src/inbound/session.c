@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "inbound/commands.h"
 
 static const SessionCommand session_commands[SMTP_N_VERBS] = {
     [SMTP_EHLO] = cmd_ehlo,     [SMTP_HELO] = cmd_helo,     [SMTP_LHLO] = cmd_lhlo,
@@ -41,9 +42,16 @@ session_close(Session *self, const gchar *enhanced, const gchar *reason, const g
     gchar line[400];
 
     self->end_reason = reason;
-    g_snprintf(line, sizeof line, "%s %s", self->listener->hostname, text);
+    g_snprintf(line, sizeof line, "%s %s", self->hostname, text);
     return session_put_reply(self, 421, enhanced, line) == SESSION_BREAKS ? SESSION_BREAKS
                                                                          : SESSION_ENDS;
+}
+
+gboolean
+session_has_too_many_errors(Session *self)
+{
+    return self->n_errors >= barid_rule_get_integer(self->inbound->session.max_errors,
+                                                    &self->facts);
 }
 
 SessionStep
@@ -61,7 +69,8 @@ session_reply(Session *self, guint code, const gchar *enhanced, const gchar *for
         return step;
     /* Errors, not commands, are counted: a long honest session must not run into the
      * limit meant for harvesters. */
-    if (++self->n_errors >= (guint)self->inbound->session.max_errors)
+    self->n_errors++;
+    if (session_has_too_many_errors(self))
         return session_close(self, "4.7.0", "too-many-errors", "too many errors");
     return SESSION_GOES_ON;
 }
@@ -96,6 +105,17 @@ session_decide(BaridScope *scope, BaridStage stage, const gchar *source, BaridVe
     entry->reason = reason;
     entry->text = text == NULL ? NULL : arena_dup_text(scope->arena, text);
     return entry;
+}
+
+void
+session_decide_by(Decision *entry, BaridScope *scope, const gchar *setting,
+                  const ConfigPosition *rule)
+{
+    if (entry == NULL)
+        return;
+    decision_add_input(entry, scope->arena, "setting", setting);
+    if (g_strcmp0(rule->file, "default") != 0)
+        entry->rule = *rule;
 }
 
 const gchar *
@@ -200,6 +220,7 @@ session_next(Session *self)
 static SessionStep
 session_greet(Session *self)
 {
+    g_autofree gchar *greeting = NULL;
     HostOutcome outcome;
 
     host_run(self->inbound->services.host, BARID_STAGE_CONNECT, &self->facts.scope, NULL, &outcome);
@@ -213,8 +234,8 @@ session_greet(Session *self)
             session_close(self, outcome.enhanced, self->end_reason, outcome.text);
         return SESSION_ENDS;
     }
-    return session_reply(self, 220, NULL, "%s %s", self->listener->hostname,
-                         self->listener->settings.greeting);
+    greeting = barid_rule_dup_text(self->listener->settings.greeting, &self->facts);
+    return session_reply(self, 220, NULL, "%s %s", self->hostname, greeting);
 }
 
 static gboolean
@@ -299,6 +320,21 @@ session_identify_local(Session *self)
                            : arena_printf(self->arena, "uid-%u", (guint)uid);
 }
 
+/* What a rule makes of it may be no name. */
+static const gchar *
+session_choose_hostname(Session *self)
+{
+    g_autofree gchar *name = barid_rule_dup_text(self->listener->settings.hostname, &self->facts);
+
+    if (*name == '\0')
+        return self->listener->hostname;
+    if (mail_domain_is_valid(barid_slice_from_text(name)))
+        return arena_dup_text(self->arena, name);
+    barid_log(BARID_LOG_WARNING, "session.bad-hostname", "session", self->facts.id, "listener",
+              self->listener->name, NULL);
+    return self->listener->hostname;
+}
+
 static void
 session_init(Session *self, InboundThread *thread, InboundListener *listener, Stream *stream,
              const Address *remote, const Address *local)
@@ -319,6 +355,8 @@ session_init(Session *self, InboundThread *thread, InboundListener *listener, St
     self->facts.lmtp = listener->settings.protocol == LISTENER_LMTP;
     g_snprintf(self->facts.id, sizeof self->facts.id, "s%012" G_GINT64_MODIFIER "x",
                chance_u64() >> 16);
+    self->hostname = session_choose_hostname(self);
+    self->mechanisms = barid_rule_eval_list(NULL, NULL);
     self->timeout_ms = barid_rule_get_duration(inbound->session.timeout, &self->facts);
     self->transfer_limit = barid_rule_get_size(inbound->session.transfer_limit, &self->facts);
     self->started_ms = clock_wall_ms();
@@ -341,6 +379,14 @@ session_unlink(Session *self)
         self->next->previous = self->previous;
 }
 
+/* What its messages' records do not say of it. */
+static gboolean
+session_is_memorable(const Session *self)
+{
+    return self->n_refusals > 0 || self->keeps_differences ||
+           (self->facts.scope.decisions.differs && self->n_messages == 0);
+}
+
 /* A session in which something was refused can be explained afterwards. */
 static void
 session_remember(Session *self)
@@ -349,7 +395,7 @@ session_remember(Session *self)
     gchar ip[ADDRESS_TEXT_MAX];
     JsonWriter writer;
 
-    if (self->n_refusals == 0 || self->inbound->services.queue == NULL)
+    if (!session_is_memorable(self) || self->inbound->services.queue == NULL)
         return;
     document = g_string_sized_new(512);
     json_writer_init(&writer, document);

@@ -24,7 +24,8 @@
 struct InboundListener {
     gchar *name;
     ListenerSettings settings;
-    const gchar *hostname;
+    const gchar *hostname; /* where there is no session that knows better */
+    gchar *fixed_hostname; /* the same, when the setting has one name for all */
     TlsServer *tls; /* NULL without TLS */
     gboolean is_local; /* on unix sockets: the kernel says who comes */
     _Atomic guint n_sessions;
@@ -80,7 +81,9 @@ struct Session {
     LineReader reader;
     Arena *arena;
     FiberGroup observers;
+    const gchar *hostname; /* that the server is known by here */
     SessionOffer offer;
+    const gchar *const *mechanisms; /* as of the last EHLO; never NULL */
     gboolean greeted;   /* EHLO, HELO or LHLO was accepted */
     gboolean extended;  /* not by HELO */
     gboolean waiting;   /* for a command, outside a transaction: may be interrupted */
@@ -88,6 +91,7 @@ struct Session {
     gint64 timeout_ms, ends_ms, transfer_limit;
     const gchar *end_reason;
     gint64 started_ms;
+    gboolean keeps_differences; /* of shadows, from transactions that came to no message */
     /* The transaction at hand; (arena) lives as long as it. */
     struct {
         BaridTransaction facts;
@@ -102,6 +106,8 @@ struct Session {
         Arrival arrival;
         gboolean has_arrival;
         BaridSlice message_id; /* as it will be sent; empty without */
+        ConfigPosition relay_rule; /* that spoke about relaying last */
+        gboolean queued;       /* its record is kept with the message */
     } txn;
 };
 
@@ -110,6 +116,8 @@ struct Session {
 /* Buffers one reply; counts errors. */
 BARID_SUSPENDS SessionStep session_reply(Session *self, guint code, const gchar *enhanced,
                                          const gchar *format, ...) G_GNUC_PRINTF(4, 5);
+/* Whether the limit of errors is reached. */
+BARID_SUSPENDS gboolean session_has_too_many_errors(Session *self);
 /* What a stage's outcome says; for verdicts DEFER and above. */
 BARID_SUSPENDS SessionStep session_reply_outcome(Session *self, const HostOutcome *outcome);
 /* 421 and the end. */
@@ -121,6 +129,10 @@ void session_tell(const Session *self, InboundEvent event, BaridScope *scope);
 Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *source,
                          BaridVerdict verdict, guint code, const gchar *reason,
                          const gchar *text);
+/* Notes that (setting), such as "rcpt relay", decided, by the branch at (rule); (entry) may be
+ * NULL. */
+void session_decide_by(Decision *entry, BaridScope *scope, const gchar *setting,
+                       const ConfigPosition *rule);
 /* The bytes as text for the record, in (arena). */
 const gchar *session_dup_shown(Arena *arena, BaridSlice bytes);
 /* Sends what is buffered, then waits (duration_ms): against harvesters. */
@@ -133,21 +145,6 @@ void transaction_begin(Session *self, const SmtpMail *mail);
 void transaction_end(Session *self);
 /* The whole content is here: judges, seals, queues, answers. (decoder findings) */
 BARID_SUSPENDS SessionStep transaction_finish(Session *self, const gchar *content_problem);
-
-/* --- commands: one file each --- */
-
-typedef SessionStep (*SessionCommand)(Session *self, const SmtpCommand *command);
-SessionStep cmd_auth(Session *self, const SmtpCommand *command);
-SessionStep cmd_bdat(Session *self, const SmtpCommand *command);
-SessionStep cmd_data(Session *self, const SmtpCommand *command);
-SessionStep cmd_ehlo(Session *self, const SmtpCommand *command);
-SessionStep cmd_helo(Session *self, const SmtpCommand *command);
-SessionStep cmd_lhlo(Session *self, const SmtpCommand *command);
-SessionStep cmd_mail(Session *self, const SmtpCommand *command);
-SessionStep cmd_rcpt(Session *self, const SmtpCommand *command);
-SessionStep cmd_simple(Session *self, const SmtpCommand *command);
-SessionStep cmd_starttls(Session *self, const SmtpCommand *command);
-SessionStep cmd_vrfy(Session *self, const SmtpCommand *command);
 
 /* Forgets what the client said about itself (RFC 3207 section 4.2). */
 void session_forget(Session *self);

@@ -65,6 +65,11 @@ remember_decision(Session *self, const Decision *entry)
     copy->wall_ms = entry->wall_ms;
     copy->duration_us = entry->duration_us;
     copy->rule = entry->rule;
+    copy->shadow = entry->shadow;
+    if (entry->differs) {
+        decision_record_mark(&self->facts.scope.decisions, copy);
+        self->keeps_differences = TRUE;
+    }
     for (const DecisionInput *input = entry->inputs; input != NULL; input = input->next)
         decision_add_input(copy, self->arena, input->key, input->value);
 }
@@ -76,8 +81,11 @@ transaction_remember_refusals(Session *self)
 {
     for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
          entry = entry->next) {
-        if ((entry->verdict >= BARID_DISCARD && !entry->shadow) ||
-            g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0)
+        gboolean is_kept = entry->verdict >= BARID_DISCARD ||
+                           g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0;
+
+        /* What shadows differ in stands in the message's record, if there is a message. */
+        if (entry->shadow ? entry->differs && !self->txn.queued : is_kept)
             remember_decision(self, entry);
     }
 }
@@ -100,6 +108,7 @@ transaction_end(Session *self)
     self->txn.has_arrival = FALSE;
     self->txn.in_bdat = FALSE;
     self->txn.bdat_failed = FALSE;
+    self->txn.queued = FALSE;
 }
 
 /* --- judging --- */
@@ -195,7 +204,7 @@ seal_add_received(Session *self, Buffer *prefix)
         .client = &self->facts.remote,
         .helo = self->facts.helo,
         .client_name = barid_scope_finding_get(&self->facts.scope, "iprev.name"),
-        .by = self->listener->hostname,
+        .by = self->hostname,
         .queue_id = txn->queue_id,
         .protocol = (self->extended ? TRACE_ESMTP : 0u) | (self->facts.lmtp ? TRACE_LMTP : 0u) |
                     (tls != NULL ? TRACE_TLS : 0u) | (self->facts.user != NULL ? TRACE_AUTH : 0u) |
@@ -227,7 +236,7 @@ seal_add_missing(Session *self, Buffer *prefix)
                       barid_slice_from_text(mail_date_format(clock_wall_ms(), date)));
     if (!has_id && barid_rule_get_bool(self->inbound->data.add_message_id, txn)) {
         self->txn.message_id = barid_slice_from_text(arena_printf(
-            self->txn.arena, "<%s@%s>", txn->queue_id, self->listener->hostname));
+            self->txn.arena, "<%s@%s>", txn->queue_id, self->hostname));
         header_append(prefix, "Message-ID", self->txn.message_id);
     }
 }
@@ -515,6 +524,7 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
          !submit_message(self, outcome, &prefix, body, &error)))
         return finish_cannot_store(self, error);
     self->n_messages++;
+    self->txn.queued = outcome->verdict != BARID_DISCARD;
     counter_add(self->inbound->n_messages, 1);
     submit_log(self, outcome);
     g_snprintf(text, sizeof text, "queued as %s", txn->queue_id);

@@ -7,8 +7,9 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "outbound/relay.h"
+#include "queue/attempt-facts.h"
 
-enum { DELIVERY_TEXT_MAX = 500 };
+enum { DELIVERY_TEXT_MAX = 500, DELIVERY_DECISIONS_BYTES = 8192 };
 
 /* --- the attempt as modules see it: <barid/transport.h> --- */
 
@@ -162,38 +163,9 @@ delivery_lookup(Outbound *outbound, QueueJob *job, guint index, DirectoryResult 
 }
 
 static void
-facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
-{
-    static const gchar *const sources[] = {"smtp", "lmtp", "dsn", "system"};
-    gssize at = text_find_last(envelope->sender, '@');
-    MailAddress address;
-
-    *facts = (BaridAttempt){
-        .sender = envelope->sender,
-        .domain = envelope->domains[domain],
-        .priority = envelope->priority,
-        .saved = envelope->saved,
-        .size = (gint64)envelope->size_bytes,
-        .created_ms = envelope->created_ms,
-        .source = sources[MIN((guint)envelope->source, G_N_ELEMENTS(sources) - 1)],
-        .user = envelope->user,
-        .listener = envelope->listener,
-        .helo_domain = arena_dup_lower(arena, envelope->helo),
-        .received_from = envelope->remote_ip,
-    };
-    scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
-    if (mail_address_parse(envelope->sender, &address) == MAIL_ADDRESS_OK)
-        facts->sender_canonical = mail_address_dup_canonical(&address, arena);
-    if (at >= 0)
-        facts->sender_domain =
-            arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
-                                               envelope->sender.len - (gsize)at - 1));
-}
-
-static void
 facts_fill_job(BaridAttempt *facts, const QueueJob *job)
 {
-    facts_fill(facts, &job->envelope, job->domain, job->arena);
+    attempt_facts_fill(facts, &job->envelope, job->domain, job->arena);
     facts->n_retries = job->n_attempts;
     facts->n_notices = job->n_notices;
     facts->expires_ms = job->expires_ms;
@@ -229,8 +201,11 @@ outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Aren
     const OutboundHost *host;
     BaridAttempt facts;
 
-    facts_fill(&facts, envelope, domain, arena);
+    attempt_facts_fill(&facts, envelope, domain, arena);
+    /* The attempt asks for its next hop again. */
+    facts.scope.without_shadows = TRUE;
     host = describe_find_host(services, &facts, route);
+    facts.scope.without_shadows = FALSE;
     if (host != NULL) {
         out_limits->key = host->name;
         out_limits->concurrency = (guint)host->concurrency;
@@ -325,7 +300,7 @@ outbound_find_route(Outbound *self, const Envelope *envelope, guint recipient, A
     DeliveryRecipient routed;
     BaridAttempt facts;
 
-    facts_fill(&facts, envelope, job.domain, arena);
+    attempt_facts_fill(&facts, envelope, job.domain, arena);
     if (!delivery_route(self, &job, 0, &facts, &routed))
         return arena_printf(arena, "%s %s", result.code, result.text);
     if (routed.route.kind == ROUTE_MX)
@@ -337,6 +312,25 @@ outbound_find_route(Outbound *self, const Envelope *envelope, guint recipient, A
 }
 
 /* --- one call of a transport --- */
+
+/* The record of the attempt holds what was decided about it. */
+static void
+delivery_keep_decisions(QueueJob *job, const BaridAttempt *facts)
+{
+    for (const Decision *entry = facts->scope.decisions.first; entry != NULL;
+         entry = entry->next) {
+        JsonWriter writer;
+
+        if (job->decisions == NULL)
+            job->decisions = g_string_new(NULL);
+        if (job->decisions->len > DELIVERY_DECISIONS_BYTES)
+            return;
+        if (job->decisions->len > 0)
+            g_string_append_c(job->decisions, ',');
+        json_writer_init(&writer, job->decisions);
+        decision_write(entry, &writer);
+    }
+}
 
 static void
 delivery_run_result_hooks(Outbound *outbound, DeliveryAttempt *attempt)
@@ -370,11 +364,12 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
         .n_recipients = n_recipients,
         .started_us = clock_monotonic_us(),
     };
-    gint64 deadline =
-        fiber_deadline_push(outbound_get_services(outbound)->attempt_timeout_ms);
+    gint64 deadline;
 
     facts_fill_job(&attempt.facts, job);
     attempt.facts.n_recipients = n_recipients;
+    deadline = fiber_deadline_push(barid_rule_get_duration(
+        outbound_get_services(outbound)->attempt_timeout, &attempt.facts));
     attempt.facts.queue_id = queue_id_format(job->envelope.id, attempt.id);
     if (route->kind == ROUTE_TRANSPORT) {
         const OutboundTransport *transport = route->transport;
@@ -391,6 +386,7 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     fiber_deadline_restore(deadline);
     delivery_note_failures(job, &attempt.facts.scope);
     delivery_run_result_hooks(outbound, &attempt);
+    delivery_keep_decisions(job, &attempt.facts);
 }
 
 /* Recipients with the same route go together. */
@@ -411,6 +407,7 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
             n_routed++;
     }
     delivery_note_failures(job, &facts.scope);
+    delivery_keep_decisions(job, &facts);
     for (guint i = 0; i < n_routed; i++) {
         guint n_together = 0;
 

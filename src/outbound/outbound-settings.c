@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "conf/rule-shadow.h"
 #include "mime/mail-address.h"
 #include "outbound/mx.h"
 #include "outbound/smtp-client.h"
@@ -324,6 +325,27 @@ word_is_tls(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
     return g_strv_contains(tls_words, word) && strcmp(word, "implicit") != 0;
 }
 
+/* The queue asks for limits where nothing may wait, and for their shadows. */
+static void
+outbound_settings_check_stores(const OutboundSettings *self, SettingsContext *context)
+{
+    const struct {
+        const gchar *key;
+        const BaridRule *rule;
+    } rows[] = {
+        {"concurrency", self->concurrency},
+        {"rate", self->rate},
+        {"concurrency" RULE_SHADOW_SUFFIX, rule_get_shadow(self->concurrency)},
+        {"rate" RULE_SHADOW_SUFFIX, rule_get_shadow(self->rate)},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rule_reads_store(rows[i].rule))
+            config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
+                                rows[i].key, NULL, 0, "this rule must not read a store");
+    }
+}
+
 /* A constant word is checked at load; what a rule makes is checked when it is made. */
 static void
 outbound_settings_check_words(const OutboundSettings *self, SettingsContext *context)
@@ -341,20 +363,21 @@ outbound_settings_check_words(const OutboundSettings *self, SettingsContext *con
         {"tls", self->tls, word_is_tls, "none, opportunistic or required"},
     };
 
-    /* The queue asks for limits where nothing may wait. */
-    if (rule_reads_store(self->concurrency) || rule_reads_store(self->rate))
-        config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
-                            rule_reads_store(self->rate) ? "rate" : "concurrency", NULL, 0,
-                            "this rule must not read a store");
+    outbound_settings_check_stores(self, context);
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree gchar *word = NULL;
+        const BaridRule *rules[] = {rows[i].rule, rule_get_shadow(rows[i].rule)};
 
-        if (rows[i].rule == NULL || !rule_is_constant(rows[i].rule))
-            continue;
-        word = barid_rule_eval_text(rows[i].rule, NULL);
-        if (!rows[i].is_good(self, word))
-            config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
-                                rows[i].key, NULL, 0, "\"%s\" is not %s", word, rows[i].expected);
+        for (guint n = 0; n < G_N_ELEMENTS(rules); n++) {
+            g_autofree gchar *word = NULL;
+
+            if (rules[n] == NULL || !barid_rule_is_constant(rules[n]))
+                continue;
+            word = barid_rule_eval_text(rules[n], NULL);
+            if (!rows[i].is_good(self, word))
+                config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0},
+                                    "outbound", rows[i].key, NULL, 0, "\"%s\" is not %s", word,
+                                    rows[i].expected);
+        }
     }
 }
 

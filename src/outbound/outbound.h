@@ -25,7 +25,7 @@ typedef struct {
     DnsResolver *resolver;
     const OutboundSettings *settings;
     const gchar *hostname; /* given with EHLO, and known as an own name */
-    gint64 attempt_timeout_ms;
+    const BaridRule *attempt_timeout; /* duration */
     /* For simulations, or NULL: opens what stands in the place of the transport (name); NULL
      * where the transport itself is meant. */
     gpointer (*stand_in)(const gchar *name, gpointer data,

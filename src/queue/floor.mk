@@ -49,6 +49,8 @@ noinst_LTLIBRARIES += src/queue/libqueue.la
 LIBBARID_PARTS += src/queue/libqueue.la
 src_queue_libqueue_la_SOURCES = \
 	src/queue/arrival.c src/queue/arrival.h \
+	src/queue/attempt-facts.c src/queue/attempt-facts.h \
+	src/queue/queue-options.h \
 	src/queue/destination.c src/queue/destination.h \
 	src/queue/envelope.c src/queue/envelope.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue-private.h \
@@ -69,12 +71,12 @@ if HAVE_CHECK
 check_PROGRAMS += src/queue/tests/test-queue src/queue/tests/test-queue-place
 src_queue_tests_test_queue_place_SOURCES = src/queue/tests/test-queue-place.c src/sim/folder.c
 src_queue_tests_test_queue_place_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
 src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += src/queue/tests/test-destination
 src_queue_tests_test_destination_SOURCES = src/queue/tests/test-destination.c
 src_queue_tests_test_destination_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-src_queue_tests_test_destination_LDADD = $(QUEUE_LIBS) $(CHECK_LIBS)
+src_queue_tests_test_destination_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/attempt-facts.h"
 #include "queue/queue-doubt.h"
 #include "queue/queue-private.h"
 
@@ -28,12 +29,18 @@ queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboo
         arena_alloc(arena, sizeof(RecipientState) * MAX(envelope->n_recipients, 1));
     for (guint i = 0; i < envelope->n_domains; i++) {
         DomainState *domain = &out_state->domains[i];
+        const gint64 *notify_ms;
+        guint n_notify;
+        BaridAttempt facts;
 
         domain->next_ms = envelope->created_ms;
-        domain->expires_ms = envelope->created_ms + self->options.expire_ms;
+        attempt_facts_fill(&facts, envelope, i, arena);
+        domain->expires_ms =
+            envelope->created_ms + barid_rule_get_duration(self->options.expire, &facts);
+        n_notify = barid_rule_get_durations(self->options.notify, &facts, &notify_ms);
         /* A notification is never notified about (RFC 3461 section 6.2). */
-        if (self->options.n_notify > 0 && envelope->sender.len > 0)
-            domain->notify_ms = envelope->created_ms + self->options.notify_ms[0];
+        if (n_notify > 0 && envelope->sender.len > 0)
+            domain->notify_ms = envelope->created_ms + notify_ms[0];
     }
 }
 
@@ -45,6 +52,8 @@ job_free(QueueJob *job)
     spool_content_unref(job->content);
     spool_mark_free(job->mark);
     g_string_free(job->transcript, TRUE);
+    if (job->decisions != NULL)
+        g_string_free(job->decisions, TRUE);
     arena_free(job->arena);
     g_free(job);
 }
@@ -256,12 +265,18 @@ job_expire_domain(const Envelope *envelope, DeliveryState *state, guint domain)
 }
 
 static void
-job_note_late(const Queue *self, DomainState *domain, gint64 now_ms)
+job_note_late(const Queue *self, const Envelope *envelope, guint index, DomainState *domain,
+              gint64 now_ms)
 {
+    const gint64 *notify_ms;
+    guint n_notify;
+    BaridAttempt facts;
+
+    attempt_facts_fill(&facts, envelope, index, self->turn);
+    facts.n_retries = domain->n_attempts;
+    n_notify = barid_rule_get_durations(self->options.notify, &facts, &notify_ms);
     domain->n_notices++;
-    domain->notify_ms = domain->n_notices < self->options.n_notify
-                            ? now_ms + self->options.notify_ms[domain->n_notices]
-                            : 0;
+    domain->notify_ms = domain->n_notices < n_notify ? now_ms + notify_ms[domain->n_notices] : 0;
 }
 
 static void
@@ -314,7 +329,7 @@ job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *
             DomainState *domain = &state->domains[i];
 
             if (domain->notify_ms != 0 && domain->notify_ms <= now_ms)
-                job_note_late(self, domain, now_ms);
+                job_note_late(self, envelope, i, domain, now_ms);
         }
         job_settle(self, entry, envelope, state, content, 0);
     }
@@ -415,12 +430,20 @@ queue_dispatch_due(Queue *self)
 
 /* --- coming back --- */
 
+/* How long to wait after attempt number (n_attempts). */
 static gint64
-job_get_retry_ms(const Queue *self, guint n_attempts)
+job_get_retry_ms(const Queue *self, const QueueJob *job, guint n_attempts)
 {
-    guint index = MIN(n_attempts, self->options.n_retry) - 1;
+    const gint64 *retry_ms;
+    guint n_retry;
+    BaridAttempt facts;
 
-    return self->options.retry_ms[index];
+    attempt_facts_fill(&facts, &job->envelope, job->domain, job->arena);
+    facts.n_retries = n_attempts;
+    facts.n_notices = job->n_notices;
+    facts.expires_ms = job->expires_ms;
+    n_retry = barid_rule_get_durations(self->options.retry, &facts, &retry_ms);
+    return n_retry == 0 ? JOB_UNREADABLE_RETRY_MS : retry_ms[MIN(n_attempts, n_retry) - 1];
 }
 
 static void
@@ -469,8 +492,9 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
     g_autoptr(GString) out = g_string_new(NULL);
     BaridSlice older = state->attempts;
     JsonWriter writer;
+    gsize own_len = job->transcript->len + (job->decisions == NULL ? 0 : job->decisions->len);
 
-    if (older.len + job->transcript->len < ENVELOPE_ATTEMPTS_BYTES_MAX && older.len > 0) {
+    if (older.len + own_len < ENVELOPE_ATTEMPTS_BYTES_MAX && older.len > 0) {
         g_string_append_len(out, (const gchar *)older.data, (gssize)older.len);
         g_string_append_c(out, ',');
     }
@@ -496,6 +520,11 @@ job_append_attempt(const QueueJob *job, const DeliveryState *state)
         json_writer_end_object(&writer);
     }
     json_writer_end_array(&writer);
+    if (job->decisions != NULL) {
+        json_writer_begin_array(&writer, "decisions");
+        json_writer_raw(&writer, NULL, job->decisions->str);
+        json_writer_end_array(&writer);
+    }
     json_writer_text(&writer, "transcript", job->transcript->str);
     json_writer_end_object(&writer);
     if (out->len > ENVELOPE_ATTEMPTS_BYTES_MAX)
@@ -523,7 +552,7 @@ job_apply(Queue *self, QueueJob *job, DeliveryState *state)
     }
     if (domain->n_attempts < G_MAXUINT16)
         domain->n_attempts++;
-    domain->next_ms = clock_wall_ms() + wait * job_get_retry_ms(self, domain->n_attempts);
+    domain->next_ms = clock_wall_ms() + wait * job_get_retry_ms(self, job, domain->n_attempts);
     state->attempts = job_append_attempt(job, state);
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "mime/dsn.h"
+#include "mime/mail-address.h"
+#include "queue/attempt-facts.h"
 #include "queue/queue-private.h"
 #include "smtp/command.h"
 
@@ -112,10 +114,10 @@ notify_get_transcript(const Queue *self)
 
 /* A message over the limit goes back as its header only. */
 static DsnReturn
-notify_get_return(const Queue *self, const Envelope *envelope)
+notify_get_return(const Queue *self, const Envelope *envelope, BaridAttempt *facts)
 {
     if ((envelope->flags & ENVELOPE_RET_HDRS) != 0 ||
-        envelope->size_bytes > self->options.dsn_return_bytes)
+        envelope->size_bytes > (guint64)barid_rule_get_size(self->options.dsn_return, facts))
         return DSN_RETURN_HEADERS;
     return DSN_RETURN_FULL;
 }
@@ -181,12 +183,14 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
 {
     guint64 random[2];
     g_auto(Buffer) message = {0};
-    g_autofree gchar *from = g_strdup_printf("MAILER-DAEMON@%s", self->options.hostname);
+    g_autofree gchar *usual_from = g_strdup_printf("MAILER-DAEMON@%s", self->options.hostname);
+    g_autofree gchar *name = NULL;
+    g_autofree gchar *from = NULL;
+    MailAddress parsed;
+    BaridAttempt facts;
     Dsn dsn = {
         .reporting_mta = self->options.hostname,
-        .from_name = self->options.dsn_from_name,
-        .from_address = self->options.dsn_from_address != NULL ? self->options.dsn_from_address
-                                                               : from,
+        .from_address = usual_from,
         .to = envelope->sender,
         .envelope_id = envelope->envid,
         .arrival_ms = envelope->created_ms,
@@ -194,10 +198,18 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
         .recipients = rows,
         .n_recipients = n_rows,
         .content = notify_get_content(self, content),
-        .returned = notify_get_return(self, envelope),
         .smtputf8 = (envelope->flags & ENVELOPE_UTF8) != 0,
     };
 
+    attempt_facts_fill_message(&facts, envelope, self->turn);
+    dsn.returned = notify_get_return(self, envelope, &facts);
+    name = barid_rule_dup_text(self->options.dsn_from_name, &facts);
+    from = barid_rule_dup_text(self->options.dsn_from_address, &facts);
+    if (*name != '\0')
+        dsn.from_name = name;
+    /* What a rule makes of it may be none. */
+    if (mail_address_parse(barid_slice_from_text(from), &parsed) == MAIL_ADDRESS_OK)
+        dsn.from_address = from;
     barid_random(random, sizeof random);
     dsn.boundary = arena_printf(self->turn, "barid%016" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER
                                 "x", random[0], random[1]);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/queue-settings.h"
 
+#include "conf/rule-shadow.h"
+
 typedef struct {
-    GArray *retry, *notify;
-    gint64 expire_ms;
+    BaridRule *retry, *notify; /* durations */
+    BaridRule *expire;         /* duration */
     gint64 concurrency, probe_ms;
-    gint64 attempt_timeout_ms;
+    BaridRule *attempt_timeout; /* duration */
     gint64 max_messages, max_bytes;
-    gchar *dsn_from_name, *dsn_from_address;
-    gint64 dsn_return_bytes;
+    BaridRule *dsn_from_name, *dsn_from_address; /* text */
+    BaridRule *dsn_return;                       /* size */
 } QueueArea;
 
 typedef struct {
@@ -27,14 +29,17 @@ struct QueueSettings {
 };
 
 static const BaridSetting queue_area[] = {
-    BARID_SETTING_DURATIONS("retry", QueueArea, retry,
-                            "1min, 2min, 5min, 10min, 15min, 30min, 1h, 2h",
-                            N_("Waits between attempts; the last repeats.")),
-    BARID_SETTING_DURATIONS(
+    BARID_SETTING_RULE_DURATIONS("retry", QueueArea, retry,
+                                 "1min, 2min, 5min, 10min, 15min, 30min, 1h, 2h",
+                                 N_("Waits between attempts; the last repeats."),
+                                 BARID_SETTING_NEEDS_ENTRY, BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATIONS(
         "notify", QueueArea, notify, "1d, 3d",
-        N_("Waits until the sender hears of a delay, each from the one before.")),
-    BARID_SETTING_DURATION("expire", QueueArea, expire_ms, "5d",
-                           N_("When a message that could not be delivered goes back.")),
+        N_("Waits until the sender hears of a delay, each from the one before."),
+        0, BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_DURATION("expire", QueueArea, expire, "5d",
+                                N_("When a message that could not be delivered goes back."),
+                                BARID_KNOWN_ATTEMPT),
     BARID_SETTING_INTEGER("concurrency", QueueArea, concurrency, "100",
                           N_("Deliveries under way at once; 0 keeps everything in the queue."), 0,
                           100000),
@@ -48,15 +53,18 @@ static const BaridSetting queue_area[] = {
     BARID_SETTING_SIZE("max-size", QueueArea, max_bytes, "0",
                        N_("With so many bytes queued clients are told to come back; 0 means "
                           "no limit.")),
-    BARID_SETTING_DURATION("attempt-timeout", QueueArea, attempt_timeout_ms, "1h",
-                           N_("How long one delivery may take.")),
-    BARID_SETTING_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
-                       N_("Name of the sender of status notifications.")),
-    BARID_SETTING_TEXT("dsn-from-address", QueueArea, dsn_from_address, "",
-                       N_("Address of the sender of status notifications; empty means "
-                          "MAILER-DAEMON at the server's name.")),
-    BARID_SETTING_SIZE("dsn-return-size", QueueArea, dsn_return_bytes, "50K",
-                       N_("A larger message goes back as its header only.")),
+    BARID_SETTING_RULE_DURATION("attempt-timeout", QueueArea, attempt_timeout, "1h",
+                                N_("How long one delivery may take."), BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
+                            N_("Name of the sender of status notifications."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("dsn-from-address", QueueArea, dsn_from_address, "",
+                            N_("Address of the sender of status notifications; empty means "
+                               "MAILER-DAEMON at the server's name."),
+                            BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_SIZE("dsn-return-size", QueueArea, dsn_return, "50K",
+                            N_("A larger message goes back as its header only."),
+                            BARID_KNOWN_ATTEMPT),
     BARID_SETTING_END,
 };
 
@@ -90,6 +98,29 @@ queue_settings_bind(SettingsContext *context, const gchar *kind, const BaridSett
                   sizeof(BaridSetting), target);
 }
 
+/* The queue's thread decides by these, and must not wait; nor for their shadows. */
+static void
+queue_settings_check_stores(const QueueArea *area, SettingsContext *context)
+{
+    const struct {
+        const gchar *key;
+        const BaridRule *rule;
+    } rows[] = {
+        {"retry", area->retry},
+        {"notify", area->notify},
+        {"expire", area->expire},
+        {"dsn-from-name", area->dsn_from_name},
+        {"dsn-from-address", area->dsn_from_address},
+        {"dsn-return-size", area->dsn_return},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rule_reads_store(rows[i].rule) || rule_reads_store(rule_get_shadow(rows[i].rule)))
+            config_problems_add(context->problems, (ConfigPosition){"queue", 0, 0}, "queue",
+                                rows[i].key, NULL, 0, "this rule must not read a store");
+    }
+}
+
 QueueSettings *
 queue_settings_new(SettingsContext *context)
 {
@@ -98,9 +129,7 @@ queue_settings_new(SettingsContext *context)
     queue_settings_bind(context, "queue", queue_area, &self->queue);
     queue_settings_bind(context, "spool", spool_area, &self->spool);
     queue_settings_bind(context, "history", history_area, &self->history);
-    if (self->queue.retry != NULL && self->queue.retry->len == 0)
-        config_problems_add(context->problems, (ConfigPosition){"queue", 0, 0}, "queue", "retry",
-                            NULL, 0, "at least one duration is required");
+    queue_settings_check_stores(&self->queue, context);
     return self;
 }
 
@@ -115,12 +144,6 @@ queue_settings_free(QueueSettings *self)
     g_free(self);
 }
 
-static const gchar *
-queue_settings_text(const gchar *text)
-{
-    return text == NULL || *text == '\0' ? NULL : text;
-}
-
 void
 queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
 {
@@ -132,22 +155,20 @@ queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
     out_options->spool.compact_percent = (guint)self->spool.compact_percent;
     out_options->history.max_bytes = (gsize)self->history.max_bytes;
     out_options->history.max_age_ms = self->history.max_age_ms;
-    out_options->retry_ms = (const gint64 *)(void *)self->queue.retry->data;
-    out_options->n_retry = self->queue.retry->len;
-    out_options->notify_ms = (const gint64 *)(void *)self->queue.notify->data;
-    out_options->n_notify = self->queue.notify->len;
-    out_options->expire_ms = self->queue.expire_ms;
+    out_options->retry = self->queue.retry;
+    out_options->notify = self->queue.notify;
+    out_options->expire = self->queue.expire;
     out_options->concurrency = (guint)self->queue.concurrency;
     out_options->probe_ms = self->queue.probe_ms;
     out_options->max_messages = (guint)self->queue.max_messages;
     out_options->max_bytes = (guint64)self->queue.max_bytes;
-    out_options->dsn_from_name = queue_settings_text(self->queue.dsn_from_name);
-    out_options->dsn_from_address = queue_settings_text(self->queue.dsn_from_address);
-    out_options->dsn_return_bytes = (gsize)self->queue.dsn_return_bytes;
+    out_options->dsn_from_name = self->queue.dsn_from_name;
+    out_options->dsn_from_address = self->queue.dsn_from_address;
+    out_options->dsn_return = self->queue.dsn_return;
 }
 
-gint64
-queue_settings_get_attempt_timeout_ms(const QueueSettings *self)
+const BaridRule *
+queue_settings_get_attempt_timeout(const QueueSettings *self)
 {
-    return self->queue.attempt_timeout_ms;
+    return self->queue.attempt_timeout;
 }

@@ -13,6 +13,6 @@ QueueSettings *queue_settings_new(SettingsContext *context);
 void queue_settings_free(QueueSettings *self);
 /* Fills in the options that follow from settings; texts borrow from (self). */
 void queue_settings_apply(const QueueSettings *self, QueueOptions *out_options);
-gint64 queue_settings_get_attempt_timeout_ms(const QueueSettings *self);
+const BaridRule *queue_settings_get_attempt_timeout(const QueueSettings *self);
 
 #endif

@@ -64,7 +64,7 @@ static gboolean
 filter_needs_envelope(const QueueFilter *filter)
 {
     return filter->sender != NULL || filter->recipient != NULL || filter->domain != NULL ||
-           filter->message_id != NULL || filter->remote_ip != NULL;
+           filter->message_id != NULL || filter->remote_ip != NULL || filter->noted != NULL;
 }
 
 static gboolean
@@ -85,6 +85,15 @@ filter_envelope_matches(const QueueFilter *filter, const Envelope *envelope)
 }
 
 static gboolean
+filter_notes_match(const QueueFilter *filter, const QueueMessage *message)
+{
+    BaridSlice noted = barid_slice_from_text(filter->noted);
+
+    return filter->noted == NULL || text_contains(message->envelope.decisions, noted) ||
+           text_contains(message->state.attempts, noted);
+}
+
+static gboolean
 filter_matches(Queue *self, const QueueFilter *filter, const QueueEntry *entry)
 {
     QueueMessage message;
@@ -97,7 +106,8 @@ filter_matches(Queue *self, const QueueFilter *filter, const QueueEntry *entry)
     arena_reset(self->turn);
     if (!queue_message_read(self, entry, self->turn, &message))
         return FALSE;
-    matches = filter_envelope_matches(filter, &message.envelope);
+    matches = filter_envelope_matches(filter, &message.envelope) &&
+              filter_notes_match(filter, &message);
     spool_content_unref(message.content);
     return matches;
 }
@@ -119,6 +129,23 @@ walk_compare(gconstpointer a, gconstpointer b)
     QueueId left = *(const QueueId *)a, right = *(const QueueId *)b;
 
     return left < right ? -1 : left > right ? 1 : 0;
+}
+
+static void
+walk_keep_newest(Walk *walk)
+{
+    GArray *ids = walk->ids;
+
+    if (ids->len > walk->filter->newest)
+        g_array_remove_range(ids, 0, ids->len - walk->filter->newest);
+    for (guint i = 0; i < ids->len / 2; i++) {
+        QueueId *low = &g_array_index(ids, QueueId, i);
+        QueueId *high = &g_array_index(ids, QueueId, ids->len - 1 - i);
+        QueueId kept = *low;
+
+        *low = *high;
+        *high = kept;
+    }
 }
 
 /* What the index in memory tells needs no disk. */
@@ -144,6 +171,8 @@ walk_begin(Queue *self, gpointer data)
             g_array_append_val(walk->ids, entry->ref.id);
     }
     g_array_sort(walk->ids, walk_compare);
+    if (walk->filter->newest != 0)
+        walk_keep_newest(walk);
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "queue/destination.h"
 #include "queue/envelope.h"
 #include "queue/history.h"
+#include "queue/queue-options.h"
 #include "queue/spool/marks.h"
 
 #define QUEUE_ERROR (queue_error_quark())
@@ -23,28 +24,6 @@ GQuark queue_error_quark(void);
 
 typedef struct Queue Queue;
 typedef struct QueueEntry QueueEntry;
-typedef struct {
-    const gchar *hostname;       /* in DSNs */
-    const gchar *folder;         /* the main one of the spool */
-    guint side_number;           /* of the side folder "FOLDER-NUMBER"; 0: none, and the main
-                                  * folder must be free */
-    SpoolDisk *disk;             /* NULL: the system's */
-    const gchar *history_folder; /* NULL keeps none */
-    SpoolOptions spool;
-    HistoryOptions history;
-    const gint64 *retry_ms;      /* schedule; the last repeats */
-    guint n_retry;
-    const gint64 *notify_ms;     /* delays of notices, each from the one before */
-    guint n_notify;
-    gint64 expire_ms;
-    guint concurrency;           /* jobs under way at once */
-    gint64 probe_ms;             /* pause before a destination that is down is probed; 0: none */
-    guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
-    guint64 max_bytes;
-    const gchar *dsn_from_name;
-    const gchar *dsn_from_address; /* NULL: MAILER-DAEMON@hostname */
-    gsize dsn_return_bytes;      /* a larger message is returned as header only */
-} QueueOptions;
 
 /* What one attempt did for one recipient. Texts are the job's (its arena). */
 typedef struct {
@@ -75,6 +54,7 @@ typedef struct QueueJob {
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
     GString *transcript;     /* timed lines, without content */
+    GString *decisions;      /* about it: JSON objects, separated by commas; or NULL */
     DestinationReach reach;  /* what the attempt found out about the destination */
     gboolean untouched;      /* given back without an attempt: nothing is counted */
     gint64 started_ms;
@@ -135,6 +115,8 @@ typedef struct {
     gint64 before_ms, after_ms;               /* of arrival; 0 any */
     QueueId id;                               /* 0 any */
     guint limit;                              /* 0 any */
+    const gchar *noted; /* the records of decisions and attempts hold this; NULL any */
+    guint newest;       /* of all that the rest allows, only so many; newest first; 0 all */
 } QueueFilter;
 
 typedef enum {

@@ -266,7 +266,7 @@ START_TEST(test_value)
     g_autofree gchar *why = config_problems_to_text(problems);
 
     ck_assert_msg(rule != NULL, "%s", why);
-    ck_assert_msg(rule_is_constant(rule) == value_rows[_i].is_constant, "%s", text);
+    ck_assert_msg(barid_rule_is_constant(rule) == value_rows[_i].is_constant, "%s", text);
     if (type == BARID_TYPE_RULE_TEXT) {
         g_autofree gchar *result = barid_rule_eval_text(rule, scope);
 

@@ -209,11 +209,11 @@ START_TEST(test_condition)
 }
 END_TEST
 
-static const RuleBounds plain_bounds = {0, 0, NULL};
-static const RuleBounds narrow_bounds = {10, 20, "15"};
-static const RuleBounds yes_bounds = {0, 0, "yes"};
-static const RuleBounds no_bounds = {0, 0, "no"};
-static const RuleBounds text_bounds = {0, 0, "safe"};
+static const RuleBounds plain_bounds = {.minimum = 0};
+static const RuleBounds narrow_bounds = {.minimum = 10, .maximum = 20, .on_failure = "15"};
+static const RuleBounds yes_bounds = {.minimum = 0, .maximum = 0, .on_failure = "yes"};
+static const RuleBounds no_bounds = {.minimum = 0, .maximum = 0, .on_failure = "no"};
+static const RuleBounds text_bounds = {.minimum = 0, .maximum = 0, .on_failure = "safe"};
 
 static const struct {
     BaridSettingType type;

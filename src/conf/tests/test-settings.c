@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "conf/rule-shadow.h"
 #include "conf/settings.h"
 
 typedef struct {
@@ -18,6 +19,7 @@ typedef struct {
     gchar **networks;
     BaridRule *condition;
     BaridRule *count, *level, *volume, *pause;
+    BaridRule *waits, *names;
 } Fruit;
 
 static const gchar *const fruit_words[] = {"apple", "pear", "plum", NULL};
@@ -47,6 +49,10 @@ static const BaridSetting fruit_settings[] = {
                                BARID_KNOWN_ALWAYS, 1024, 1024 * 1024),
     BARID_SETTING_RULE_DURATION_IN("pause", Fruit, pause, "1min", "A bounded duration.",
                                    BARID_KNOWN_ALWAYS, 1000, 3600000),
+    BARID_SETTING_RULE_DURATIONS("waits", Fruit, waits, "1min, 2h", "Some waits.",
+                                 BARID_SETTING_NEEDS_ENTRY, BARID_KNOWN_ALWAYS),
+    BARID_SETTING_RULE_LIST("names", Fruit, names, "apple", "Some names.", fruit_words,
+                            BARID_KNOWN_ALWAYS),
     BARID_SETTING_END,
 };
 
@@ -195,6 +201,20 @@ static const struct {
      "                                ^~\n"},
     {"pause = if \"a\" == \"b\" then 1h else if \"c\" == \"d\" then 500ms else 1s",
      "f:2:55: [fruit] pause: the value must be from 1s to 1h"},
+    {"waits = 1min, 2x", "f:2:15: [fruit] waits: the unit is not known here: write durations"},
+    {"waits = if 1 == 2 then 1min, 5 else 3h", "f:2:30: [fruit] waits: "},
+    {"waits = if 1 == 2 then 1min,, 5s else 3h", "f:2:29: [fruit] waits: an entry of the list"},
+    {"waits =", "f:2:8: [fruit] waits: a value is expected here"},
+    {"waits = if 1 == 2 then none else 3h", "f:2:24: [fruit] waits: at least one entry"},
+    {"names = if 1 == 2 then apple, grape else pear",
+     "f:2:31: [fruit] names: write some of: apple, pear, plum; or none"},
+    {"names = apple, \"pe", "closing"},
+    {"number.shadow = 8", "f:2:1: [fruit] number.shadow: number takes no rule, so that nothing"},
+    {"level.shadow = 11", "f:2:16: [fruit] level.shadow: the value must be from 1 to 10"},
+    {"level.shadow = if x then 1 else 2", "f:2:19: [fruit] level.shadow: there is no variable x"},
+    {"volume.shadow = 5min", "f:2:17: [fruit] volume.shadow: the unit is not known here"},
+    {"condition.shadow = 1 < 2", "f:2:1: [fruit] condition.shadow: there is nothing to compare"},
+    {"level = 11\nlevel.shadow = 3", "f:2:9: [fruit] level: the value must be from 1 to 10"},
     {"tetx = a", NULL},
 };
 
@@ -366,6 +386,118 @@ START_TEST(test_rules)
 }
 END_TEST
 
+/* --- shadows --- */
+
+static guint n_noted;
+static gboolean shadows_allowed;
+
+static gboolean
+allow_shadow(const BaridScope *scope)
+{
+    (void)scope;
+    return shadows_allowed;
+}
+
+static void
+note_shadow(BaridScope *scope, const RuleShadowDifference *difference)
+{
+    (void)scope;
+    n_noted++;
+    ck_assert_str_eq(difference->area, "fruit");
+    ck_assert_str_eq(difference->key, "volume");
+    ck_assert_str_eq(difference->value, "2K");
+    ck_assert_str_eq(difference->shadow_value, "3K");
+    ck_assert_uint_eq(difference->rule.line, 2);
+    ck_assert_uint_eq(difference->shadow_rule.line, 3);
+    ck_assert_uint_eq(difference->shadow_rule.column, 40);
+}
+
+static gchar *
+dup_tally(const BaridRule *rule)
+{
+    g_autoptr(GString) json = g_string_new(NULL);
+    JsonWriter writer;
+
+    json_writer_init(&writer, json);
+    json_writer_begin_object(&writer, NULL);
+    tally_write(rule_get_shadow_tally(rule), &writer);
+    json_writer_end_object(&writer);
+    return g_string_free(g_steal_pointer(&json), FALSE);
+}
+
+START_TEST(test_lists)
+{
+    const gchar *const *names;
+    const gint64 *ms;
+    Bound bound;
+
+    bound_init(&bound, "waits = if 1 == 2 then 1s else 2s, 3min ,\n  4h\n"
+                       "names = if 1 == 1 then \"pear\" , PLUM else none");
+    ck_assert_msg(bound.is_valid, "%s", bound.text);
+    ck_assert_uint_eq(barid_rule_eval_durations(bound.fruit.waits, NULL, &ms), 3);
+    ck_assert_int_eq(ms[0], 2000);
+    ck_assert_int_eq(ms[1], 180000);
+    ck_assert_int_eq(ms[2], 14400000);
+    names = barid_rule_eval_list(bound.fruit.names, NULL);
+    ck_assert_str_eq(names[0], "pear");
+    ck_assert_str_eq(names[1], "plum");
+    ck_assert_ptr_null(names[2]);
+    bound_clear(&bound);
+    bound_init(&bound, "names =\nnames.shadow = pear, plum\nwaits.shadow = 1min, 2h");
+    ck_assert_msg(bound.is_valid, "%s", bound.text);
+    ck_assert_uint_eq(barid_rule_eval_durations(bound.fruit.waits, NULL, &ms), 2);
+    ck_assert_ptr_null(barid_rule_eval_list(bound.fruit.names, NULL)[0]);
+    bound.text = (g_free(bound.text), dup_tally(bound.fruit.names));
+    ck_assert_ptr_nonnull(strstr(bound.text, "\"from\":\"none\",\"to\":\"pear, plum\""));
+    bound.text = (g_free(bound.text), dup_tally(bound.fruit.waits));
+    ck_assert_ptr_nonnull(strstr(bound.text, "\"evaluated\":1,\"different\":0"));
+    bound_clear(&bound);
+}
+END_TEST
+
+START_TEST(test_shadow)
+{
+    g_autofree gchar *tally = NULL;
+    ConfigPosition position;
+    guint branch;
+    Bound bound;
+
+    bound_init(&bound, "volume = 2K\n"
+                       "volume.shadow = if 1 == 2 then 2K else if 1 == 1 then 3K else 2K\n"
+                       "count = if 1 == 1 then 4 else 5\ncount.shadow = 4");
+    ck_assert_msg(bound.is_valid, "%s", bound.text);
+    ck_assert_ptr_null(rule_get_shadow(bound.fruit.level));
+    rule_shadow_register(allow_shadow, note_shadow);
+    n_noted = 0;
+    shadows_allowed = TRUE;
+    ck_assert_int_eq(barid_rule_eval_size(bound.fruit.volume, NULL), 2048);
+    ck_assert_int_eq(barid_rule_eval_size(bound.fruit.volume, NULL), 2048);
+    rule_get_last_branch(bound.fruit.volume, &position, &branch);
+    ck_assert_uint_eq(position.line, 2);
+    ck_assert_uint_eq(branch, 0);
+    shadows_allowed = FALSE;
+    ck_assert_int_eq(barid_rule_eval_size(bound.fruit.volume, NULL), 2048);
+    ck_assert_uint_eq(n_noted, 2);
+    tally = dup_tally(bound.fruit.volume);
+    ck_assert_str_eq(tally, "{\"evaluated\":2,\"different\":2,\"changes\":[{\"from\":\"2K\","
+                            "\"to\":\"3K\",\"count\":2}],\"other_changes\":0}");
+    shadows_allowed = TRUE;
+    ck_assert_int_eq(barid_rule_eval_integer(bound.fruit.count, NULL), 4);
+    ck_assert_uint_eq(n_noted, 2);
+    g_free(tally);
+    tally = dup_tally(bound.fruit.count);
+    ck_assert_ptr_nonnull(strstr(tally, "\"evaluated\":1,\"different\":0,\"changes\":[]"));
+    ck_assert_str_eq(find_effective(&bound.context, "count")->shadow, "4");
+    ck_assert_uint_eq(find_effective(&bound.context, "count")->shadow_position.line, 5);
+    ck_assert_ptr_null(find_effective(&bound.context, "level")->shadow);
+    ck_assert_ptr_eq(find_effective(&bound.context, "level")->rule, bound.fruit.level);
+    rule_shadow_register(NULL, NULL);
+    config_tree_report_unknown(bound.tree, bound.problems);
+    ck_assert_uint_eq(config_problems_get_count(bound.problems), 0);
+    bound_clear(&bound);
+}
+END_TEST
+
 START_TEST(test_types)
 {
     ck_assert(settings_type_is_rule(BARID_TYPE_CONDITION));
@@ -389,6 +521,8 @@ make_suite(void)
     tcase_add_test(tcase, test_effective);
     tcase_add_test(tcase, test_mandatory);
     tcase_add_loop_test(tcase, test_rules, 0, G_N_ELEMENTS(ruled_rows));
+    tcase_add_test(tcase, test_lists);
+    tcase_add_test(tcase, test_shadow);
     tcase_add_test(tcase, test_types);
     suite_add_tcase(suite, tcase);
     return suite;

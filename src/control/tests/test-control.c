@@ -14,14 +14,13 @@
 #include "net/stream.h"
 #include "sim/folder.h"
 
-static const gint64 an_hour[] = {3600000};
-
 typedef struct {
     gchar *folder, *spool, *history, *socket;
     Scheduler *scheduler;
     Queue *queue;
     Control *control;
     int listen_fd;
+    BaridRule *retry, *expire, *dsn_return;
     guint n_stops;
     gchar held[QUEUE_ID_TEXT_LEN + 1], deferred[QUEUE_ID_TEXT_LEN + 1];
 } Fixture;
@@ -46,6 +45,16 @@ fixture_stop(gpointer data)
     ((Fixture *)data)->n_stops++;
 }
 
+static BaridRule *
+make_rule(const gchar *text, BaridSettingType type)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    BaridRule *rule = rule_compile_text(text, type, BARID_KNOWN_ATTEMPT, NULL, problems);
+
+    ck_assert_ptr_nonnull(rule);
+    return rule;
+}
+
 static Queue *
 fixture_open_queue(Fixture *self)
 {
@@ -54,11 +63,10 @@ fixture_open_queue(Fixture *self)
         .folder = self->spool,
         .history_folder = self->history,
         .history = {.max_bytes = 1 << 20, .max_age_ms = 3600000},
-        .retry_ms = an_hour,
-        .n_retry = 1,
-        .expire_ms = 7200000,
+        .retry = self->retry,
+        .expire = self->expire,
         .concurrency = 10,
-        .dsn_return_bytes = 50000,
+        .dsn_return = self->dsn_return,
     };
     g_autoptr(GError) error = NULL;
     Queue *queue;
@@ -83,6 +91,9 @@ fixture_set_up(Fixture *self)
     self->history = g_build_filename(self->folder, "history", NULL);
     self->socket = g_build_filename(self->folder, "sock", NULL);
     self->scheduler = scheduler_new(NULL);
+    self->retry = make_rule("1h", BARID_TYPE_RULE_DURATIONS);
+    self->expire = make_rule("2h", BARID_TYPE_RULE_DURATION);
+    self->dsn_return = make_rule("50000", BARID_TYPE_RULE_SIZE);
     self->queue = fixture_open_queue(self);
     queue_start(self->queue, fixture_dispatch, self);
     services.queue = self->queue;
@@ -97,6 +108,9 @@ fixture_tear_down(Fixture *self)
     queue_stop(self->queue);
     queue_free(self->queue);
     scheduler_free(self->scheduler);
+    rule_free(self->retry);
+    rule_free(self->expire);
+    rule_free(self->dsn_return);
     if (self->listen_fd >= 0)
         close(self->listen_fd);
     sim_remove_folder(self->folder);

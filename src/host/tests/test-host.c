@@ -97,7 +97,7 @@ typedef struct {
     Host *host;
     HostOutcome outcome;
     GString *record;
-    GString *modules;
+    GString *modules, *shadows;
     guint n_runs;
 } Run;
 
@@ -139,7 +139,8 @@ run_host(const BaridModule *const *modules, const gchar *config, guint n_runs, R
     gboolean ok;
 
     *out_run = (Run){.host = host_new(NULL), .record = g_string_new(NULL),
-                     .modules = g_string_new(NULL), .n_runs = n_runs};
+                     .modules = g_string_new(NULL), .shadows = g_string_new(NULL),
+                     .n_runs = n_runs};
     for (; *modules != NULL; modules++)
         ck_assert(host_add_module(out_run->host, *modules, NULL));
     settings_context_init(&context, tree, problems, "/nowhere");
@@ -160,6 +161,8 @@ run_host(const BaridModule *const *modules, const gchar *config, guint n_runs, R
     json_writer_begin_object(&writer, NULL);
     host_write_modules(out_run->host, &writer, "modules");
     json_writer_end_object(&writer);
+    json_writer_init(&writer, out_run->shadows);
+    host_write_shadows(out_run->host, &writer);
     host_free(out_run->host);
     settings_context_clear(&context);
     config_tree_free(tree);
@@ -178,6 +181,7 @@ free_run(Run *run)
 {
     g_string_free(run->record, TRUE);
     g_string_free(run->modules, TRUE);
+    g_string_free(run->shadows, TRUE);
 }
 
 /* The number under (key) of a module's first hook. */
@@ -285,7 +289,51 @@ START_TEST(test_shadow)
     ck_assert(run_host(modules, ON("alpha") "mode = shadow\n", 1, &run));
     ck_assert_int_eq(run.outcome.verdict, BARID_CONTINUE);
     ck_assert_ptr_nonnull(strstr(run.record->str, "\"verdict\":\"reject\""));
-    ck_assert_ptr_nonnull(strstr(run.record->str, "\"shadow\":true"));
+    ck_assert_ptr_nonnull(strstr(run.record->str, "\"shadow\":true,\"differs\":true"));
+    ck_assert_ptr_nonnull(strstr(run.shadows->str, "\"evaluated\":1,\"different\":1,\"changes\":["
+                                 "{\"where\":\"connect\",\"from\":\"continue\",\"to\":\"reject\","
+                                 "\"count\":1}]"));
+    free_run(&run);
+}
+END_TEST
+
+/* What others do anyway is no difference, nor is what one has no opinion about. */
+START_TEST(test_shadow_of_no_consequence)
+{
+    const BaridModule *const modules[] = {&alpha_module, &beta_module, NULL};
+    Run run;
+
+    reset_states();
+    states[0].verdict = BARID_REJECT;
+    states[1].verdict = BARID_DEFER;
+    ck_assert(run_host(modules, ON("alpha") ON("beta") "mode = shadow\n", 2, &run));
+    ck_assert_int_eq(run.outcome.verdict, BARID_REJECT);
+    ck_assert_ptr_null(strstr(run.record->str, "differs"));
+    ck_assert_ptr_nonnull(strstr(run.shadows->str, "\"evaluated\":2,\"different\":0"));
+    free_run(&run);
+    states[1].verdict = BARID_CONTINUE;
+    ck_assert(run_host(modules, ON("alpha") ON("beta") "mode = shadow\n", 1, &run));
+    ck_assert_int_eq(run.outcome.verdict, BARID_REJECT);
+    ck_assert_ptr_null(strstr(run.record->str, "differs"));
+    free_run(&run);
+}
+END_TEST
+
+START_TEST(test_shadow_of_a_condition)
+{
+    const BaridModule *const modules[] = {&alpha_module, NULL};
+    Run run;
+
+    reset_states();
+    states[0].verdict = BARID_REJECT;
+    ck_assert(run_host(modules, ON("alpha") "when = listener == \"other\"\n"
+                                            "when.shadow = listener == \"smtp\"\n", 2, &run));
+    ck_assert_int_eq(run.outcome.verdict, BARID_CONTINUE);
+    ck_assert_uint_eq(states[0].n_calls, 0);
+    ck_assert_ptr_nonnull(strstr(run.record->str, "\"source\":\"module alpha\""));
+    ck_assert_ptr_nonnull(strstr(run.record->str,
+                                 "\"inputs\":{\"value\":\"no\",\"shadow-value\":\"yes\","
+                                 "\"rule\":\"test:3\",\"shadow-rule\":\"test:4\"}"));
     free_run(&run);
 }
 END_TEST
@@ -458,6 +506,8 @@ main(void)
     tcase_add_test(cases, test_order_circle);
     tcase_add_loop_test(cases, test_merge, 0, G_N_ELEMENTS(merge_rows));
     tcase_add_test(cases, test_shadow);
+    tcase_add_test(cases, test_shadow_of_no_consequence);
+    tcase_add_test(cases, test_shadow_of_a_condition);
     tcase_add_test(cases, test_when);
     tcase_add_loop_test(cases, test_on_error, 0, G_N_ELEMENTS(error_rows));
     tcase_add_test(cases, test_undeclared_is_refused);

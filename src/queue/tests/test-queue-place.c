@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conf/rule-language.h"
 #include "queue/queue-destinations.h"
 #include "queue/queue.h"
 #include "queue/queue-stats.h"
@@ -17,9 +18,19 @@ enum { LARGE = 300 * 1024 };
 
 typedef struct {
     gchar *folder, *spool;
-    gint64 retry[1];
+    BaridRule *retry, *expire;
     Queue *queues[4];
 } Fixture;
+
+static BaridRule *
+make_rule(const gchar *text, BaridSettingType type)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    BaridRule *rule = rule_compile_text(text, type, BARID_KNOWN_ATTEMPT, NULL, problems);
+
+    ck_assert_ptr_nonnull(rule);
+    return rule;
+}
 
 static void
 never_dispatch(QueueJob *job G_GNUC_UNUSED, gpointer data G_GNUC_UNUSED)
@@ -34,9 +45,8 @@ open_queue(Fixture *self, guint number)
         .hostname = "mx.example.org",
         .folder = self->spool,
         .side_number = number,
-        .retry_ms = self->retry,
-        .n_retry = 1,
-        .expire_ms = 3600000,
+        .retry = self->retry,
+        .expire = self->expire,
         .concurrency = 0,
     };
     g_autoptr(GError) error = NULL;
@@ -328,7 +338,10 @@ static const struct {
 
 START_TEST(test_places)
 {
-    Fixture self = {.retry = {60000}};
+    Fixture self = {
+        .retry = make_rule("1min", BARID_TYPE_RULE_DURATIONS),
+        .expire = make_rule("1h", BARID_TYPE_RULE_DURATION),
+    };
     Scheduler *scheduler = scheduler_new(NULL);
     FiberGroup group;
 
@@ -339,6 +352,8 @@ START_TEST(test_places)
     scheduler_stop(scheduler);
     scheduler_run(scheduler);
     scheduler_free(scheduler);
+    rule_free(self.retry);
+    rule_free(self.expire);
     sim_remove_folder(self.folder);
     g_free(self.folder);
     g_free(self.spool);

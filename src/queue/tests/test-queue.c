@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/rule-language.h"
 #include "queue/queue-scan.h"
 #include "queue/schedule.h"
 #include "sim/folder.h"
@@ -198,8 +199,7 @@ typedef struct {
     gchar *folder, *spool, *history;
     Queue *queue;
     Scheduler *scheduler;
-    gint64 retry[3];
-    gint64 notify[1];
+    BaridRule *retry, *notify, *expire, *dsn_return;
     QueueOptions options;
     guint n_jobs;
     guint fail_first; /* attempts that are deferred */
@@ -287,6 +287,16 @@ fixture_dispatch(QueueJob *job, gpointer data)
     queue_job_finish(fixture->queue, job);
 }
 
+static BaridRule *
+make_rule(const gchar *text, BaridSettingType type)
+{
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    BaridRule *rule = rule_compile_text(text, type, BARID_KNOWN_ATTEMPT, NULL, problems);
+
+    ck_assert_ptr_nonnull(rule);
+    return rule;
+}
+
 static void
 fixture_open(Fixture *fixture)
 {
@@ -305,20 +315,20 @@ fixture_set_up(Fixture *fixture)
     fixture->spool = g_build_filename(fixture->folder, "spool", NULL);
     fixture->history = g_build_filename(fixture->folder, "history", NULL);
     fixture->then = RECIPIENT_DELIVERED;
-    fixture->retry[0] = 1;
-    fixture->retry[1] = 2;
-    fixture->notify[0] = 1;
+    fixture->retry = make_rule("1ms, 2ms", BARID_TYPE_RULE_DURATIONS);
+    fixture->notify = make_rule("1ms", BARID_TYPE_RULE_DURATIONS);
+    fixture->expire = make_rule("1h", BARID_TYPE_RULE_DURATION);
+    fixture->dsn_return = make_rule("50000", BARID_TYPE_RULE_SIZE);
     fixture->dsns = g_string_new(NULL);
     fixture->options = (QueueOptions){
         .hostname = "mx.example.org",
         .folder = fixture->spool,
         .history_folder = fixture->history,
         .history = {.max_bytes = 1 << 20, .max_age_ms = 3600000},
-        .retry_ms = fixture->retry,
-        .n_retry = 2,
-        .expire_ms = 3600000,
+        .retry = fixture->retry,
+        .expire = fixture->expire,
         .concurrency = 10,
-        .dsn_return_bytes = 50000,
+        .dsn_return = fixture->dsn_return,
     };
     spool_options_set_defaults(&fixture->options.spool);
     fixture->options.spool.segment_bytes = 1 << 20;
@@ -333,6 +343,10 @@ fixture_tear_down(Fixture *fixture)
     queue_stop(fixture->queue);
     queue_free(fixture->queue);
     scheduler_free(fixture->scheduler);
+    rule_free(fixture->retry);
+    rule_free(fixture->notify);
+    rule_free(fixture->expire);
+    rule_free(fixture->dsn_return);
     sim_remove_folder(fixture->folder);
     g_free(fixture->folder);
     g_free(fixture->spool);
@@ -568,8 +582,7 @@ START_TEST(test_delay_is_told_once)
     fixture_set_up(&fixture);
     queue_stop(fixture.queue);
     queue_free(fixture.queue);
-    fixture.options.notify_ms = fixture.notify;
-    fixture.options.n_notify = 1;
+    fixture.options.notify = fixture.notify;
     fixture_open(&fixture);
     fixture_run(&fixture, body_delay);
     first = strstr(fixture.dsns->str, "Action: delayed");
@@ -601,7 +614,6 @@ START_TEST(test_expire)
     queue_stop(fixture.queue);
     queue_free(fixture.queue);
     clock_set_source(&jumping);
-    fixture.options.expire_ms = 3600000;
     fixture.jump_us = 2 * G_GINT64_CONSTANT(3600000000);
     fixture_open(&fixture);
     fixture_run(&fixture, body_expire);
@@ -722,7 +734,11 @@ START_TEST(test_marked_attempt)
     const gchar *history;
 
     fixture_set_up(&fixture);
-    fixture.retry[0] = fixture.retry[1] = 3600000;
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    rule_free(fixture.retry);
+    fixture.options.retry = fixture.retry = make_rule("1h", BARID_TYPE_RULE_DURATIONS);
+    fixture_open(&fixture);
     fixture.marks = mark_rows[_i].marks;
     fixture.fail_first = 1;
     fixture_run(&fixture, body_mark);

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shadows of settings and a module in shadow mode on real traffic: nothing is treated
+differently, and the report says what would have been, also while an older worker drains."""
+import os
+import smtplib
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+from server import Server
+from tap import run_tests
+
+CONTENT = b"Subject: tried\r\n\r\n"
+CONFIG = """
+[rcpt]
+relay = if remote-ip in 127.0.0.0/8 then yes else no
+relay.shadow = if sender == "carol@example.com"
+  then yes else no
+[ehlo]
+reject-non-fqdn = no
+reject-non-fqdn.shadow = yes
+[outbound]
+next-hop = local
+next-hop.shadow = mx
+[module greylist]
+enabled = yes
+mode = shadow
+networks = 192.0.2.1
+[store local]
+driver = memory
+"""
+
+
+def connect(server, name="client.example.com"):
+    client = smtplib.SMTP("127.0.0.1", server.port, local_hostname=name)
+    assert client.ehlo()[0] == 250
+    return client
+
+
+def begin(client, sender):
+    assert client.mail(sender)[0] == 250
+    assert client.rcpt("dave@elsewhere.example")[0] == 250
+    assert client.docmd("DATA")[0] == 354
+
+
+def finish(client):
+    """The queue id."""
+    client.send(CONTENT + b".\r\n")
+    code, text = client.getreply()
+    assert code == 250, text
+    return text.decode().split()[-1]
+
+
+def report(server, *options):
+    answer = server.ctl("shadow", "report", *options)
+    assert "error" not in answer, answer
+    return answer
+
+
+def find_shadow(answer, **wanted):
+    found = [each for each in answer["shadows"]
+             if all(each.get(key) == value for key, value in wanted.items())]
+    assert len(found) == 1, answer["shadows"]
+    return found[0]
+
+
+def find_case(server, case_id, enough, seconds=20):
+    """The report's case, once (enough) is true of its differences."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = report(server)
+        found = [each for each in answer["cases"] if each["id"] == case_id]
+        assert len(found) <= 1, answer["cases"]
+        if found and enough(found[0]["differences"]):
+            return found[0]
+        assert time.monotonic() < end, answer["cases"]
+        time.sleep(0.05)
+
+
+def differs(key, before, after):
+    return lambda differences: any(each.get("key") == key and each["from"] == before and
+                                   each["to"] == after for each in differences)
+
+
+def test_settings_and_module():
+    with Server(CONFIG) as server:
+        with connect(server) as client:
+            begin(client, "bob@example.com")
+            bob = finish(client)
+            begin(client, "carol@example.com")
+            carol = finish(client)
+        # Routed, and therefore noted, when it is tried.
+        case = find_case(server, bob, differs("next-hop", "local", "mx"))
+        assert differs("relay", "yes", "no")(case["differences"]), case
+        assert any(each["kind"] == "module" and each["source"] == "greylist" and
+                   each["to"] == "defer" for each in case["differences"]), case
+        assert case["sender"] == "bob@example.com" and case["kind"] == "message", case
+        case = find_case(server, carol, differs("next-hop", "local", "mx"))
+        assert not any(each.get("key") == "relay" for each in case["differences"]), case
+        answer = report(server)
+        relay = find_shadow(answer, kind="setting", section="rcpt", key="relay")
+        assert (relay["evaluated"], relay["different"]) == (2, 1), relay
+        assert relay["changes"] == [{"from": "yes", "to": "no", "count": 1}], relay
+        assert relay["file"] == server.config and relay["value"].startswith("if remote-ip"), relay
+        greylist = find_shadow(answer, kind="module", name="greylist")
+        assert greylist["different"] == 2, greylist
+        assert {"where": "rcpt", "from": "continue", "to": "defer",
+                "count": 2} in greylist["changes"], greylist
+        times = [each["time"] for each in answer["cases"]]
+        assert times == sorted(times, reverse=True), times
+        assert len(report(server, "--limit", "1")["cases"]) == 1
+        assert report(server, "--limit", "1")["truncated"]
+        assert report(server, "--since", "2099-01-01T00:00:00Z")["cases"] == []
+
+
+def test_session_without_a_message():
+    with Server(CONFIG) as server:
+        connect(server, "nodots").quit()
+        end = time.monotonic() + 20
+        while not report(server)["cases"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        case = report(server)["cases"][0]
+        assert case["kind"] == "session" and case["remote_ip"] == "127.0.0.1", case
+        assert differs("reject-non-fqdn", "no", "yes")(case["differences"]), case
+        text = server.ctl_raw("shadow", "report").stdout.decode()
+        assert "[ehlo] reject-non-fqdn.shadow" in text, text
+        assert "1 different" in text and "no -> yes" in text, text
+        assert case["id"] in text, text
+
+
+def test_over_a_reload():
+    with Server(CONFIG) as server:
+        early = connect(server)
+        begin(early, "bob@example.com")
+        assert server.ctl_raw("reload").returncode == 0
+        with connect(server) as late:
+            begin(late, "bob@example.com")
+            late_id = finish(late)
+        relay = find_shadow(report(server), section="rcpt", key="relay")
+        assert (relay["evaluated"], relay["different"]) == (2, 2), relay
+        assert relay["changes"] == [{"from": "yes", "to": "no", "count": 2}], relay
+        assert find_shadow(report(server), kind="module", name="greylist")["different"] == 2
+        early_id = finish(early)
+        early.close()
+        find_case(server, early_id, differs("relay", "yes", "no"))
+        find_case(server, late_id, differs("relay", "yes", "no"))
+        # A shadow that was changed is another one.
+        with open(server.config, encoding="utf-8") as file:
+            text = file.read()
+        early = connect(server)
+        begin(early, "bob@example.com")
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(text.replace("next-hop.shadow = mx", "next-hop.shadow = local"))
+        assert server.ctl_raw("reload").returncode == 0
+        shadows = [each["shadow"] for each in report(server)["shadows"]
+                   if each.get("key") == "next-hop"]
+        assert sorted(shadows) == ["local", "mx"], shadows
+        early.close()
+
+
+def test_a_refusal_is_explained_by_its_setting():
+    with Server() as server:
+        with connect(server) as client:
+            client.mail("bob@example.com")
+            assert client.rcpt("dave@elsewhere.example")[0] == 550
+        end = time.monotonic() + 20
+        while True:
+            text = server.ctl_raw("explain", "--remote-ip", "127.0.0.1").stdout.decode()
+            if "relay-denied" in text:
+                break
+            assert time.monotonic() < end, text
+            time.sleep(0.05)
+        assert 'the setting "rcpt relay" decided, which has its default' in text, text
+        assert "if the client had authenticated" in text, text
+
+
+def test_a_shadow_without_a_rule_is_refused():
+    server = Server("[server]\nthreads.shadow = 2\n")
+    done = server.ctl_raw("config", "check", "--config", server.config)
+    assert done.returncode == 1, done
+    text = done.stdout.decode()
+    assert "threads.shadow" in text and "takes no rule" in text, text
+
+
+def test_settings_are_shown_with_their_shadows():
+    with Server(CONFIG) as server:
+        shown = server.ctl("config", "show", "rcpt", "relay")["settings"]
+        assert len(shown) == 1, shown
+        relay = shown[0]
+        assert relay["dynamic"] and relay["stage"] == "rcpt" and not relay["is_default"], relay
+        assert relay["shadow"].startswith("if sender =="), relay
+        assert relay["shadow_line"] == relay["line"] + 1, relay
+        assert "rcpt-domain" in relay["variables"] and "mx" not in relay["variables"], relay
+        threads = server.ctl("config", "show", "server", "threads")["settings"][0]
+        assert not threads["dynamic"] and threads["is_default"] and "shadow" not in threads
+        text = server.ctl_raw("config", "show", "rcpt").stdout.decode()
+        assert "relay.shadow = if sender" in text and "takes a rule" in text, text
+        assert "password" not in text and "[ehlo]" not in text, text
+        assert server.ctl_raw("config", "show", "rcpt", "rely").returncode == 1
+        # What a reload would change names shadows, too.
+        with open(server.config, encoding="utf-8") as file:
+            config = file.read()
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(config.replace("next-hop.shadow = mx", "next-hop.shadow = local"))
+        changes = server.ctl("config", "diff", "--config", server.config)["changes"]
+        assert len(changes) == 1 and changes[0]["key"] == "next-hop", changes
+        assert changes[0]["running_shadow"] == "mx", changes
+        assert changes[0]["on_disk_shadow"] == "local", changes
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(globals()))
