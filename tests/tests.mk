@@ -3,6 +3,7 @@
 # as a plain test; with --enable-fuzzers the same names are libFuzzer programs.
 fuzz_programs = \
 	tests/fuzz/fuzz-address \
+	tests/fuzz/fuzz-canonical \
 	tests/fuzz/fuzz-command \
 	tests/fuzz/fuzz-config \
 	tests/fuzz/fuzz-control \
@@ -14,6 +15,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-header \
 	tests/fuzz/fuzz-reply \
 	tests/fuzz/fuzz-rule \
+	tests/fuzz/fuzz-spf \
 	tests/fuzz/fuzz-spool
 if FUZZERS
 EXTRA_PROGRAMS = $(fuzz_programs) $(bench_programs)
@@ -30,6 +32,9 @@ EXTRA_DIST += tests/fuzz/replay-main.c tests/fuzz/corpus
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz-address.c $(fuzz_main)
 tests_fuzz_fuzz_address_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_canonical_SOURCES = tests/fuzz/fuzz-canonical.c $(fuzz_main)
+tests_fuzz_fuzz_canonical_LDADD = $(MIME_LIBS)
+tests_fuzz_fuzz_canonical_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz-command.c $(fuzz_main)
 tests_fuzz_fuzz_command_LDADD = $(SMTP_LIBS)
 tests_fuzz_fuzz_command_LDFLAGS = $(fuzz_ldflags)
@@ -63,6 +68,10 @@ tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_rule_SOURCES = tests/fuzz/fuzz-rule.c $(fuzz_main)
 tests_fuzz_fuzz_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_rule_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz-spf.c $(spf_parts) $(fuzz_main)
+tests_fuzz_fuzz_spf_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+tests_fuzz_fuzz_spf_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz-spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDADD = $(SPOOL_LIBS)
 tests_fuzz_fuzz_spool_LDFLAGS = $(fuzz_ldflags)

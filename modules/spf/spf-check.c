@@ -407,14 +407,14 @@ spf_explain(Spf *self, const SpfRecord *record, const gchar *domain)
 
 /* --- a record --- */
 
-/* Section 4.3: a domain that can have no record. */
+/* Section 4.3: not a domain that can have no record, nor an address literal. */
 static gboolean
 is_domain(const gchar *domain)
 {
     g_auto(GStrv) labels = g_strsplit(domain, ".", -1);
     guint n_labels = g_strv_length(labels);
 
-    if (strlen(domain) > 253 || n_labels < 2)
+    if (strlen(domain) > 253 || n_labels < 2 || domain[0] == '[')
         return FALSE;
     for (guint i = 0; i < n_labels; i++) {
         gsize len = strlen(labels[i]);

@@ -80,8 +80,6 @@ cmd_mail(Session *self, const SmtpCommand *command)
         return step;
     transaction_begin(self, &command->as.mail);
     self->txn.max_size = barid_rule_get_size(self->inbound->data.max_size, &self->txn.facts);
-    self->txn.max_recipients =
-        barid_rule_get_integer(self->inbound->rcpt.max_recipients, &self->txn.facts);
     step = mail_check_parameters(self, &self->txn.mail);
     if (step != SESSION_GOES_ON || self->n_errors != errors)
         return mail_fail(self, step);
@@ -96,5 +94,8 @@ cmd_mail(Session *self, const SmtpCommand *command)
         step = session_reply_outcome(self, &outcome);
         return mail_fail(self, step);
     }
+    /* Behind the hooks: it may depend on what they find (FEATURES CR16). */
+    self->txn.max_recipients =
+        barid_rule_get_integer(self->inbound->rcpt.max_recipients, &self->txn.facts);
     return session_reply(self, 250, "2.1.0", "sender accepted");
 }
