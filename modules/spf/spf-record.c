@@ -16,7 +16,7 @@ text_is(BaridSlice text, const gchar *word)
 static BaridSlice
 text_from(BaridSlice text, gsize start)
 {
-    return barid_slice(text.data + start, text.len - start);
+    return start == 0 ? text : barid_slice(text.data + start, text.len - start);
 }
 
 static gssize
