@@ -93,6 +93,7 @@ spf_observe(BaridScope *scope, BaridSession *session, const gchar *prefix, const
         .domain = domain,
         .sender = sender,
         .helo = helo,
+        .receiver = barid_session_get_hostname(session),
         .now_s = barid_now_ms() / 1000,
         .step = spf_step,
         .step_data = scope,

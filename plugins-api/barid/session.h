@@ -17,6 +17,8 @@ guint16 barid_session_get_remote_port(BaridSession *session);
 const gchar *barid_session_get_local_ip(BaridSession *session);
 /* The listener's name in the configuration. */
 const gchar *barid_session_get_listener(BaridSession *session);
+/* The name that this server gives itself to the client; NULL in a session that is made up. */
+const gchar *barid_session_get_hostname(BaridSession *session);
 /* The name given with EHLO, HELO or LHLO; empty before it. */
 BaridSlice barid_session_get_helo(BaridSession *session);
 /* The authenticated user, or NULL. */

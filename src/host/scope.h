@@ -57,6 +57,7 @@ struct BaridSession {
     gchar id[24];
     Address remote, local;
     const gchar *listener;
+    const gchar *hostname;  /* that the server gives itself to the client */
     BaridSlice helo;        /* in the session's arena */
     BaridSlice helo_domain; /* lower-cased */
     const gchar *user;      /* NULL while not authenticated */

@@ -39,6 +39,12 @@ barid_session_get_helo(BaridSession *session)
 }
 
 const gchar *
+barid_session_get_hostname(BaridSession *session)
+{
+    return session->hostname;
+}
+
+const gchar *
 barid_session_get_user(BaridSession *session)
 {
     return session->user;

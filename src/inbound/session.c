@@ -356,6 +356,7 @@ session_init(Session *self, InboundThread *thread, InboundListener *listener, St
     g_snprintf(self->facts.id, sizeof self->facts.id, "s%012" G_GINT64_MODIFIER "x",
                chance_u64() >> 16);
     self->hostname = session_choose_hostname(self);
+    self->facts.hostname = self->hostname;
     self->mechanisms = barid_rule_eval_list(NULL, NULL);
     self->timeout_ms = barid_rule_get_duration(inbound->session.timeout, &self->facts);
     self->transfer_limit = barid_rule_get_size(inbound->session.transfer_limit, &self->facts);
