@@ -485,51 +485,119 @@ job_log(const QueueJob *job, guint index)
               "text", result->text, "ms", ms, NULL);
 }
 
-/* One structured record an attempt; the oldest give way. */
+/* Of the record of one attempt; what is beyond is left out, the count of it told. */
+enum {
+    ATTEMPT_RESULTS_BYTES = ENVELOPE_ATTEMPTS_BYTES_MAX / 4,
+    ATTEMPT_DECISIONS_BYTES = ENVELOPE_ATTEMPTS_BYTES_MAX / 8,
+    ATTEMPT_TRANSCRIPT_BYTES = ENVELOPE_ATTEMPTS_BYTES_MAX / 8, /* each may become six */
+};
+
+static void
+job_write_result(const QueueJob *job, guint index, JsonWriter *writer)
+{
+    const QueueResult *result = &job->results[index];
+
+    json_writer_begin_object(writer, NULL);
+    json_writer_slice(writer, "recipient",
+                      job->envelope.recipients[job->recipients[index]].address);
+    json_writer_text(writer, "status", result->code);
+    json_writer_text(writer, "text", result->text);
+    if (result->remote != NULL)
+        json_writer_text(writer, "remote", result->remote);
+    if (result->peer != NULL)
+        json_writer_bool(writer, "in_doubt", TRUE);
+    json_writer_end_object(writer);
+}
+
+static void
+job_write_results(const QueueJob *job, JsonWriter *writer)
+{
+    gsize end = writer->out->len + ATTEMPT_RESULTS_BYTES;
+    guint n = 0;
+
+    json_writer_begin_array(writer, "results");
+    for (; n < job->n_recipients && writer->out->len < end; n++)
+        job_write_result(job, n, writer);
+    json_writer_end_array(writer);
+    if (n < job->n_recipients)
+        json_writer_integer(writer, "results_left_out", job->n_recipients - n);
+}
+
+/* The end of a transcript is what explains the results. */
+static void
+job_write_transcript(const QueueJob *job, JsonWriter *writer)
+{
+    const GString *text = job->transcript;
+    gsize start = text->len > ATTEMPT_TRANSCRIPT_BYTES ? text->len - ATTEMPT_TRANSCRIPT_BYTES : 0;
+    const gchar *line = start == 0 ? NULL : strchr(text->str + start, '\n');
+
+    json_writer_text(writer, "transcript",
+                     line != NULL ? line + 1 : text->str + start);
+}
+
+static void
+job_write_attempt(const QueueJob *job, JsonWriter *writer)
+{
+    json_writer_begin_object(writer, NULL);
+    json_writer_time(writer, "time", job->started_ms);
+    json_writer_slice(writer, "domain", job->envelope.domains[job->domain]);
+    json_writer_integer(writer, "number", (gint64)job->n_attempts + 1);
+    json_writer_integer(writer, "duration_ms", clock_wall_ms() - job->started_ms);
+    job_write_results(job, writer);
+    if (job->decisions != NULL && job->decisions->len < ATTEMPT_DECISIONS_BYTES) {
+        json_writer_begin_array(writer, "decisions");
+        json_writer_raw(writer, NULL, job->decisions->str);
+        json_writer_end_array(writer);
+    }
+    job_write_transcript(job, writer);
+    json_writer_end_object(writer);
+}
+
+/* Behind the first of (attempts), JSON objects with commas between them, and its comma. */
+static gsize
+job_measure_oldest(BaridSlice attempts)
+{
+    gboolean in_text = FALSE;
+    guint depth = 0;
+
+    for (gsize i = 0; i < attempts.len; i++) {
+        guint8 byte = attempts.data[i];
+
+        if (in_text && byte == '\\')
+            i++;
+        else if (byte == '"')
+            in_text = !in_text;
+        else if (!in_text && (byte == '{' || byte == '['))
+            depth++;
+        else if (!in_text && (byte == '}' || byte == ']') && --depth == 0)
+            return MIN(i + 2, attempts.len);
+    }
+    return attempts.len;
+}
+
+/* The oldest make room for the newest; their numbers tell that they were there. */
 static BaridSlice
 job_append_attempt(const QueueJob *job, const DeliveryState *state)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     BaridSlice older = state->attempts;
     JsonWriter writer;
-    gsize own_len = job->transcript->len + (job->decisions == NULL ? 0 : job->decisions->len);
+    guint8 *all;
 
-    if (older.len + own_len < ENVELOPE_ATTEMPTS_BYTES_MAX && older.len > 0) {
-        g_string_append_len(out, (const gchar *)older.data, (gssize)older.len);
-        g_string_append_c(out, ',');
-    }
     json_writer_init(&writer, out);
-    json_writer_begin_object(&writer, NULL);
-    json_writer_time(&writer, "time", job->started_ms);
-    json_writer_slice(&writer, "domain", job->envelope.domains[job->domain]);
-    json_writer_integer(&writer, "number", (gint64)job->n_attempts + 1);
-    json_writer_integer(&writer, "duration_ms", clock_wall_ms() - job->started_ms);
-    json_writer_begin_array(&writer, "results");
-    for (guint i = 0; i < job->n_recipients && i < 100; i++) {
-        const QueueResult *result = &job->results[i];
+    job_write_attempt(job, &writer);
+    while (older.len > 0 && older.len + 1 + out->len > ENVELOPE_ATTEMPTS_BYTES_MAX) {
+        gsize oldest = job_measure_oldest(older);
 
-        json_writer_begin_object(&writer, NULL);
-        json_writer_slice(&writer, "recipient",
-                          job->envelope.recipients[job->recipients[i]].address);
-        json_writer_text(&writer, "status", result->code);
-        json_writer_text(&writer, "text", result->text);
-        if (result->remote != NULL)
-            json_writer_text(&writer, "remote", result->remote);
-        if (result->peer != NULL)
-            json_writer_bool(&writer, "in_doubt", TRUE);
-        json_writer_end_object(&writer);
+        older = barid_slice(older.data + oldest, older.len - oldest);
     }
-    json_writer_end_array(&writer);
-    if (job->decisions != NULL) {
-        json_writer_begin_array(&writer, "decisions");
-        json_writer_raw(&writer, NULL, job->decisions->str);
-        json_writer_end_array(&writer);
-    }
-    json_writer_text(&writer, "transcript", job->transcript->str);
-    json_writer_end_object(&writer);
-    if (out->len > ENVELOPE_ATTEMPTS_BYTES_MAX)
-        return BARID_SLICE_EMPTY;
-    return arena_dup_slice(job->arena, barid_slice(out->str, out->len));
+    if (older.len == 0)
+        return arena_dup_slice(job->arena, barid_slice(out->str, out->len));
+    all = arena_alloc(job->arena, older.len + 1 + out->len);
+    memcpy(all, older.data, older.len);
+    all[older.len] = ',';
+    memcpy(all + older.len + 1, out->str, out->len);
+    return barid_slice(all, older.len + 1 + out->len);
 }
 
 static void

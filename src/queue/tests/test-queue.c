@@ -203,6 +203,7 @@ typedef struct {
     QueueOptions options;
     guint n_jobs;
     guint fail_first; /* attempts that are deferred */
+    guint n_lines;    /* of each attempt's transcript */
     RecipientStatus then;
     enum { MARKS_NONE, MARKS_AND_IS_KILLED, MARKS_AND_RETURNS } marks;
     gchar *prefer;  /* of the last job */
@@ -275,6 +276,8 @@ fixture_dispatch(QueueJob *job, gpointer data)
             .text = "said the test",
         };
     }
+    for (guint i = 0; i < fixture->n_lines; i++)
+        g_string_append_printf(job->transcript, "line %u of a long transcript\n", i);
     if (job->envelope.sender.len == 0) {
         BaridSlice body = spool_content_get_body(job->content);
 
@@ -457,6 +460,73 @@ START_TEST(test_retry)
 
     fixture_set_up(&fixture);
     fixture_run(&fixture, body_retry);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+/* The newest attempts are kept, as many as have room, and each of them within bounds. */
+static void
+body_attempts_bound(gpointer data)
+{
+    Fixture *fixture = data;
+    static const gchar *const one[] = {"a@example.org", NULL};
+    g_autofree gchar *history = NULL;
+    guint n_lost = 0;
+    QueueId id;
+
+    fixture->fail_first = 30;
+    fixture->n_lines = 1000;
+    id = submit(fixture, "s@example.com", one, 0, FALSE);
+    wait_until_empty(fixture);
+    history = history_of(fixture, id);
+    ck_assert(strlen(history) < 2 * ENVELOPE_ATTEMPTS_BYTES_MAX);
+    for (guint number = 1; number <= 31; number++) {
+        g_autofree gchar *mark = g_strdup_printf("\"number\":%u,", number);
+        gboolean is_kept = strstr(history, mark) != NULL;
+
+        ck_assert_msg(is_kept || n_lost == number - 1, "number %u is missing", number);
+        n_lost += is_kept ? 0 : 1;
+    }
+    ck_assert_msg(n_lost > 15 && n_lost < 27, "%u are lost", n_lost);
+    ck_assert_ptr_nonnull(strstr(history, "line 999 of"));
+    ck_assert_ptr_null(strstr(history, "\"line 0 of"));
+}
+
+START_TEST(test_attempts_bound)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_attempts_bound);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
+/* One attempt for many recipients leaves results out, not itself. */
+static void
+body_many_results(gpointer data)
+{
+    Fixture *fixture = data;
+    g_autoptr(GPtrArray) many = g_ptr_array_new_with_free_func(g_free);
+    g_autofree gchar *history = NULL;
+    QueueId id;
+
+    for (guint i = 0; i < 1000; i++)
+        g_ptr_array_add(many, g_strdup_printf("recipient-%u@example.org", i));
+    g_ptr_array_add(many, NULL);
+    id = submit(fixture, "s@example.com", (const gchar *const *)many->pdata, 0, FALSE);
+    wait_until_empty(fixture);
+    history = history_of(fixture, id);
+    ck_assert_ptr_nonnull(strstr(history, "\"results\":[{\"recipient\":\"recipient-0@"));
+    ck_assert_ptr_nonnull(strstr(history, "\"results_left_out\":"));
+}
+
+START_TEST(test_many_results)
+{
+    Fixture fixture;
+
+    fixture_set_up(&fixture);
+    fixture_run(&fixture, body_many_results);
     fixture_tear_down(&fixture);
 }
 END_TEST
@@ -881,6 +951,8 @@ main(void)
     tcase_add_test(cases, test_slots_for_fresh_mail);
     tcase_add_test(cases, test_deliver);
     tcase_add_test(cases, test_retry);
+    tcase_add_test(cases, test_attempts_bound);
+    tcase_add_test(cases, test_many_results);
     tcase_add_test(cases, test_failure_is_told_once);
     tcase_add_test(cases, test_success_is_told);
     tcase_add_test(cases, test_delay_is_told_once);
