@@ -68,7 +68,11 @@ src_queue_libqueue_la_SOURCES = \
 QUEUE_LIBS = src/queue/libqueue.la src/host/libhost.la $(SPOOL_LIBS) src/smtp/libsmtp.la $(MIME_LIBS) $(CONF_LIBS) $(FIBER_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += src/queue/tests/test-queue src/queue/tests/test-queue-place
+check_PROGRAMS += src/queue/tests/test-queue src/queue/tests/test-queue-place \
+	src/queue/tests/test-schedule
+src_queue_tests_test_schedule_SOURCES = src/queue/tests/test-schedule.c
+src_queue_tests_test_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_queue_tests_test_schedule_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 src_queue_tests_test_queue_place_SOURCES = src/queue/tests/test-queue-place.c src/sim/folder.c
 src_queue_tests_test_queue_place_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
