@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signature fields (RFC 6376 section 3.5) and what becomes of them. */
+#include "host/signature-private.h"
+
+#include "base/text.h"
+#include "mime/tag-list.h"
+
+enum { DOMAIN_BYTES_MAX = 253, LABEL_BYTES_MAX = 63, IDENTITY_BYTES_MAX = 1024 };
+
+typedef struct {
+    const gchar *result, *text;
+} ReasonText;
+
+static const ReasonText reason_texts[] = {
+    [BARID_SIGNATURE_PENDING] = {"neutral", N_("not verified")},
+    [BARID_SIGNATURE_PASS] = {"pass", N_("a good signature")},
+    [BARID_SIGNATURE_FAILED] = {"fail", N_("the signature does not match the header")},
+    [BARID_SIGNATURE_BODY_CHANGED] = {"fail", N_("the body hash does not match")},
+    [BARID_SIGNATURE_PARTIAL_BODY] = {"policy", N_("a part of the body is not signed")},
+    [BARID_SIGNATURE_MALFORMED] = {"neutral", N_("the signature is malformed")},
+    [BARID_SIGNATURE_TAG_MISSING] = {"neutral", N_("the signature lacks a tag")},
+    [BARID_SIGNATURE_VERSION] = {"neutral", N_("unknown version of the signature")},
+    [BARID_SIGNATURE_ALGORITHM] = {"neutral", N_("unknown algorithm")},
+    [BARID_SIGNATURE_SHA1] = {"policy", N_("rsa-sha1 is not accepted")},
+    [BARID_SIGNATURE_CANONICAL] = {"neutral", N_("unknown canonical form")},
+    [BARID_SIGNATURE_IDENTITY] = {"neutral", N_("the identity is not within the domain")},
+    [BARID_SIGNATURE_FROM] = {"permerror", N_("the field From is not signed")},
+    [BARID_SIGNATURE_QUERY] = {"neutral", N_("unknown way to the key")},
+    [BARID_SIGNATURE_EXPIRED] = {"neutral", N_("the signature has expired")},
+    [BARID_SIGNATURE_TOO_MANY] = {"policy", N_("too many signatures")},
+    [BARID_SIGNATURE_KEY_LOOKUP] = {"temperror", N_("the key cannot be looked up now")},
+    [BARID_SIGNATURE_KEY_MISSING] = {"permerror", N_("there is no such key")},
+    [BARID_SIGNATURE_KEY_MALFORMED] = {"permerror", N_("the key is malformed")},
+    [BARID_SIGNATURE_KEY_REVOKED] = {"permerror", N_("the key is revoked")},
+    [BARID_SIGNATURE_KEY_OTHER] = {"permerror", N_("the key is for something else")},
+    [BARID_SIGNATURE_KEY_SHORT] = {"policy", N_("the key is too short")},
+    [BARID_SIGNATURE_KEY_HUGE] = {"policy", N_("the key is too large")},
+    [BARID_SIGNATURE_KEY_STRICT] = {"fail", N_("the key is not for subdomains")},
+};
+
+const gchar *
+barid_signature_reason_get_result(BaridSignatureReason reason)
+{
+    g_return_val_if_fail((guint)reason < G_N_ELEMENTS(reason_texts), "neutral");
+    return reason_texts[reason].result;
+}
+
+const gchar *
+barid_signature_reason_describe(BaridSignatureReason reason)
+{
+    g_return_val_if_fail((guint)reason < G_N_ELEMENTS(reason_texts), "");
+    return reason_texts[reason].text;
+}
+
+/* --- values --- */
+
+static gchar *
+dup_value(BaridSlice value)
+{
+    return g_strndup((const gchar *)value.data, value.len);
+}
+
+static gboolean
+is_domain_byte(guint8 byte)
+{
+    return g_ascii_isalnum(byte) || byte == '-' || byte == '_' || byte >= 0x80;
+}
+
+/* Labels with dots between them, as A-labels or in UTF-8 (RFC 8616 section 3). */
+static gboolean
+is_domain(BaridSlice value)
+{
+    gsize label = 0;
+
+    if (value.len == 0 || value.len > DOMAIN_BYTES_MAX ||
+        !g_utf8_validate((const gchar *)value.data, (gssize)value.len, NULL))
+        return FALSE;
+    for (gsize i = 0; i < value.len; i++) {
+        gboolean ends = value.data[i] == '.';
+
+        if (ends ? label == 0 : !is_domain_byte(value.data[i]) || label == LABEL_BYTES_MAX)
+            return FALSE;
+        label = ends ? 0 : label + 1;
+    }
+    return label > 0;
+}
+
+static gboolean
+is_within(BaridSlice domain, BaridSlice parent)
+{
+    gsize extra;
+
+    if (domain.len < parent.len)
+        return FALSE;
+    extra = domain.len - parent.len;
+    return barid_slice_equal_nocase(barid_slice(domain.data + extra, parent.len), parent) &&
+           (extra == 0 || domain.data[extra - 1] == '.');
+}
+
+static BaridSlice
+get_identity_domain(BaridSlice identity)
+{
+    gsize at = identity.len;
+
+    while (at > 0 && identity.data[at - 1] != '@')
+        at--;
+    return at == 0 ? BARID_SLICE_EMPTY : barid_slice(identity.data + at, identity.len - at);
+}
+
+/* Printable and without blanks, so that it can stand in findings. */
+static gboolean
+is_identity(BaridSlice value)
+{
+    if (value.len > IDENTITY_BYTES_MAX ||
+        !g_utf8_validate((const gchar *)value.data, (gssize)value.len, NULL))
+        return FALSE;
+    for (gsize i = 0; i < value.len; i++) {
+        if (value.data[i] <= ' ' || value.data[i] == 0x7f)
+            return FALSE;
+    }
+    return is_domain(get_identity_domain(value));
+}
+
+/* --- tags --- */
+
+static BaridSignatureReason
+parse_required(BaridSignature *self, const TagList *tags)
+{
+    static const gchar *const required[] = {"v", "a", "b", "bh", "d", "h", "s"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(required); i++) {
+        if (tag_list_get(tags, required[i]).len == 0)
+            return BARID_SIGNATURE_TAG_MISSING;
+    }
+    if (!barid_slice_equal_text(tag_list_get(tags, "v"), "1"))
+        return BARID_SIGNATURE_VERSION;
+    self->hole = tag_list_find(tags, "b")->around;
+    return BARID_SIGNATURE_PENDING;
+}
+
+static BaridSignatureReason
+parse_algorithm(BaridSignature *self, const TagList *tags)
+{
+    BaridSlice value = tag_list_get(tags, "a");
+
+    if (barid_slice_equal_text(value, "rsa-sha1"))
+        return BARID_SIGNATURE_SHA1;
+    if (barid_slice_equal_text(value, "rsa-sha256"))
+        self->kind = SIGNATURE_RSA;
+    else if (barid_slice_equal_text(value, "ed25519-sha256"))
+        self->kind = SIGNATURE_ED25519;
+    else
+        return BARID_SIGNATURE_ALGORITHM;
+    return BARID_SIGNATURE_PENDING;
+}
+
+static gboolean
+parse_form(BaridSlice word, CanonicalForm *out)
+{
+    *out = barid_slice_equal_text(word, "relaxed") ? CANONICAL_RELAXED : CANONICAL_SIMPLE;
+    return *out == CANONICAL_RELAXED || barid_slice_equal_text(word, "simple");
+}
+
+/* "relaxed" is "relaxed/simple". */
+static BaridSignatureReason
+parse_canonical(BaridSignature *self, const TagList *tags)
+{
+    const Tag *tag = tag_list_find(tags, "c");
+    BaridSlice header = BARID_SLICE_EMPTY, body = BARID_SLICE_LITERAL("simple");
+    TagItems items;
+
+    if (tag == NULL)
+        return BARID_SIGNATURE_PENDING;
+    items = tag_items(tag->value);
+    tag_items_next(&items, '/', &header);
+    tag_items_next(&items, '/', &body);
+    return items.has_ended && parse_form(header, &self->header_form) &&
+                   parse_form(body, &self->body_form)
+               ? BARID_SIGNATURE_PENDING
+               : BARID_SIGNATURE_CANONICAL;
+}
+
+static BaridSignatureReason
+parse_hashes(BaridSignature *self, const TagList *tags)
+{
+    g_auto(Buffer) hash = {0};
+
+    buffer_init(&hash, SIGNATURE_DIGEST);
+    if (!tag_value_decode_base64(tag_list_get(tags, "bh"), &hash) ||
+        hash.len != SIGNATURE_DIGEST ||
+        !tag_value_decode_base64(tag_list_get(tags, "b"), &self->bytes) || self->bytes.len == 0)
+        return BARID_SIGNATURE_MALFORMED;
+    memcpy(self->body_hash, hash.data, SIGNATURE_DIGEST);
+    return BARID_SIGNATURE_PENDING;
+}
+
+static BaridSignatureReason
+parse_names(BaridSignature *self, const TagList *tags)
+{
+    TagItems items = tag_items(tag_list_get(tags, "h"));
+    gboolean has_from = FALSE;
+    BaridSlice name;
+
+    self->names = tag_list_get(tags, "h");
+    while (tag_items_next(&items, ':', &name)) {
+        if (!header_name_is_valid(name))
+            return BARID_SIGNATURE_MALFORMED;
+        has_from |= barid_slice_equal_nocase(name, BARID_SLICE_LITERAL("from"));
+    }
+    return has_from ? BARID_SIGNATURE_PENDING : BARID_SIGNATURE_FROM;
+}
+
+static BaridSignatureReason
+parse_owner(BaridSignature *self, const TagList *tags)
+{
+    const Tag *tag = tag_list_find(tags, "i");
+
+    if (self->domain == NULL || self->selector == NULL)
+        return BARID_SIGNATURE_MALFORMED;
+    if (tag == NULL) {
+        self->identity = g_strconcat("@", self->domain, NULL);
+    } else {
+        if (!is_identity(tag->value))
+            return BARID_SIGNATURE_MALFORMED;
+        if (!is_within(get_identity_domain(tag->value), barid_slice_from_text(self->domain)))
+            return BARID_SIGNATURE_IDENTITY;
+        self->identity = dup_value(tag->value);
+    }
+    self->key_name = g_strconcat(self->selector, "._domainkey.", self->domain, NULL);
+    return BARID_SIGNATURE_PENDING;
+}
+
+static gboolean
+parse_number(const TagList *tags, const gchar *name, guint64 *out)
+{
+    const Tag *tag = tag_list_find(tags, name);
+
+    return tag == NULL || tag_value_parse_number(tag->value, out);
+}
+
+/* A signature cannot expire before it is made. */
+static BaridSignatureReason
+parse_numbers(BaridSignature *self, const TagList *tags)
+{
+    guint64 made = 0, expires = 0;
+
+    if (!parse_number(tags, "l", &self->limit) || !parse_number(tags, "t", &made) ||
+        !parse_number(tags, "x", &expires))
+        return BARID_SIGNATURE_MALFORMED;
+    if (tag_list_find(tags, "x") != NULL && expires <= made)
+        return BARID_SIGNATURE_EXPIRED;
+    self->expires_s = (gint64)expires;
+    return BARID_SIGNATURE_PENDING;
+}
+
+static BaridSignatureReason
+parse_query(BaridSignature *self G_GNUC_UNUSED, const TagList *tags)
+{
+    const Tag *tag = tag_list_find(tags, "q");
+    TagItems items;
+    BaridSlice item;
+
+    if (tag == NULL)
+        return BARID_SIGNATURE_PENDING;
+    items = tag_items(tag->value);
+    while (tag_items_next(&items, ':', &item)) {
+        if (barid_slice_equal_text(item, "dns/txt"))
+            return BARID_SIGNATURE_PENDING;
+    }
+    return BARID_SIGNATURE_QUERY;
+}
+
+/* What says whose it is, for people: known even where something else is wrong. */
+static void
+parse_labels(BaridSignature *self, const TagList *tags)
+{
+    BaridSlice domain = tag_list_get(tags, "d");
+    BaridSlice selector = tag_list_get(tags, "s");
+    BaridSlice algorithm = tag_list_get(tags, "a");
+    BaridSlice mark = tag_list_get(tags, "b");
+    gsize n = 0;
+
+    if (is_domain(domain))
+        self->domain = dup_value(domain);
+    if (is_domain(selector))
+        self->selector = dup_value(selector);
+    if (is_domain(algorithm))
+        self->algorithm = dup_value(algorithm);
+    for (gsize i = 0; i < mark.len && n + 1 < sizeof self->mark; i++) {
+        if (g_ascii_isalnum(mark.data[i]) || mark.data[i] == '+' || mark.data[i] == '/')
+            self->mark[n++] = (gchar)mark.data[i];
+    }
+}
+
+static BaridSignatureReason
+parse_tags(BaridSignature *self)
+{
+    static BaridSignatureReason (*const steps[])(BaridSignature *, const TagList *) = {
+        parse_required, parse_algorithm, parse_canonical, parse_owner,
+        parse_names,    parse_hashes,    parse_numbers,   parse_query,
+    };
+    TagList tags;
+
+    if (tag_list_parse(self->field.value, &tags) != TAG_LIST_OK)
+        return BARID_SIGNATURE_MALFORMED;
+    parse_labels(self, &tags);
+    for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+        BaridSignatureReason reason = steps[i](self, &tags);
+
+        if (reason != BARID_SIGNATURE_PENDING)
+            return reason;
+    }
+    return BARID_SIGNATURE_PENDING;
+}
+
+BaridSignature *
+signature_parse(BaridSlice whole)
+{
+    BaridSignature *self = g_new0(BaridSignature, 1);
+    HeaderIter iter;
+
+    self->limit = G_MAXUINT64;
+    self->copy = g_memdup2(whole.data, whole.len);
+    buffer_init(&self->bytes, SIGNATURE_BYTES_MAX);
+    header_iter_init(&iter, barid_slice(self->copy, whole.len));
+    self->reason = header_iter_next(&iter, &self->field) == HEADER_FIELD
+                       ? parse_tags(self)
+                       : BARID_SIGNATURE_MALFORMED;
+    return self;
+}
+
+void
+signature_free(BaridSignature *self)
+{
+    if (self == NULL)
+        return;
+    buffer_clear(&self->bytes);
+    g_free(self->domain);
+    g_free(self->selector);
+    g_free(self->identity);
+    g_free(self->algorithm);
+    g_free(self->key_name);
+    g_free(self->copy);
+    g_free(self);
+}
+
+/* --- getters --- */
+
+BaridSignatureReason
+barid_signature_get_reason(const BaridSignature *self)
+{
+    return self->reason;
+}
+
+const gchar *
+barid_signature_get_domain(const BaridSignature *self)
+{
+    return self->domain;
+}
+
+const gchar *
+barid_signature_get_selector(const BaridSignature *self)
+{
+    return self->selector;
+}
+
+const gchar *
+barid_signature_get_algorithm(const BaridSignature *self)
+{
+    return self->algorithm;
+}
+
+const gchar *
+barid_signature_get_identity(const BaridSignature *self)
+{
+    return self->identity;
+}
+
+const gchar *
+barid_signature_get_mark(const BaridSignature *self)
+{
+    return self->mark;
+}
+
+gboolean
+barid_signature_is_testing(const BaridSignature *self)
+{
+    return self->testing;
+}
+
+const gchar *
+barid_signature_get_key_name(const BaridSignature *self)
+{
+    return self->key_name;
+}
