@@ -17,5 +17,6 @@ dist_barid_HEADERS = \
 	plugins-api/barid/slot.h \
 	plugins-api/barid/store.h \
 	plugins-api/barid/stream.h \
+	plugins-api/barid/tag-list.h \
 	plugins-api/barid/transport.h \
 	plugins-api/barid/verdict.h

@@ -17,6 +17,7 @@
 #include <barid/slot.h>
 #include <barid/store.h>
 #include <barid/stream.h>
+#include <barid/tag-list.h>
 #include <barid/transport.h>
 #include <barid/verdict.h>
 

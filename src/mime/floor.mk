@@ -13,7 +13,7 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/mail-address.c src/mime/mail-address.h \
 	src/mime/mail-domain.c src/mime/mail-domain.h \
 	src/mime/mail-date.c src/mime/mail-date.h \
-	src/mime/tag-list.c src/mime/tag-list.h \
+	src/mime/tag-list.c \
 	src/mime/trace.c src/mime/trace.h
 MIME_LIBS = src/mime/libmime.la $(IDN2_LIBS) $(BASE_LIBS)
 

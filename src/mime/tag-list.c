@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mime/tag-list.h"
+#include <barid/tag-list.h>
 
 #include "base/cursor.h"
 
@@ -46,7 +46,7 @@ take_name(Cursor *cursor)
 
 /* Up to ";" or the end; FALSE at a control character. */
 static gboolean
-take_value(Cursor *cursor, Tag *tag)
+take_value(Cursor *cursor, BaridTag *tag)
 {
     gsize start = cursor_get_offset(cursor);
     gint byte;
@@ -62,7 +62,7 @@ take_value(Cursor *cursor, Tag *tag)
 }
 
 static gboolean
-has_tag(const TagList *self, BaridSlice name)
+has_tag(const BaridTagList *self, BaridSlice name)
 {
     for (guint i = 0; i < self->n_tags; i++) {
         if (barid_slice_equal(self->tags[i].name, name))
@@ -72,42 +72,42 @@ has_tag(const TagList *self, BaridSlice name)
 }
 
 /* One tag-spec; the cursor is at its name. */
-static TagListResult
-take_tag(Cursor *cursor, TagList *out)
+static BaridTagListResult
+take_tag(Cursor *cursor, BaridTagList *out)
 {
-    Tag tag = {.name = take_name(cursor)};
+    BaridTag tag = {.name = take_name(cursor)};
 
     if (tag.name.len == 0)
-        return TAG_LIST_BAD_NAME;
+        return BARID_TAG_LIST_BAD_NAME;
     if (has_tag(out, tag.name))
-        return TAG_LIST_DUPLICATE;
+        return BARID_TAG_LIST_DUPLICATE;
     skip_blanks(cursor);
     if (cursor_peek(cursor) != '=')
-        return TAG_LIST_NO_EQUALS;
+        return BARID_TAG_LIST_NO_EQUALS;
     cursor_next(cursor);
     if (!take_value(cursor, &tag))
-        return TAG_LIST_BAD_VALUE;
-    if (out->n_tags == TAG_LIST_MAX)
-        return TAG_LIST_TOO_MANY;
+        return BARID_TAG_LIST_BAD_VALUE;
+    if (out->n_tags == BARID_TAG_LIST_MAX)
+        return BARID_TAG_LIST_TOO_MANY;
     out->tags[out->n_tags++] = tag;
-    return TAG_LIST_OK;
+    return BARID_TAG_LIST_OK;
 }
 
-TagListResult
-tag_list_parse(BaridSlice text, TagList *out)
+BaridTagListResult
+barid_tag_list_parse(BaridSlice text, BaridTagList *out)
 {
     Cursor cursor = cursor_new(text);
 
     out->n_tags = 0;
     out->error_offset = 0;
     for (;;) {
-        TagListResult result;
+        BaridTagListResult result;
 
         skip_blanks(&cursor);
         if (cursor_is_end(&cursor))
-            return TAG_LIST_OK;
+            return BARID_TAG_LIST_OK;
         result = take_tag(&cursor, out);
-        if (result != TAG_LIST_OK) {
+        if (result != BARID_TAG_LIST_OK) {
             out->error_offset = cursor_get_offset(&cursor);
             return result;
         }
@@ -116,22 +116,22 @@ tag_list_parse(BaridSlice text, TagList *out)
 }
 
 const gchar *
-tag_list_result_describe(TagListResult result)
+barid_tag_list_result_describe(BaridTagListResult result)
 {
     static const gchar *const texts[] = {
-        [TAG_LIST_OK] = "a good tag list",
-        [TAG_LIST_BAD_NAME] = "a tag's name is expected",
-        [TAG_LIST_NO_EQUALS] = "\"=\" is expected behind a tag's name",
-        [TAG_LIST_BAD_VALUE] = "a control character in a tag's value",
-        [TAG_LIST_DUPLICATE] = "a tag that was there already",
-        [TAG_LIST_TOO_MANY] = "too many tags",
+        [BARID_TAG_LIST_OK] = "a good tag list",
+        [BARID_TAG_LIST_BAD_NAME] = "a tag's name is expected",
+        [BARID_TAG_LIST_NO_EQUALS] = "\"=\" is expected behind a tag's name",
+        [BARID_TAG_LIST_BAD_VALUE] = "a control character in a tag's value",
+        [BARID_TAG_LIST_DUPLICATE] = "a tag that was there already",
+        [BARID_TAG_LIST_TOO_MANY] = "too many tags",
     };
 
     return texts[result];
 }
 
-const Tag *
-tag_list_find(const TagList *self, const gchar *name)
+const BaridTag *
+barid_tag_list_find(const BaridTagList *self, const gchar *name)
 {
     for (guint i = 0; i < self->n_tags; i++) {
         if (barid_slice_equal_text(self->tags[i].name, name))
@@ -141,23 +141,23 @@ tag_list_find(const TagList *self, const gchar *name)
 }
 
 BaridSlice
-tag_list_get(const TagList *self, const gchar *name)
+barid_tag_list_get(const BaridTagList *self, const gchar *name)
 {
-    const Tag *tag = tag_list_find(self, name);
+    const BaridTag *tag = barid_tag_list_find(self, name);
 
     return tag == NULL ? BARID_SLICE_EMPTY : tag->value;
 }
 
 /* --- values --- */
 
-TagItems
-tag_items(BaridSlice value)
+BaridTagItems
+barid_tag_items(BaridSlice value)
 {
-    return (TagItems){.rest = value, .has_ended = value.len == 0};
+    return (BaridTagItems){.rest = value, .has_ended = value.len == 0};
 }
 
 gboolean
-tag_items_next(TagItems *self, guint8 separator, BaridSlice *out_item)
+barid_tag_items_next(BaridTagItems *self, guint8 separator, BaridSlice *out_item)
 {
     const guint8 *end;
     gsize len;
@@ -174,7 +174,7 @@ tag_items_next(TagItems *self, guint8 separator, BaridSlice *out_item)
 }
 
 gboolean
-tag_value_parse_number(BaridSlice value, guint64 *out_number)
+barid_tag_value_parse_number(BaridSlice value, guint64 *out_number)
 {
     guint64 number = 0;
 
@@ -203,15 +203,14 @@ base64_digit(guint8 byte)
 
 /* Four digits at a time; "=" may only fill up the last four. */
 gboolean
-tag_value_decode_base64(BaridSlice value, Buffer *out)
+barid_tag_value_decode_base64(BaridSlice value, guint8 *out, gsize size, gsize *out_len)
 {
     guint32 bits = 0;
-    guint n_digits = 0;
-    guint n_fill = 0;
+    guint n_digits = 0, n_fill = 0;
+    gsize len = 0;
 
     for (gsize i = 0; i < value.len; i++) {
         gint digit = base64_digit(value.data[i]);
-        guint8 bytes[3];
 
         if (is_blank(value.data[i]))
             continue;
@@ -224,14 +223,14 @@ tag_value_decode_base64(BaridSlice value, Buffer *out)
         bits = bits << 6 | (digit < 0 ? 0 : (guint32)digit);
         if (++n_digits < 4)
             continue;
-        bytes[0] = (guint8)(bits >> 16);
-        bytes[1] = (guint8)(bits >> 8);
-        bytes[2] = (guint8)bits;
-        if (!buffer_append(out, bytes, 3 - n_fill))
+        if (3 - n_fill > size - len)
             return FALSE;
+        for (guint byte = 0; byte < 3 - n_fill; byte++)
+            out[len++] = (guint8)(bits >> (16 - 8 * byte));
         bits = 0;
         n_digits = 0;
         /* Behind what was filled up nothing may follow: a further digit finds (n_fill). */
     }
+    *out_len = len;
     return n_digits == 0;
 }

@@ -2,41 +2,41 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "mime/tag-list.h"
+#include <barid/tag-list.h>
 
 /* (tags) lists "name=value|" of each. */
 static const struct {
     const gchar *what;
     const gchar *text;
-    TagListResult result;
+    BaridTagListResult result;
     const gchar *tags;
     gsize error_offset;
 } lists[] = {
-    {"nothing", "", TAG_LIST_OK, "", 0},
-    {"blanks", " \r\n\t ", TAG_LIST_OK, "", 0},
-    {"one", "v=DKIM1", TAG_LIST_OK, "v=DKIM1|", 0},
-    {"closed", "v=1; a=b;", TAG_LIST_OK, "v=1|a=b|", 0},
-    {"blanks around", " v = 1 ;\r\n\ta\t=\tb c \r\n ; ", TAG_LIST_OK, "v=1|a=b c|", 0},
-    {"empty values", "p=;q= ;r=", TAG_LIST_OK, "p=|q=|r=|", 0},
-    {"equals in a value", "b=ab==;c=d=e", TAG_LIST_OK, "b=ab==|c=d=e|", 0},
-    {"names", "a_1=x;A=y;a=z", TAG_LIST_OK, "a_1=x|A=y|a=z|", 0},
-    {"UTF-8", "d=b\xc3\xbc.example", TAG_LIST_OK, "d=b\xc3\xbc.example|", 0},
-    {"twice", "a=1; b=2; a=3", TAG_LIST_DUPLICATE, "a=1|b=2|", 11},
-    {"no name", "=x", TAG_LIST_BAD_NAME, "", 0},
-    {"nothing between", "a=1;;b=2", TAG_LIST_BAD_NAME, "a=1|", 4},
-    {"name begins with a digit", "1a=x", TAG_LIST_BAD_NAME, "", 0},
-    {"name with a dash", "a-b=x", TAG_LIST_NO_EQUALS, "", 1},
-    {"no equals", "a=1; b", TAG_LIST_NO_EQUALS, "a=1|", 6},
-    {"words", "this is no list", TAG_LIST_NO_EQUALS, "", 5},
-    {"control character", "a=1\x01", TAG_LIST_BAD_VALUE, "", 3},
+    {"nothing", "", BARID_TAG_LIST_OK, "", 0},
+    {"blanks", " \r\n\t ", BARID_TAG_LIST_OK, "", 0},
+    {"one", "v=DKIM1", BARID_TAG_LIST_OK, "v=DKIM1|", 0},
+    {"closed", "v=1; a=b;", BARID_TAG_LIST_OK, "v=1|a=b|", 0},
+    {"blanks around", " v = 1 ;\r\n\ta\t=\tb c \r\n ; ", BARID_TAG_LIST_OK, "v=1|a=b c|", 0},
+    {"empty values", "p=;q= ;r=", BARID_TAG_LIST_OK, "p=|q=|r=|", 0},
+    {"equals in a value", "b=ab==;c=d=e", BARID_TAG_LIST_OK, "b=ab==|c=d=e|", 0},
+    {"names", "a_1=x;A=y;a=z", BARID_TAG_LIST_OK, "a_1=x|A=y|a=z|", 0},
+    {"UTF-8", "d=b\xc3\xbc.example", BARID_TAG_LIST_OK, "d=b\xc3\xbc.example|", 0},
+    {"twice", "a=1; b=2; a=3", BARID_TAG_LIST_DUPLICATE, "a=1|b=2|", 11},
+    {"no name", "=x", BARID_TAG_LIST_BAD_NAME, "", 0},
+    {"nothing between", "a=1;;b=2", BARID_TAG_LIST_BAD_NAME, "a=1|", 4},
+    {"name begins with a digit", "1a=x", BARID_TAG_LIST_BAD_NAME, "", 0},
+    {"name with a dash", "a-b=x", BARID_TAG_LIST_NO_EQUALS, "", 1},
+    {"no equals", "a=1; b", BARID_TAG_LIST_NO_EQUALS, "a=1|", 6},
+    {"words", "this is no list", BARID_TAG_LIST_NO_EQUALS, "", 5},
+    {"control character", "a=1\x01", BARID_TAG_LIST_BAD_VALUE, "", 3},
 };
 
 START_TEST(test_list)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    TagList list;
+    BaridTagList list;
 
-    ck_assert_msg(tag_list_parse(barid_slice_from_text(lists[_i].text), &list) == lists[_i].result,
+    ck_assert_msg(barid_tag_list_parse(barid_slice_from_text(lists[_i].text), &list) == lists[_i].result,
                   "%s", lists[_i].what);
     for (guint i = 0; i < list.n_tags; i++)
         g_string_append_printf(found, "%.*s=%.*s|", (int)list.tags[i].name.len,
@@ -44,7 +44,7 @@ START_TEST(test_list)
                                (int)list.tags[i].value.len,
                                (const gchar *)list.tags[i].value.data);
     ck_assert_str_eq(found->str, lists[_i].tags);
-    if (lists[_i].result != TAG_LIST_OK)
+    if (lists[_i].result != BARID_TAG_LIST_OK)
         ck_assert_msg(list.error_offset == lists[_i].error_offset, "%s: at %u", lists[_i].what,
                       (guint)list.error_offset);
 }
@@ -52,29 +52,29 @@ END_TEST
 
 START_TEST(test_find)
 {
-    TagList list;
+    BaridTagList list;
 
-    ck_assert_int_eq(tag_list_parse(BARID_SLICE_LITERAL("a=1; b= \r\n x ; e="), &list),
-                     TAG_LIST_OK);
-    ck_assert(barid_slice_equal_text(tag_list_get(&list, "b"), "x"));
-    ck_assert(barid_slice_equal_text(tag_list_find(&list, "b")->around, " \r\n x "));
-    ck_assert_ptr_null(tag_list_find(&list, "B"));
-    ck_assert_ptr_nonnull(tag_list_find(&list, "e"));
-    ck_assert_uint_eq(tag_list_get(&list, "none").len, 0);
+    ck_assert_int_eq(barid_tag_list_parse(BARID_SLICE_LITERAL("a=1; b= \r\n x ; e="), &list),
+                     BARID_TAG_LIST_OK);
+    ck_assert(barid_slice_equal_text(barid_tag_list_get(&list, "b"), "x"));
+    ck_assert(barid_slice_equal_text(barid_tag_list_find(&list, "b")->around, " \r\n x "));
+    ck_assert_ptr_null(barid_tag_list_find(&list, "B"));
+    ck_assert_ptr_nonnull(barid_tag_list_find(&list, "e"));
+    ck_assert_uint_eq(barid_tag_list_get(&list, "none").len, 0);
 }
 END_TEST
 
 START_TEST(test_too_many)
 {
     g_autoptr(GString) text = g_string_new(NULL);
-    TagList list;
+    BaridTagList list;
 
-    for (guint i = 0; i < TAG_LIST_MAX; i++)
+    for (guint i = 0; i < BARID_TAG_LIST_MAX; i++)
         g_string_append_printf(text, "a%u=%u;", i, i);
-    ck_assert_int_eq(tag_list_parse(barid_slice(text->str, text->len), &list), TAG_LIST_OK);
+    ck_assert_int_eq(barid_tag_list_parse(barid_slice(text->str, text->len), &list), BARID_TAG_LIST_OK);
     g_string_append(text, "x=1");
-    ck_assert_int_eq(tag_list_parse(barid_slice(text->str, text->len), &list),
-                     TAG_LIST_TOO_MANY);
+    ck_assert_int_eq(barid_tag_list_parse(barid_slice(text->str, text->len), &list),
+                     BARID_TAG_LIST_TOO_MANY);
 }
 END_TEST
 
@@ -88,10 +88,10 @@ static const struct {
 START_TEST(test_items)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    TagItems rest = tag_items(barid_slice_from_text(items[_i].value));
+    BaridTagItems rest = barid_tag_items(barid_slice_from_text(items[_i].value));
     BaridSlice item;
 
-    while (tag_items_next(&rest, ':', &item))
+    while (barid_tag_items_next(&rest, ':', &item))
         g_string_append_printf(found, "%.*s|", (int)item.len, (const gchar *)item.data);
     ck_assert_str_eq(found->str, items[_i].items);
 }
@@ -111,8 +111,9 @@ START_TEST(test_number)
 {
     guint64 number = 0;
 
-    ck_assert_int_eq(tag_value_parse_number(barid_slice_from_text(numbers[_i].value), &number),
-                     numbers[_i].ok);
+    BaridSlice value = barid_slice_from_text(numbers[_i].value);
+
+    ck_assert_int_eq(barid_tag_value_parse_number(value, &number), numbers[_i].ok);
     ck_assert_uint_eq(number, numbers[_i].number);
 }
 END_TEST
@@ -131,14 +132,27 @@ static const struct {
 START_TEST(test_base64)
 {
     const gchar *wanted = codes[_i].bytes;
-    g_auto(Buffer) out = {0};
-    gboolean ok;
+    BaridSlice value = barid_slice_from_text(codes[_i].value);
+    guint8 out[4];
+    gsize len = 0;
+    gboolean ok = barid_tag_value_decode_base64(value, out, sizeof out, &len);
 
-    buffer_init(&out, 100);
-    ok = tag_value_decode_base64(barid_slice_from_text(codes[_i].value), &out);
     ck_assert_msg(ok == (wanted != NULL), "%s", codes[_i].value);
     if (wanted != NULL)
-        ck_assert(barid_slice_equal_text(buffer_get_slice(&out), wanted));
+        ck_assert(barid_slice_equal_text(barid_slice(out, len), wanted));
+}
+END_TEST
+
+/* What does not fit is refused, not cut. */
+START_TEST(test_base64_room)
+{
+    guint8 out[4] = {0};
+    gsize len = 0;
+
+    ck_assert(barid_tag_value_decode_base64(BARID_SLICE_LITERAL("YWJjZA=="), out, 4, &len));
+    ck_assert_uint_eq(len, 4);
+    ck_assert(!barid_tag_value_decode_base64(BARID_SLICE_LITERAL("YWJjZGU="), out, 4, &len));
+    ck_assert(!barid_tag_value_decode_base64(BARID_SLICE_LITERAL("YWJj"), out, 2, &len));
 }
 END_TEST
 
@@ -156,6 +170,7 @@ main(void)
     tcase_add_loop_test(cases, test_items, 0, G_N_ELEMENTS(items));
     tcase_add_loop_test(cases, test_number, 0, G_N_ELEMENTS(numbers));
     tcase_add_loop_test(cases, test_base64, 0, G_N_ELEMENTS(codes));
+    tcase_add_test(cases, test_base64_room);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -3,7 +3,7 @@
 #include "host/signature-private.h"
 
 #include "base/text.h"
-#include "mime/tag-list.h"
+#include <barid/tag-list.h>
 
 /* A body's hash in one canonical form and length; signatures that want the same share it. */
 typedef struct SignatureBody {
@@ -149,10 +149,10 @@ signature_hash_header(const BaridSignature *self, const BaridHeaderIndex *header
     g_autofree guint *lowest =
         g_memdup2(header->groups->data, header->groups->len * sizeof(guint));
     gnutls_hash_hd_t hash = hash_new();
-    TagItems items = tag_items(self->names);
+    BaridTagItems items = barid_tag_items(self->names);
     BaridSlice name;
 
-    while (tag_items_next(&items, ':', &name)) {
+    while (barid_tag_items_next(&items, ':', &name)) {
         const IndexField *entry;
         guint group;
 

@@ -3,7 +3,7 @@
 #include "host/signature-private.h"
 
 #include "base/text.h"
-#include "mime/tag-list.h"
+#include <barid/tag-list.h>
 
 enum { DOMAIN_BYTES_MAX = 253, LABEL_BYTES_MAX = 63, IDENTITY_BYTES_MAX = 1024 };
 
@@ -124,24 +124,24 @@ is_identity(BaridSlice value)
 /* --- tags --- */
 
 static BaridSignatureReason
-parse_required(BaridSignature *self, const TagList *tags)
+parse_required(BaridSignature *self, const BaridTagList *tags)
 {
     static const gchar *const required[] = {"v", "a", "b", "bh", "d", "h", "s"};
 
     for (guint i = 0; i < G_N_ELEMENTS(required); i++) {
-        if (tag_list_get(tags, required[i]).len == 0)
+        if (barid_tag_list_get(tags, required[i]).len == 0)
             return BARID_SIGNATURE_TAG_MISSING;
     }
-    if (!barid_slice_equal_text(tag_list_get(tags, "v"), "1"))
+    if (!barid_slice_equal_text(barid_tag_list_get(tags, "v"), "1"))
         return BARID_SIGNATURE_VERSION;
-    self->hole = tag_list_find(tags, "b")->around;
+    self->hole = barid_tag_list_find(tags, "b")->around;
     return BARID_SIGNATURE_PENDING;
 }
 
 static BaridSignatureReason
-parse_algorithm(BaridSignature *self, const TagList *tags)
+parse_algorithm(BaridSignature *self, const BaridTagList *tags)
 {
-    BaridSlice value = tag_list_get(tags, "a");
+    BaridSlice value = barid_tag_list_get(tags, "a");
 
     if (barid_slice_equal_text(value, "rsa-sha1"))
         return BARID_SIGNATURE_SHA1;
@@ -163,17 +163,17 @@ parse_form(BaridSlice word, CanonicalForm *out)
 
 /* "relaxed" is "relaxed/simple". */
 static BaridSignatureReason
-parse_canonical(BaridSignature *self, const TagList *tags)
+parse_canonical(BaridSignature *self, const BaridTagList *tags)
 {
-    const Tag *tag = tag_list_find(tags, "c");
+    const BaridTag *tag = barid_tag_list_find(tags, "c");
     BaridSlice header = BARID_SLICE_EMPTY, body = BARID_SLICE_LITERAL("simple");
-    TagItems items;
+    BaridTagItems items;
 
     if (tag == NULL)
         return BARID_SIGNATURE_PENDING;
-    items = tag_items(tag->value);
-    tag_items_next(&items, '/', &header);
-    tag_items_next(&items, '/', &body);
+    items = barid_tag_items(tag->value);
+    barid_tag_items_next(&items, '/', &header);
+    barid_tag_items_next(&items, '/', &body);
     return items.has_ended && parse_form(header, &self->header_form) &&
                    parse_form(body, &self->body_form)
                ? BARID_SIGNATURE_PENDING
@@ -181,28 +181,28 @@ parse_canonical(BaridSignature *self, const TagList *tags)
 }
 
 static BaridSignatureReason
-parse_hashes(BaridSignature *self, const TagList *tags)
+parse_hashes(BaridSignature *self, const BaridTagList *tags)
 {
     g_auto(Buffer) hash = {0};
 
     buffer_init(&hash, SIGNATURE_DIGEST);
-    if (!tag_value_decode_base64(tag_list_get(tags, "bh"), &hash) ||
+    if (!barid_tag_value_decode_base64(barid_tag_list_get(tags, "bh"), &hash) ||
         hash.len != SIGNATURE_DIGEST ||
-        !tag_value_decode_base64(tag_list_get(tags, "b"), &self->bytes) || self->bytes.len == 0)
+        !barid_tag_value_decode_base64(barid_tag_list_get(tags, "b"), &self->bytes) || self->bytes.len == 0)
         return BARID_SIGNATURE_MALFORMED;
     memcpy(self->body_hash, hash.data, SIGNATURE_DIGEST);
     return BARID_SIGNATURE_PENDING;
 }
 
 static BaridSignatureReason
-parse_names(BaridSignature *self, const TagList *tags)
+parse_names(BaridSignature *self, const BaridTagList *tags)
 {
-    TagItems items = tag_items(tag_list_get(tags, "h"));
+    BaridTagItems items = barid_tag_items(barid_tag_list_get(tags, "h"));
     gboolean has_from = FALSE;
     BaridSlice name;
 
-    self->names = tag_list_get(tags, "h");
-    while (tag_items_next(&items, ':', &name)) {
+    self->names = barid_tag_list_get(tags, "h");
+    while (barid_tag_items_next(&items, ':', &name)) {
         if (!header_name_is_valid(name))
             return BARID_SIGNATURE_MALFORMED;
         has_from |= barid_slice_equal_nocase(name, BARID_SLICE_LITERAL("from"));
@@ -211,9 +211,9 @@ parse_names(BaridSignature *self, const TagList *tags)
 }
 
 static BaridSignatureReason
-parse_owner(BaridSignature *self, const TagList *tags)
+parse_owner(BaridSignature *self, const BaridTagList *tags)
 {
-    const Tag *tag = tag_list_find(tags, "i");
+    const BaridTag *tag = barid_tag_list_find(tags, "i");
 
     if (self->domain == NULL || self->selector == NULL)
         return BARID_SIGNATURE_MALFORMED;
@@ -231,39 +231,39 @@ parse_owner(BaridSignature *self, const TagList *tags)
 }
 
 static gboolean
-parse_number(const TagList *tags, const gchar *name, guint64 *out)
+parse_number(const BaridTagList *tags, const gchar *name, guint64 *out)
 {
-    const Tag *tag = tag_list_find(tags, name);
+    const BaridTag *tag = barid_tag_list_find(tags, name);
 
-    return tag == NULL || tag_value_parse_number(tag->value, out);
+    return tag == NULL || barid_tag_value_parse_number(tag->value, out);
 }
 
 /* A signature cannot expire before it is made. */
 static BaridSignatureReason
-parse_numbers(BaridSignature *self, const TagList *tags)
+parse_numbers(BaridSignature *self, const BaridTagList *tags)
 {
     guint64 made = 0, expires = 0;
 
     if (!parse_number(tags, "l", &self->limit) || !parse_number(tags, "t", &made) ||
         !parse_number(tags, "x", &expires))
         return BARID_SIGNATURE_MALFORMED;
-    if (tag_list_find(tags, "x") != NULL && expires <= made)
+    if (barid_tag_list_find(tags, "x") != NULL && expires <= made)
         return BARID_SIGNATURE_EXPIRED;
     self->expires_s = (gint64)expires;
     return BARID_SIGNATURE_PENDING;
 }
 
 static BaridSignatureReason
-parse_query(BaridSignature *self G_GNUC_UNUSED, const TagList *tags)
+parse_query(BaridSignature *self G_GNUC_UNUSED, const BaridTagList *tags)
 {
-    const Tag *tag = tag_list_find(tags, "q");
-    TagItems items;
+    const BaridTag *tag = barid_tag_list_find(tags, "q");
+    BaridTagItems items;
     BaridSlice item;
 
     if (tag == NULL)
         return BARID_SIGNATURE_PENDING;
-    items = tag_items(tag->value);
-    while (tag_items_next(&items, ':', &item)) {
+    items = barid_tag_items(tag->value);
+    while (barid_tag_items_next(&items, ':', &item)) {
         if (barid_slice_equal_text(item, "dns/txt"))
             return BARID_SIGNATURE_PENDING;
     }
@@ -272,12 +272,12 @@ parse_query(BaridSignature *self G_GNUC_UNUSED, const TagList *tags)
 
 /* What says whose it is, for people: known even where something else is wrong. */
 static void
-parse_labels(BaridSignature *self, const TagList *tags)
+parse_labels(BaridSignature *self, const BaridTagList *tags)
 {
-    BaridSlice domain = tag_list_get(tags, "d");
-    BaridSlice selector = tag_list_get(tags, "s");
-    BaridSlice algorithm = tag_list_get(tags, "a");
-    BaridSlice mark = tag_list_get(tags, "b");
+    BaridSlice domain = barid_tag_list_get(tags, "d");
+    BaridSlice selector = barid_tag_list_get(tags, "s");
+    BaridSlice algorithm = barid_tag_list_get(tags, "a");
+    BaridSlice mark = barid_tag_list_get(tags, "b");
     gsize n = 0;
 
     if (is_domain(domain))
@@ -295,13 +295,13 @@ parse_labels(BaridSignature *self, const TagList *tags)
 static BaridSignatureReason
 parse_tags(BaridSignature *self)
 {
-    static BaridSignatureReason (*const steps[])(BaridSignature *, const TagList *) = {
+    static BaridSignatureReason (*const steps[])(BaridSignature *, const BaridTagList *) = {
         parse_required, parse_algorithm, parse_canonical, parse_owner,
         parse_names,    parse_hashes,    parse_numbers,   parse_query,
     };
-    TagList tags;
+    BaridTagList tags;
 
-    if (tag_list_parse(self->field.value, &tags) != TAG_LIST_OK)
+    if (barid_tag_list_parse(self->field.value, &tags) != BARID_TAG_LIST_OK)
         return BARID_SIGNATURE_MALFORMED;
     parse_labels(self, &tags);
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {

@@ -2,15 +2,15 @@
 /* Key records (RFC 6376 section 3.6.1, RFC 8463 section 4) and the public keys in them. */
 #include "host/signature-private.h"
 
-#include "mime/tag-list.h"
+#include <barid/tag-list.h>
 
 enum { KEY_BYTES_MAX = 2048, ED25519_BYTES = 32, EXPONENT_BYTES_MAX = 5 };
 
 /* "v=", where it is, stands first and is the only one that we know. */
 static gboolean
-key_check_version(const TagList *tags)
+key_check_version(const BaridTagList *tags)
 {
-    const Tag *version = tag_list_find(tags, "v");
+    const BaridTag *version = barid_tag_list_find(tags, "v");
 
     return version == NULL ||
            (version == &tags->tags[0] && barid_slice_equal_text(version->value, "DKIM1"));
@@ -18,16 +18,16 @@ key_check_version(const TagList *tags)
 
 /* Whether a list with colons has (word) or (other); a missing list has all. */
 static gboolean
-key_allows(const TagList *tags, const gchar *name, const gchar *word, const gchar *other)
+key_allows(const BaridTagList *tags, const gchar *name, const gchar *word, const gchar *other)
 {
-    const Tag *tag = tag_list_find(tags, name);
-    TagItems items;
+    const BaridTag *tag = barid_tag_list_find(tags, name);
+    BaridTagItems items;
     BaridSlice item;
 
     if (tag == NULL)
         return TRUE;
-    items = tag_items(tag->value);
-    while (tag_items_next(&items, ':', &item)) {
+    items = barid_tag_items(tag->value);
+    while (barid_tag_items_next(&items, ':', &item)) {
         if (barid_slice_equal_text(item, word) ||
             (other != NULL && barid_slice_equal_text(item, other)))
             return TRUE;
@@ -36,15 +36,15 @@ key_allows(const TagList *tags, const gchar *name, const gchar *word, const gcha
 }
 
 static gboolean
-key_has_flag(const TagList *tags, const gchar *flag)
+key_has_flag(const BaridTagList *tags, const gchar *flag)
 {
-    return tag_list_find(tags, "t") != NULL && key_allows(tags, "t", flag, NULL);
+    return barid_tag_list_find(tags, "t") != NULL && key_allows(tags, "t", flag, NULL);
 }
 
 static gboolean
-key_parse_kind(const TagList *tags, SignatureKind *out)
+key_parse_kind(const BaridTagList *tags, SignatureKind *out)
 {
-    const Tag *tag = tag_list_find(tags, "k");
+    const BaridTag *tag = barid_tag_list_find(tags, "k");
 
     *out = SIGNATURE_RSA;
     if (tag == NULL || barid_slice_equal_text(tag->value, "rsa"))
@@ -57,12 +57,12 @@ BaridSignatureReason
 signature_key_parse(BaridSlice record, SignatureKey *out)
 {
     SignatureKey key = {.kind = SIGNATURE_RSA};
-    const Tag *data;
-    TagList tags;
+    const BaridTag *data;
+    BaridTagList tags;
 
-    if (tag_list_parse(record, &tags) != TAG_LIST_OK || !key_check_version(&tags))
+    if (barid_tag_list_parse(record, &tags) != BARID_TAG_LIST_OK || !key_check_version(&tags))
         return BARID_SIGNATURE_KEY_MALFORMED;
-    data = tag_list_find(&tags, "p");
+    data = barid_tag_list_find(&tags, "p");
     if (data == NULL)
         return BARID_SIGNATURE_KEY_MALFORMED;
     if (data->value.len == 0)
@@ -165,7 +165,7 @@ signature_key_import(const SignatureKey *self, gnutls_pubkey_t *out_key)
     BaridSignatureReason reason;
 
     buffer_init(&bytes, KEY_BYTES_MAX);
-    if (!tag_value_decode_base64(self->key, &bytes))
+    if (!barid_tag_value_decode_base64(self->key, &bytes))
         return BARID_SIGNATURE_KEY_MALFORMED;
     if (gnutls_pubkey_init(&key) < 0)
         return BARID_SIGNATURE_KEY_LOOKUP; /* short of memory: later it may work */
