@@ -188,7 +188,8 @@ parse_hashes(BaridSignature *self, const BaridTagList *tags)
     buffer_init(&hash, SIGNATURE_DIGEST);
     if (!barid_tag_value_decode_base64(barid_tag_list_get(tags, "bh"), &hash) ||
         hash.len != SIGNATURE_DIGEST ||
-        !barid_tag_value_decode_base64(barid_tag_list_get(tags, "b"), &self->bytes) || self->bytes.len == 0)
+        !barid_tag_value_decode_base64(barid_tag_list_get(tags, "b"), &self->bytes) ||
+        self->bytes.len == 0)
         return BARID_SIGNATURE_MALFORMED;
     memcpy(self->body_hash, hash.data, SIGNATURE_DIGEST);
     return BARID_SIGNATURE_PENDING;

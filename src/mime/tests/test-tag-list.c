@@ -35,9 +35,9 @@ START_TEST(test_list)
 {
     g_autoptr(GString) found = g_string_new(NULL);
     BaridTagList list;
+    BaridTagListResult result = barid_tag_list_parse(barid_slice_from_text(lists[_i].text), &list);
 
-    ck_assert_msg(barid_tag_list_parse(barid_slice_from_text(lists[_i].text), &list) == lists[_i].result,
-                  "%s", lists[_i].what);
+    ck_assert_msg(result == lists[_i].result, "%s", lists[_i].what);
     for (guint i = 0; i < list.n_tags; i++)
         g_string_append_printf(found, "%.*s=%.*s|", (int)list.tags[i].name.len,
                                (const gchar *)list.tags[i].name.data,
@@ -71,7 +71,8 @@ START_TEST(test_too_many)
 
     for (guint i = 0; i < BARID_TAG_LIST_MAX; i++)
         g_string_append_printf(text, "a%u=%u;", i, i);
-    ck_assert_int_eq(barid_tag_list_parse(barid_slice(text->str, text->len), &list), BARID_TAG_LIST_OK);
+    ck_assert_int_eq(barid_tag_list_parse(barid_slice(text->str, text->len), &list),
+                     BARID_TAG_LIST_OK);
     g_string_append(text, "x=1");
     ck_assert_int_eq(barid_tag_list_parse(barid_slice(text->str, text->len), &list),
                      BARID_TAG_LIST_TOO_MANY);
