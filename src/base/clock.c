@@ -31,12 +31,15 @@ clock_set_source(const ClockSource *source)
     clock_reading.turning = FALSE;
 }
 
-void
+gint64
 clock_turn(void)
 {
+    gint64 monotonic_us = clock_source.monotonic_us(clock_source.data);
+
     clock_reading.turning = TRUE;
-    clock_reading.monotonic_ms = clock_source.monotonic_us(clock_source.data) / 1000;
+    clock_reading.monotonic_ms = monotonic_us / 1000;
     clock_reading.wall_ms = clock_source.wall_us(clock_source.data) / 1000;
+    return monotonic_us;
 }
 
 gint64

@@ -17,8 +17,9 @@ typedef struct {
 
 /* Replaces the process's clock; NULL restores the system's. Not while threads run. */
 void clock_set_source(const ClockSource *source);
-/* Reads the clock for this thread; later readings give this one. */
-void clock_turn(void);
+/* Reads the clock for this thread; later readings give this one. Returns it as
+ * clock_monotonic_us() would. */
+gint64 clock_turn(void);
 
 /* Of this turn, or live in threads that never call clock_turn(). */
 gint64 clock_monotonic_ms(void);

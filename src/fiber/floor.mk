@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += src/fiber/libfiber.la
 LIBBARID_PARTS += src/fiber/libfiber.la
 src_fiber_libfiber_la_SOURCES = \
 	src/fiber/fiber.c src/fiber/fiber.h \
+	src/fiber/load.c src/fiber/load.h \
 	src/fiber/offload.c \
 	src/fiber/scheduler.c src/fiber/scheduler.h src/fiber/scheduler-private.h \
 	src/fiber/stack.c src/fiber/stack.h \
@@ -15,8 +16,11 @@ endif
 FIBER_LIBS = src/fiber/libfiber.la $(BASE_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += src/fiber/tests/test-fiber
+check_PROGRAMS += src/fiber/tests/test-fiber src/fiber/tests/test-load
 src_fiber_tests_test_fiber_SOURCES = src/fiber/tests/test-fiber.c
 src_fiber_tests_test_fiber_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_fiber_tests_test_fiber_LDADD = $(FIBER_LIBS) $(CHECK_LIBS)
+src_fiber_tests_test_load_SOURCES = src/fiber/tests/test-load.c
+src_fiber_tests_test_load_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_fiber_tests_test_load_LDADD = $(FIBER_LIBS) $(CHECK_LIBS)
 endif

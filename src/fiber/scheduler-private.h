@@ -7,6 +7,7 @@
 
 #include "base/blame.h"
 #include "fiber/fiber.h"
+#include "fiber/load.h"
 #include "fiber/stack.h"
 #include "fiber/switch.h"
 
@@ -49,6 +50,7 @@ struct Scheduler {
     _Atomic(SchedulerPost *) inbox;
     _Atomic gboolean sleeping;
     _Atomic gboolean stopping;
+    Load load;
     FiberStackPool *stacks;
     BlameSlot *blame; /* the thread's, while it runs */
     FiberContext main_context;

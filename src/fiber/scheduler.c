@@ -31,6 +31,12 @@ scheduler_get_n_fibers(const Scheduler *self)
     return self->n_fibers;
 }
 
+guint
+scheduler_get_load(const Scheduler *self)
+{
+    return load_get(&self->load, clock_monotonic_us());
+}
+
 Scheduler *
 scheduler_new(GError **error)
 {
@@ -364,11 +370,13 @@ scheduler_poll(Scheduler *self, gint64 until_ms)
             (atomic_load(&self->stopping) && self->n_fibers == 0)) {
             atomic_store(&self->sleeping, FALSE);
             left = 0;
+        } else {
+            load_sleep(&self->load, clock_monotonic_us());
         }
     }
     count = epoll_wait(self->epoll_fd, events, G_N_ELEMENTS(events), (int)MIN(left, 3600000));
     atomic_store_explicit(&self->sleeping, FALSE, memory_order_relaxed);
-    clock_turn();
+    load_turn(&self->load, clock_turn());
     for (int i = 0; i < count; i++)
         scheduler_on_event(self, &events[i]);
     return count > 0 || atomic_load(&self->inbox) != NULL;

@@ -4,7 +4,8 @@
  * born on it; nothing of it moves to another thread. Ready fibers run in batches before
  * the next wait, so one wake-up serves many sessions.
  *
- * Only scheduler_post() and scheduler_stop() may be called from other threads.
+ * Only scheduler_post(), scheduler_stop() and scheduler_get_load() may be called from other
+ * threads.
  */
 #ifndef SCHEDULER_H
 #define SCHEDULER_H
@@ -27,6 +28,8 @@ void scheduler_stop(Scheduler *self);
 Scheduler *scheduler_get_current(void);
 /* Fibers alive on it. */
 guint scheduler_get_n_fibers(const Scheduler *self);
+/* How busy its thread has been lately: 0 to 1000. Any thread. */
+guint scheduler_get_load(const Scheduler *self);
 
 /* A call to be made on the scheduler's thread, outside any fiber. The node belongs to
  * the caller and is free again when (func) is called. */

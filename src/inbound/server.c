@@ -7,9 +7,11 @@
 /* Connections taken by one thread before the others get their chance. */
 enum { ACCEPT_BATCH = 8, ACCEPT_PAUSE_MS = 100 };
 
-/* The kernel likes to wake the same thread: what it has more than the idlest by this many
- * is handed over. */
-enum { ACCEPT_IMBALANCE = 4 };
+/* Sessions are packed: a thread that serves many wakes up once for several of them, and the other
+ * processors may sleep. A thread is given more while it is asleep at least this much of the time,
+ * and has at most so many more than the one with fewest: those that came at once may all turn out
+ * to be busy, and a session stays where it is. */
+enum { ACCEPT_LOAD_MAX = 700, ACCEPT_IMBALANCE = 32 };
 
 typedef struct {
     InboundThread *thread;
@@ -107,23 +109,36 @@ incoming_arrive(gpointer data)
     g_free(incoming);
 }
 
-static InboundThread *
-listening_choose_thread(const Listening *self)
+static guint
+thread_count_sessions(const InboundThread *self)
 {
-    guint own = atomic_load_explicit(&self->thread->n_sessions, memory_order_relaxed);
-    InboundThread *idlest = self->thread;
-    guint least = own;
+    return atomic_load_explicit(&self->n_sessions, memory_order_relaxed);
+}
 
-    for (guint i = 0; own >= ACCEPT_IMBALANCE && i < self->thread->inbound->threads->len; i++) {
-        InboundThread *thread = g_ptr_array_index(self->thread->inbound->threads, i);
-        guint count = atomic_load_explicit(&thread->n_sessions, memory_order_relaxed);
+/* The first that has room, or else the one with the fewest sessions. */
+static InboundThread *
+inbound_choose_thread(const Inbound *self)
+{
+    InboundThread *idlest = g_ptr_array_index(self->threads, 0);
+    guint least = thread_count_sessions(idlest);
+
+    for (guint i = 1; i < self->threads->len; i++) {
+        InboundThread *thread = g_ptr_array_index(self->threads, i);
+        guint count = thread_count_sessions(thread);
 
         if (count < least) {
             least = count;
             idlest = thread;
         }
     }
-    return own - least >= ACCEPT_IMBALANCE ? idlest : self->thread;
+    for (guint i = 0; i < self->threads->len; i++) {
+        InboundThread *thread = g_ptr_array_index(self->threads, i);
+
+        if (thread_count_sessions(thread) < least + ACCEPT_IMBALANCE &&
+            scheduler_get_load(thread->scheduler) < ACCEPT_LOAD_MAX)
+            return thread;
+    }
+    return idlest;
 }
 
 static void
@@ -141,7 +156,7 @@ listening_take(Listening *self, int fd, const Address *remote, const Address *lo
         return;
     }
     incoming = g_new0(Incoming, 1);
-    incoming->thread = listening_choose_thread(self);
+    incoming->thread = inbound_choose_thread(self->thread->inbound);
     incoming->listener = self->listener;
     incoming->fd = fd;
     incoming->remote = *remote;
