@@ -284,7 +284,7 @@ session_dialogue(Session *self)
         gint64 deadline = fiber_deadline_push(10000);
 
         /* A cancelled session still says its 421. */
-        if (!stream_flush(self->stream, NULL))
+        if (!stream_finish(self->stream, NULL))
             stream_end(self->stream);
         fiber_deadline_restore(deadline);
     }

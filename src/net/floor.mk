@@ -9,7 +9,8 @@ src_net_libnet_la_SOURCES = \
 	src/net/line-reader.c src/net/line-reader.h \
 	src/net/net-error.h \
 	src/net/stream.c src/net/stream.h \
-	src/net/tls.c src/net/tls.h
+	src/net/tls.c src/net/tls.h \
+	src/net/tls-wire.c src/net/tls-wire.h
 NET_LIBS = src/net/libnet.la $(GNUTLS_LIBS) $(FIBER_LIBS)
 
 if HAVE_CHECK

@@ -2,12 +2,12 @@
 #include "net/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error-domain.h"
 #include "net/block-pool.h"
+#include "net/tls-wire.h"
 
 struct Stream {
     FiberWatch watch;
@@ -20,6 +20,8 @@ struct Stream {
     gsize out_len;
     guint64 n_received;
     gnutls_session_t tls;
+    gboolean said_bye;
+    TlsWire wire;
     TlsInfo *tls_info;
 };
 
@@ -61,6 +63,7 @@ stream_free(Stream *self)
         return;
     if (self->tls != NULL)
         gnutls_deinit(self->tls);
+    tls_wire_clear(&self->wire);
     g_free(self->tls_info);
     block_give(self->in);
     block_give(self->out);
@@ -75,13 +78,24 @@ stream_interrupt(Stream *self)
     shutdown(self->fd, SHUT_RD);
 }
 
+/* The alert is gathered, and leaves with the last bytes before it. Once. */
+static void
+stream_say_bye(Stream *self)
+{
+    if (!self->said_bye)
+        gnutls_bye(self->tls, GNUTLS_SHUT_WR);
+    self->said_bye = TRUE;
+}
+
 void
 stream_end(Stream *self)
 {
     if (self->tls != NULL) {
+        self->wire.gathers = TRUE;
         if (self->out_len > 0)
             gnutls_record_send(self->tls, self->out, self->out_len);
-        gnutls_bye(self->tls, GNUTLS_SHUT_WR);
+        stream_say_bye(self);
+        tls_wire_send(&self->wire);
     } else if (self->out_len > 0) {
         gssize ignored = send(self->fd, self->out, self->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -102,7 +116,8 @@ stream_is_quiet(const Stream *self)
     guint8 byte;
 
     if (self->in_end > self->in_start ||
-        (self->tls != NULL && gnutls_record_check_pending(self->tls) > 0))
+        (self->tls != NULL &&
+         (gnutls_record_check_pending(self->tls) > 0 || tls_wire_has_input(&self->wire))))
         return FALSE;
     return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -144,7 +159,8 @@ stream_make_room(Stream *self)
 static gboolean
 stream_is_drained(const Stream *self)
 {
-    return self->tls != NULL ? gnutls_record_check_pending(self->tls) == 0 && self->drained
+    return self->tls != NULL ? self->wire.drained && !tls_wire_has_input(&self->wire) &&
+                                   gnutls_record_check_pending(self->tls) == 0
                              : self->drained;
 }
 
@@ -157,6 +173,7 @@ stream_wait_readable(Stream *self, GError **error)
         self->in = NULL;
     }
     self->drained = FALSE;
+    self->wire.drained = FALSE;
     return fiber_watch_wait_idle(&self->watch, error);
 }
 
@@ -172,27 +189,19 @@ stream_receive_plain(Stream *self)
     return got;
 }
 
-/* GnuTLS also says "again" after a message of its own, such as a session ticket of TLS 1.3,
- * while the next record waits in the socket; its edge has passed and will not come again. */
-static gboolean
-stream_has_bytes_behind(const Stream *self)
-{
-    guint8 byte;
-
-    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
-}
-
-/* As recv(): -1 with errno. GnuTLS buffers records itself. */
+/* As recv(): -1 with errno. GnuTLS buffers records itself, and says "again" after a message of
+ * its own too, such as a session ticket of TLS 1.3, when nothing has to be waited for. */
 static gssize
 stream_receive_tls(Stream *self)
 {
-    gssize got = gnutls_record_recv(self->tls, self->in + self->in_end,
-                                    BLOCK_BYTES - self->in_end);
+    gssize got;
 
+    self->wire.blocked = FALSE;
+    got = gnutls_record_recv(self->tls, self->in + self->in_end, BLOCK_BYTES - self->in_end);
     if (got >= 0)
         return got;
     if (got == GNUTLS_E_AGAIN)
-        errno = stream_has_bytes_behind(self) ? EINTR : EAGAIN;
+        errno = self->wire.blocked ? EAGAIN : EINTR;
     else if (got == GNUTLS_E_INTERRUPTED || !gnutls_error_is_fatal((int)got))
         errno = EINTR;
     else if (got == GNUTLS_E_PREMATURE_TERMINATION)
@@ -249,6 +258,31 @@ stream_send_some(Stream *self, const guint8 *data, gsize len)
     return -1;
 }
 
+/* After a send that failed with errno: waits until it can be tried again. */
+static gboolean
+stream_wait_sendable(Stream *self, GError **error)
+{
+    gboolean gone = errno == EPIPE || errno == ECONNRESET;
+
+    if (errno == EINTR)
+        return TRUE;
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return fiber_watch_wait_writable(&self->watch, error);
+    g_set_error(error, NET_ERROR, gone ? BARID_ERROR_CLOSED : BARID_ERROR_IO, "cannot send: %s",
+                g_strerror(errno));
+    return FALSE;
+}
+
+static gboolean
+stream_send_wire(Stream *self, GError **error)
+{
+    while (!tls_wire_send(&self->wire)) {
+        if (!stream_wait_sendable(self, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 stream_send_all(Stream *self, BaridSlice bytes, GError **error)
 {
@@ -258,22 +292,16 @@ stream_send_all(Stream *self, BaridSlice bytes, GError **error)
         if (sent > 0) {
             bytes.data += sent;
             bytes.len -= (gsize)sent;
-        } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            if (!fiber_watch_wait_writable(&self->watch, error))
-                return FALSE;
-        } else if (sent < 0 && errno != EINTR) {
-            gboolean gone = errno == EPIPE || errno == ECONNRESET;
-
-            g_set_error(error, NET_ERROR, gone ? BARID_ERROR_CLOSED : BARID_ERROR_IO,
-                        "cannot send: %s", g_strerror(errno));
+        } else if (sent < 0 && !stream_wait_sendable(self, error)) {
             return FALSE;
         }
     }
     return TRUE;
 }
 
-gboolean
-stream_flush(Stream *self, GError **error)
+/* To the socket, or what TLS gathers. */
+static gboolean
+stream_send_output(Stream *self, GError **error)
 {
     gboolean ok;
 
@@ -284,6 +312,23 @@ stream_flush(Stream *self, GError **error)
     block_give(self->out);
     self->out = NULL;
     return ok;
+}
+
+gboolean
+stream_flush(Stream *self, GError **error)
+{
+    return stream_send_output(self, error) && stream_send_wire(self, error);
+}
+
+gboolean
+stream_finish(Stream *self, GError **error)
+{
+    self->wire.gathers = TRUE;
+    if (!stream_send_output(self, error))
+        return FALSE;
+    if (self->tls != NULL)
+        stream_say_bye(self);
+    return stream_send_wire(self, error);
 }
 
 gboolean
@@ -310,29 +355,25 @@ stream_handshake(Stream *self, gnutls_session_t session, GError **error)
 {
     int code;
 
-    /* GnuTLS knows no MSG_DONTWAIT. */
-    if (fcntl(self->fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
-        error_set_errno(error, NET_ERROR, errno, "cannot begin TLS");
-        return FALSE;
-    }
-    gnutls_transport_set_int(session, self->fd);
+    self->wire.gathers = TRUE;
     while ((code = gnutls_handshake(session)) < 0) {
-        gboolean ok;
-
         if (gnutls_error_is_fatal(code)) {
             gnutls_alert_send_appropriate(session, code);
+            tls_wire_send(&self->wire);
             tls_set_handshake_error(error, session, code);
             return FALSE;
         }
-        if (code != GNUTLS_E_AGAIN)
-            continue;
-        ok = gnutls_record_get_direction(session) == 0
-                 ? fiber_watch_wait_readable(&self->watch, error)
-                 : fiber_watch_wait_writable(&self->watch, error);
-        if (!ok)
+        if (!stream_send_wire(self, error))
             return FALSE;
+        if (self->wire.blocked) {
+            self->wire.blocked = FALSE;
+            self->wire.drained = FALSE;
+            if (!fiber_watch_wait_readable(&self->watch, error))
+                return FALSE;
+        }
     }
-    return TRUE;
+    self->wire.gathers = FALSE;
+    return stream_send_wire(self, error);
 }
 
 /* Takes (session) when the handshake succeeds, else ends it. */
@@ -341,6 +382,7 @@ stream_take_session(Stream *self, gnutls_session_t session, GError **error)
 {
     if (session == NULL)
         return FALSE;
+    tls_wire_attach(&self->wire, session, &self->watch, self->fd);
     if (!stream_handshake(self, session, error)) {
         gnutls_deinit(session);
         return FALSE;
@@ -364,7 +406,13 @@ gboolean
 stream_start_tls_server(Stream *self, TlsServer *server, GError **error)
 {
     stream_drop_input(self);
-    return stream_take_session(self, tls_server_open_session(server, error), error);
+    if (!stream_take_session(self, tls_server_open_session(server, error), error))
+        return FALSE;
+    /* Nobody waits for the ticket: it goes with the first reply. */
+    self->wire.gathers = TRUE;
+    tls_server_send_ticket(self->tls);
+    self->wire.gathers = FALSE;
+    return TRUE;
 }
 
 gboolean

@@ -22,7 +22,7 @@ void stream_free(Stream *self);
 /* Ends the reading side: a waiting read fails as if the peer had closed. Any fiber of the
  * thread. */
 void stream_interrupt(Stream *self);
-/* Sends what is buffered and TLS's closing alert, as far as possible without waiting. */
+/* As stream_finish(), as far as possible without waiting, and after it if that failed. */
 void stream_end(Stream *self);
 
 /* --- input --- */
@@ -47,6 +47,8 @@ guint64 stream_get_n_received(const Stream *self);
 BARID_SUSPENDS gboolean stream_put(Stream *self, BaridSlice bytes, GError **error);
 /* Sends all that is buffered. */
 BARID_SUSPENDS gboolean stream_flush(Stream *self, GError **error);
+/* Sends all that is buffered, and TLS's closing alert with it: nothing is put after it. */
+BARID_SUSPENDS gboolean stream_finish(Stream *self, GError **error);
 
 /* --- TLS --- */
 

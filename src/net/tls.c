@@ -114,8 +114,8 @@ gnutls_session_t
 tls_server_open_session(TlsServer *self, GError **error)
 {
     gnutls_session_t session = NULL;
-    int code =
-        gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    int code = gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+                                         GNUTLS_NO_AUTO_SEND_TICKET);
 
     if (code >= 0)
         code = gnutls_priority_set(session, self->priorities);
@@ -131,6 +131,12 @@ tls_server_open_session(TlsServer *self, GError **error)
     }
     gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
     return session;
+}
+
+int
+tls_server_send_ticket(gnutls_session_t session)
+{
+    return gnutls_session_ticket_send(session, 1, 0);
 }
 
 /* --- clients --- */

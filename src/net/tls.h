@@ -28,6 +28,10 @@ TlsServer *tls_server_ref(TlsServer *self);
 void tls_server_unref(TlsServer *self);
 /* For the stream. A new session, not bound to a descriptor yet. */
 gnutls_session_t tls_server_open_session(TlsServer *self, GError **error);
+/* After a handshake of TLS 1.3: one ticket, where GnuTLS would send two. A client of ours comes
+ * back with one connection at a time, and each ticket costs a twentieth of the handshake. Older
+ * versions have sent theirs. A GnuTLS code. */
+int tls_server_send_ticket(gnutls_session_t session);
 
 /* Certification authorities that a client trusts; immutable, reference-counted. */
 typedef struct TlsTrust TlsTrust;

@@ -187,6 +187,110 @@ START_TEST(test_tls)
 }
 END_TEST
 
+/* --- a conversation, over narrow sockets and wide ones --- */
+
+enum { TALK_BYTES = 300 * 1000 };
+
+typedef struct {
+    const gchar *what, *priorities, *version;
+    int narrow;
+} TalkRow;
+
+static const TalkRow talks[] = {
+    {"TLS 1.3", NULL, "TLSv1.3", 1},
+    {"more than a block at once", NULL, "TLSv1.3", 0},
+    {"TLS 1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.2", "TLSv1.2", 1},
+};
+
+typedef struct {
+    int fds[2];
+    TlsServer *server;
+    const TalkRow *row;
+} Talk;
+
+static guint8
+talk_get_byte(gsize at)
+{
+    return (guint8)(at * 7 + at / 251);
+}
+
+static void
+talk_put_all(Stream *stream)
+{
+    g_autofree guint8 *bytes = g_malloc(TALK_BYTES);
+
+    for (gsize i = 0; i < TALK_BYTES; i++)
+        bytes[i] = talk_get_byte(i);
+    /* In parts that fit no record. */
+    for (gsize at = 0; at < TALK_BYTES; at += 7001)
+        ck_assert(stream_put(stream, barid_slice(bytes + at, MIN(7001, TALK_BYTES - at)), NULL));
+}
+
+static void
+talk_take_all(Stream *stream)
+{
+    for (gsize at = 0; at < TALK_BYTES;) {
+        BaridSlice input = stream_get_input(stream);
+
+        for (gsize i = 0; i < input.len; i++)
+            ck_assert_uint_eq(input.data[i], talk_get_byte(at + i));
+        at += input.len;
+        ck_assert_uint_le(at, TALK_BYTES);
+        stream_consume(stream, input.len);
+        if (at < TALK_BYTES)
+            ck_assert(stream_fill(stream, NULL));
+    }
+}
+
+static void
+child_talk_server(gpointer data)
+{
+    const Talk *talk = data;
+    g_autoptr(Stream) stream = stream_new(scheduler_get_current(), talk->fds[0], NULL);
+
+    ck_assert(stream_start_tls_server(stream, talk->server, NULL));
+    ck_assert_str_eq(stream_get_tls(stream)->version, talk->row->version);
+    talk_take_all(stream);
+    talk_put_all(stream);
+    ck_assert(stream_finish(stream, NULL));
+    stream_end(stream);
+}
+
+/* The end is told as such: by an alert, not by a connection that breaks. */
+static void
+child_talk_client(gpointer data)
+{
+    const Talk *talk = data;
+    g_autoptr(Stream) stream = stream_new(scheduler_get_current(), talk->fds[1], NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(stream_start_tls_client(stream, &(TlsClientOptions){0}, NULL));
+    talk_put_all(stream);
+    ck_assert(stream_flush(stream, NULL));
+    talk_take_all(stream);
+    ck_assert(!stream_fill(stream, &error));
+    ck_assert_int_eq(error->code, BARID_ERROR_CLOSED);
+}
+
+START_TEST(test_tls_talk)
+{
+    const TalkRow *row = &talks[_i];
+    Talk talk = {.row = row};
+    g_autofree gchar *chain = NULL;
+    g_autofree gchar *key = NULL;
+
+    ck_assert(tls_make_self_signed("mx.example.org", clock_wall_ms(), &chain, &key, NULL));
+    talk.server = tls_server_new(&(TlsOptions){.priorities = row->priorities}, NULL);
+    ck_assert(tls_server_add_certificate(talk.server, barid_slice_from_text(chain),
+                                         barid_slice_from_text(key), "test", NULL));
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, talk.fds), 0);
+    for (guint i = 0; row->narrow != 0 && i < G_N_ELEMENTS(talk.fds); i++)
+        setsockopt(talk.fds[i], SOL_SOCKET, SO_SNDBUF, &row->narrow, sizeof row->narrow);
+    run_pair(child_talk_server, child_talk_client, &talk);
+    tls_server_unref(talk.server);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -198,6 +302,7 @@ main(void)
     tcase_add_loop_test(cases, test_lines, 1, 90);
     tcase_add_test(cases, test_close_behind_line);
     tcase_add_test(cases, test_tls);
+    tcase_add_loop_test(cases, test_tls_talk, 0, G_N_ELEMENTS(talks));
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
