@@ -8,6 +8,7 @@ dist_barid_HEADERS = \
 	plugins-api/barid/macros.h \
 	plugins-api/barid/module.h \
 	plugins-api/barid/network.h \
+	plugins-api/barid/private-key.h \
 	plugins-api/barid/rule.h \
 	plugins-api/barid/runtime.h \
 	plugins-api/barid/saved.h \

@@ -9,6 +9,7 @@
 #include <barid/finding.h>
 #include <barid/module.h>
 #include <barid/network.h>
+#include <barid/private-key.h>
 #include <barid/runtime.h>
 #include <barid/saved.h>
 #include <barid/session.h>
