@@ -14,6 +14,7 @@ dist_barid_HEADERS = \
 	plugins-api/barid/saved.h \
 	plugins-api/barid/session.h \
 	plugins-api/barid/setting.h \
+	plugins-api/barid/signature.h \
 	plugins-api/barid/slice.h \
 	plugins-api/barid/slot.h \
 	plugins-api/barid/store.h \

@@ -14,6 +14,7 @@
 #include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
+#include <barid/signature.h>
 #include <barid/slice.h>
 #include <barid/slot.h>
 #include <barid/store.h>
