@@ -17,6 +17,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/run.c \
 	src/host/saved.c src/host/saved-form.c src/host/saved.h \
 	src/host/scope.c src/host/scope.h \
+	src/host/sealed-header.c src/host/sealed-header.h \
 	src/host/session-api.c \
 	src/host/shadow.c \
 	src/host/variables.c \
