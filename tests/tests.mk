@@ -86,6 +86,12 @@ tests_bench_bench_proto_SOURCES = tests/bench/bench-proto.c
 tests_bench_bench_proto_LDADD = $(SMTP_LIBS)
 tests_bench_bench_rule_SOURCES = tests/bench/bench-rule.c
 tests_bench_bench_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(PCRE2_LIBS)
+if MODULE_OPENSSL
+bench_programs += tests/bench/bench-signing
+endif
+tests_bench_bench_signing_SOURCES = tests/bench/bench-signing.c modules/openssl/openssl.c
+tests_bench_bench_signing_CFLAGS = $(AM_CFLAGS) $(LIBCRYPTO_CFLAGS)
+tests_bench_bench_signing_LDADD = $(HOST_LIBS) $(LIBCRYPTO_LIBS)
 tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
 tests_bench_smtp_count_SOURCES = tests/bench/smtp-count.c
