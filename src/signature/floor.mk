@@ -9,3 +9,9 @@ src_signature_libsignature_la_SOURCES = \
 	src/signature/signature.c src/signature/signature-private.h \
 	src/signature/verifier.c
 SIGNATURE_LIBS = src/signature/libsignature.la $(MIME_LIBS) $(GNUTLS_LIBS)
+if HAVE_CHECK
+check_PROGRAMS += src/signature/tests/test-signature
+src_signature_tests_test_signature_SOURCES = src/signature/tests/test-signature.c
+src_signature_tests_test_signature_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_signature_tests_test_signature_LDADD = $(SIGNATURE_LIBS) $(CHECK_LIBS)
+endif
