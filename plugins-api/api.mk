@@ -8,11 +8,13 @@ dist_barid_HEADERS = \
 	plugins-api/barid/macros.h \
 	plugins-api/barid/module.h \
 	plugins-api/barid/network.h \
+	plugins-api/barid/private-key.h \
 	plugins-api/barid/rule.h \
 	plugins-api/barid/runtime.h \
 	plugins-api/barid/saved.h \
 	plugins-api/barid/session.h \
 	plugins-api/barid/setting.h \
+	plugins-api/barid/signature.h \
 	plugins-api/barid/slice.h \
 	plugins-api/barid/slot.h \
 	plugins-api/barid/store.h \

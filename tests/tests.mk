@@ -13,8 +13,10 @@ fuzz_programs = \
 	tests/fuzz/fuzz-dns \
 	tests/fuzz/fuzz-dsn \
 	tests/fuzz/fuzz-header \
+	tests/fuzz/fuzz-key-record \
 	tests/fuzz/fuzz-reply \
 	tests/fuzz/fuzz-rule \
+	tests/fuzz/fuzz-signature \
 	tests/fuzz/fuzz-spf \
 	tests/fuzz/fuzz-spool
 if FUZZERS
@@ -62,12 +64,18 @@ tests_fuzz_fuzz_downgrade_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_header_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_key_record_SOURCES = tests/fuzz/fuzz-key-record.c $(fuzz_main)
+tests_fuzz_fuzz_key_record_LDADD = $(SIGNATURE_LIBS)
+tests_fuzz_fuzz_key_record_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz-reply.c $(fuzz_main)
 tests_fuzz_fuzz_reply_LDADD = $(SMTP_LIBS)
 tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_rule_SOURCES = tests/fuzz/fuzz-rule.c $(fuzz_main)
 tests_fuzz_fuzz_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_rule_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_signature_SOURCES = tests/fuzz/fuzz-signature.c $(fuzz_main)
+tests_fuzz_fuzz_signature_LDADD = $(SIGNATURE_LIBS)
+tests_fuzz_fuzz_signature_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz-spf.c $(spf_parts) $(fuzz_main)
 tests_fuzz_fuzz_spf_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
 tests_fuzz_fuzz_spf_LDADD = $(BASE_LIBS)
@@ -86,6 +94,12 @@ tests_bench_bench_proto_SOURCES = tests/bench/bench-proto.c
 tests_bench_bench_proto_LDADD = $(SMTP_LIBS)
 tests_bench_bench_rule_SOURCES = tests/bench/bench-rule.c
 tests_bench_bench_rule_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(PCRE2_LIBS)
+if MODULE_OPENSSL
+bench_programs += tests/bench/bench-signing
+endif
+tests_bench_bench_signing_SOURCES = tests/bench/bench-signing.c modules/openssl/openssl.c
+tests_bench_bench_signing_CFLAGS = $(AM_CFLAGS) $(LIBCRYPTO_CFLAGS)
+tests_bench_bench_signing_LDADD = $(HOST_LIBS) $(LIBCRYPTO_LIBS)
 tests_bench_bench_spool_SOURCES = tests/bench/bench-spool.c
 tests_bench_bench_spool_LDADD = $(SPOOL_LIBS)
 tests_bench_smtp_count_SOURCES = tests/bench/smtp-count.c

@@ -6,8 +6,11 @@
  */
 #include <barid/barid.h>
 
-/* Fields of a message that are looked at; one with more is not believed any of them. */
-enum { FIELDS_MAX = 500 };
+enum {
+    FIELDS_MAX = 500,    /* that are looked at; of a message with more none is believed */
+    SIGNATURES_MAX = 20, /* that are told of; more are nobody's honest work */
+    IDENTITY_MAX = 320,  /* a longer one does not fit into a line */
+};
 
 typedef struct {
     gchar *authserv_id; /* NULL when it is empty */
@@ -143,6 +146,47 @@ append_spf(GString *out, BaridTransaction *txn)
         append_spf_helo(out, txn, helo);
 }
 
+static void
+append_slice_property(GString *out, const gchar *property, BaridSlice value)
+{
+    g_autofree gchar *text = dup_text(value);
+
+    append_property(out, property, text);
+}
+
+/* RFC 8601 section 2.7.1; "header.b" tells signatures of one key apart (RFC 6008). */
+static void
+append_signature(GString *out, const BaridSignatureResult *signature)
+{
+    g_autofree gchar *result = dup_text(signature->result);
+    g_autofree gchar *reason = dup_text(signature->reason);
+
+    append_result(out, "dkim", result, strcmp(result, "pass") == 0 ? NULL : reason);
+    append_slice_property(out, "header.d", signature->domain);
+    if (signature->identity.len > 0 && signature->identity.data[0] != '@' &&
+        signature->identity.len <= IDENTITY_MAX)
+        append_slice_property(out, "header.i", signature->identity);
+    append_slice_property(out, "header.s", signature->selector);
+    append_slice_property(out, "header.a", signature->algorithm);
+    append_slice_property(out, "header.b", signature->mark);
+}
+
+static void
+append_dkim(GString *out, BaridTransaction *txn)
+{
+    const gchar *result = barid_finding_get(txn, "dkim");
+    const gchar *lines = barid_finding_get(txn, "dkim.signatures");
+    BaridSlice rest = lines == NULL ? BARID_SLICE_EMPTY : barid_slice_from_text(lines);
+    BaridSignatureResult signature;
+
+    if (result == NULL)
+        return;
+    if (rest.len == 0)
+        append_result(out, "dkim", result, NULL);
+    for (guint i = 0; i < SIGNATURES_MAX && barid_signature_results_next(&rest, &signature); i++)
+        append_signature(out, &signature);
+}
+
 static gboolean
 add_results(BaridTransaction *txn, const gchar *id, GError **error)
 {
@@ -151,6 +195,7 @@ add_results(BaridTransaction *txn, const gchar *id, GError **error)
     append_auth(value, txn);
     append_iprev(value, txn);
     append_spf(value, txn);
+    append_dkim(value, txn);
     if (value->len == strlen(id))
         g_string_append(value, "; none");
     return barid_transaction_prepend_field(txn, "Authentication-Results", value->str, error);

@@ -9,10 +9,12 @@
 #include <barid/finding.h>
 #include <barid/module.h>
 #include <barid/network.h>
+#include <barid/private-key.h>
 #include <barid/runtime.h>
 #include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
+#include <barid/signature.h>
 #include <barid/slice.h>
 #include <barid/slot.h>
 #include <barid/store.h>

@@ -11,6 +11,7 @@
 #define BARID_MODULE_H
 
 #include <barid/command.h>
+#include <barid/private-key.h>
 #include <barid/saved.h>
 #include <barid/session.h>
 #include <barid/setting.h>
@@ -118,6 +119,7 @@ typedef enum {
     BARID_PROVIDER_END = 0,
     BARID_PROVIDER_STORE,     /* BaridStoreDriver */
     BARID_PROVIDER_TRANSPORT, /* BaridTransportDriver */
+    BARID_PROVIDER_KEYS,      /* BaridKeysDriver */
 } BaridProviderKind;
 
 typedef struct {

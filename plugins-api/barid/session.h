@@ -52,6 +52,10 @@ BaridSlice barid_transaction_get_message(BaridTransaction *txn);
  * folding; empty when there is none. */
 BaridSlice barid_transaction_get_field(BaridTransaction *txn, const gchar *name, guint n);
 
+/* At SEAL: the header as it would leave now, with the server's own fields and what hooks before
+ * this one have changed. Needs BARID_READS_HEADERS. */
+BaridSlice barid_transaction_get_sealed_header(BaridTransaction *txn);
+
 /* Edits, applied only after the hook returned successfully. (name) and (value) must
  * be valid for a header field: on a bad one FALSE with BARID_ERROR_INVALID. Need
  * BARID_CHANGES_HEADERS. (value) holds no CRLF; long values are folded. */

@@ -1,40 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "check dsn": what a delivery status notification says, whoever made it. */
-#include <unistd.h>
-
 #include "base/json-writer.h"
-#include "baridctl/check.h"
+#include "baridctl/check-subject.h"
 #include "mime/delivery-status.h"
-
-enum { CHECK_DSN_BYTES_MAX = 64 * 1024 * 1024 };
-
-static gchar *
-check_dsn_read(const gchar *path, gsize *out_len, GError **error)
-{
-    gboolean is_stdin = strcmp(path, "-") == 0;
-    g_autoptr(GIOChannel) channel =
-        is_stdin ? g_io_channel_unix_new(STDIN_FILENO) : g_io_channel_new_file(path, "r", error);
-    gchar *text = NULL;
-
-    if (channel == NULL || g_io_channel_set_encoding(channel, NULL, error) != G_IO_STATUS_NORMAL ||
-        g_io_channel_read_to_end(channel, &text, out_len, error) != G_IO_STATUS_NORMAL)
-        return NULL;
-    return text;
-}
-
-/* In files, lines often end as is usual on the system: those of mail end in CRLF. */
-static gboolean
-check_dsn_append(BaridSlice text, Buffer *out)
-{
-    for (gsize i = 0; i < text.len; i++) {
-        if (text.data[i] == '\n' && (i == 0 || text.data[i - 1] != '\r') &&
-            !buffer_append(out, "\r", 1))
-            return FALSE;
-        if (!buffer_append(out, text.data + i, 1))
-            return FALSE;
-    }
-    return TRUE;
-}
 
 static void
 check_dsn_put_text(JsonWriter *writer, const gchar *key, BaridSlice text)
@@ -97,19 +65,13 @@ CtlStatus
 check_dsn(const Options *options, const gchar *const *args)
 {
     g_autoptr(Arena) arena = arena_new(4096);
+    g_auto(CheckMessage) message = {.text = NULL};
     g_autoptr(GError) error = NULL;
-    g_autofree gchar *text = NULL;
-    g_auto(Buffer) message = {0};
     DeliveryStatus status;
-    gsize len;
 
-    buffer_init(&message, CHECK_DSN_BYTES_MAX);
-    text = check_dsn_read(args[0], &len, &error);
-    if (text == NULL)
+    if (!check_message_read(&message, args[0], &error))
         return ctl_fail(options, CTL_NO, "invalid", error->message);
-    if (!check_dsn_append(barid_slice(text, len), &message))
-        return ctl_fail(options, CTL_NO, "too-large", _("the message is too large"));
-    switch (delivery_status_read(buffer_get_slice(&message), arena, &status)) {
+    switch (delivery_status_read(buffer_get_slice(&message.message), arena, &status)) {
     case DELIVERY_STATUS_NONE:
         return ctl_fail(options, CTL_NO, "invalid",
                         _("that is no delivery status notification"));

@@ -8,27 +8,21 @@
 
 /* The configuration that a check makes up. Silent name servers must not hold it up. */
 static gchar *
-check_dup_config(const Options *options, const gchar *modules, GError **error)
+check_dup_config(const Options *options, const gchar *config, GError **error)
 {
     const gchar *server = options_get(options, "dns");
-    g_auto(GStrv) names = g_strsplit(modules, " ", -1);
-    GString *text;
     Address address;
 
-    if (server != NULL && !address_parse(barid_slice_from_text(server), &address) &&
+    if (server == NULL)
+        return g_strconcat("[resolver]\ntimeout = 3s\n", config, NULL);
+    if (!address_parse(barid_slice_from_text(server), &address) &&
         !address_parse_ip(barid_slice_from_text(server), &address)) {
         g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID,
                     _("--dns takes an address such as 127.0.0.1:53, not \"%s\""), server);
         return NULL;
     }
-    text = g_string_new("[resolver]\ntimeout = 3s\n");
-    if (server != NULL)
-        g_string_append_printf(text, "servers = %s\nlocal-names = localhost, invalid\n", server);
-    for (guint i = 0; names[i] != NULL; i++) {
-        if (*names[i] != '\0')
-            g_string_append_printf(text, "[module %s]\nenabled = yes\n", names[i]);
-    }
-    return g_string_free(text, FALSE);
+    return g_strdup_printf("[resolver]\ntimeout = 3s\nservers = %s\n"
+                           "local-names = localhost, invalid\n%s", server, config);
 }
 
 static gboolean
@@ -44,10 +38,10 @@ check_runtime_start(CheckRuntime *self, GError **error)
 }
 
 gboolean
-check_runtime_init(CheckRuntime *self, const Options *options, const gchar *modules,
+check_runtime_init(CheckRuntime *self, const Options *options, const gchar *given,
                    GError **error)
 {
-    g_autofree gchar *config = check_dup_config(options, modules, error);
+    g_autofree gchar *config = check_dup_config(options, given, error);
     g_autofree gchar *module_dir = paths_dup_module_dir();
     const gchar *const folders[] = {module_dir, NULL};
 
@@ -174,7 +168,7 @@ check_iprev(const Options *options, const gchar *const *args G_GNUC_UNUSED)
         return ctl_fail(options, CTL_NO, "invalid", _("--ip takes an IPv4 or IPv6 address"));
     scope_init(&session.session.scope, SCOPE_SESSION, arena, NULL, NULL);
     session.session.listener = "check";
-    if (!check_runtime_init(&runtime, options, "iprev", &error))
+    if (!check_runtime_init(&runtime, options, "[module iprev]\nenabled = yes\n", &error))
         return ctl_fail(options, CTL_NO, "invalid", error->message);
     session.host = runtime.host;
     if (!check_runtime_run(&runtime, check_iprev_run, &session, &error))

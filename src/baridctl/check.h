@@ -22,9 +22,9 @@ typedef struct {
     Host *host;
 } CheckRuntime;
 
-/* Enables (modules), words with blanks between them. --dns names the only name server. On
+/* (config) enables modules, beside what the command line says. --dns names the only name server. On
  * failure the runtime is to be cleared all the same. */
-gboolean check_runtime_init(CheckRuntime *self, const Options *options, const gchar *modules,
+gboolean check_runtime_init(CheckRuntime *self, const Options *options, const gchar *config,
                             GError **error);
 void check_runtime_clear(CheckRuntime *self);
 /* Calls (func) in a fiber that has CHECK_TIMEOUT_MS. */
@@ -33,6 +33,8 @@ gboolean check_runtime_run(const CheckRuntime *self, FiberFunc func, gpointer da
 
 CtlStatus check_iprev(const Options *options, const gchar *const *args);
 CtlStatus check_spf(const Options *options, const gchar *const *args);
+CtlStatus check_dkim(const Options *options, const gchar *const *args);
+CtlStatus sign_dkim(const Options *options, const gchar *const *args);
 CtlStatus check_dsn(const Options *options, const gchar *const *args);
 CtlStatus check_domain(const Options *options, const gchar *const *args);
 

@@ -8,7 +8,9 @@ _baridctl()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         [[ $word == -* ]] || before+="$word "
     done
-    if [[ $cur == -* ]]; then
+    if [[ $before == "genkey dkim "* && ${COMP_WORDS[COMP_CWORD-1]} == --algorithm ]]; then
+        candidates=(rsa-2048 rsa-3072 rsa-4096 ed25519)
+    elif [[ $cur == -* ]]; then
         mapfile -t candidates < <("${COMP_WORDS[0]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
     else
         while IFS= read -r line; do

@@ -10,8 +10,11 @@ uninstall-local:
 	rm -f $(DESTDIR)$(completiondir)/baridctl
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/check.c src/baridctl/check.h \
-	src/baridctl/check-domain.c src/baridctl/check-dsn.c src/baridctl/check-spf.c \
+	src/baridctl/check-subject.c src/baridctl/check-subject.h \
+	src/baridctl/check-dkim.c src/baridctl/check-domain.c src/baridctl/check-dsn.c \
+	src/baridctl/check-spf.c \
 	src/baridctl/follow.c \
+	src/baridctl/genkey.c src/baridctl/genkey.h \
 	src/baridctl/client.c src/baridctl/client.h src/baridctl/config-diff.c \
 	src/baridctl/ctl.h \
 	src/baridctl/main.c \
@@ -19,7 +22,7 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/online.c src/baridctl/online.h \
 	src/baridctl/options.c src/baridctl/options.h \
 	src/baridctl/policy-tests.c src/baridctl/replay.c \
-	src/baridctl/sendmail.c src/baridctl/sendmail.h \
+	src/baridctl/sendmail.c src/baridctl/sendmail.h src/baridctl/sign.c \
 	src/baridctl/show.c src/baridctl/show.h \
 	src/baridctl/show-explain.c src/baridctl/show-shadow.c \
 	src/baridctl/table.c src/baridctl/table.h

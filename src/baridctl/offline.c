@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "baridctl/check.h"
+#include "baridctl/genkey.h"
 #include "baridctl/offline.h"
 #include "baridctl/show.h"
 #include "base/paths.h"
@@ -336,6 +337,8 @@ offline_spool_cat(const Options *options, const gchar *const *args)
 }
 
 const CtlVerb offline_verbs[] = {
+    {"check dkim", "check dkim FILE [--dns HOST:PORT] [--now TIME]",
+     N_("Verify the DKIM signatures of a message."), check_dkim},
     {"check domain", "check domain NAME [--dns HOST:PORT]",
      N_("Show what a sender finds out about a domain."), check_domain},
     {"check dsn", "check dsn FILE",
@@ -350,6 +353,13 @@ const CtlVerb offline_verbs[] = {
      N_("Show the settings that a file gives."), offline_config_show},
     {"config diff", "config diff [--config FILE]",
      N_("Show what a reload would change."), offline_config_diff},
+    {"sign dkim",
+     "sign dkim --domain D --selector S --key FILE [--algorithm A] [--canon H/B] "
+     "[--headers LIST] FILE",
+     N_("Print a message with a DKIM signature."), sign_dkim},
+    {"genkey dkim",
+     "genkey dkim [--algorithm NAME] [--selector NAME] [--domain D] [--output FILE]",
+     N_("Make a key for DKIM signatures and the DNS record for it."), genkey_dkim},
     {"spool verify", "spool verify DIR", N_("Check a spool folder."), offline_spool_verify},
     {"spool list", "spool list DIR", N_("List the messages of a spool folder."),
      offline_spool_list},

@@ -10,13 +10,16 @@ clock_system_monotonic(gpointer data G_GNUC_UNUSED)
 }
 
 static gint64
-clock_system_wall(gpointer data G_GNUC_UNUSED)
+clock_system_wall(gpointer data)
 {
-    return g_get_real_time();
+    const gint64 *offset_us = data;
+
+    return g_get_real_time() + (offset_us == NULL ? 0 : *offset_us);
 }
 
 static const ClockSource clock_system = {clock_system_monotonic, clock_system_wall, NULL};
 static ClockSource clock_source = {clock_system_monotonic, clock_system_wall, NULL};
+static gint64 clock_offset_us;
 
 static _Thread_local struct {
     gboolean turning;
@@ -29,6 +32,16 @@ clock_set_source(const ClockSource *source)
 {
     clock_source = source == NULL ? clock_system : *source;
     clock_reading.turning = FALSE;
+}
+
+void
+clock_set_wall(gint64 wall_ms)
+{
+    static const ClockSource shifted = {clock_system_monotonic, clock_system_wall,
+                                        &clock_offset_us};
+
+    clock_offset_us = wall_ms * 1000 - g_get_real_time();
+    clock_set_source(&shifted);
 }
 
 gint64

@@ -17,6 +17,8 @@ typedef struct {
 
 /* Replaces the process's clock; NULL restores the system's. Not while threads run. */
 void clock_set_source(const ClockSource *source);
+/* Sets the process's wall clock, which goes on from there. Not while threads run. */
+void clock_set_wall(gint64 wall_ms);
 /* Reads the clock for this thread; later readings give this one. Returns it as
  * clock_monotonic_us() would. */
 gint64 clock_turn(void);

@@ -10,11 +10,14 @@ src_host_libhost_la_SOURCES = \
 	src/host/loader.c \
 	src/host/message-stream.c src/host/message-stream.h \
 	src/host/order.c \
+	src/host/private-key.c src/host/private-key.h \
+	src/host/private-key-reader.c src/host/private-key-tls.c \
 	src/host/provider.c src/host/provider.h \
 	src/host/rule-lookups.c src/host/rule-lookups.h \
 	src/host/run.c \
 	src/host/saved.c src/host/saved-form.c src/host/saved.h \
 	src/host/scope.c src/host/scope.h \
+	src/host/sealed-header.c src/host/sealed-header.h \
 	src/host/session-api.c \
 	src/host/shadow.c \
 	src/host/variables.c \
@@ -33,6 +36,10 @@ src_host_tests_test_dns_api_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
 src_host_tests_test_host_SOURCES = src/host/tests/test-host.c
 src_host_tests_test_host_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_host_tests_test_host_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += src/host/tests/test-private-key
+src_host_tests_test_private_key_SOURCES = src/host/tests/test-private-key.c
+src_host_tests_test_private_key_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_host_tests_test_private_key_LDADD = $(HOST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += src/host/tests/test-variables
 src_host_tests_test_variables_SOURCES = src/host/tests/test-variables.c
 src_host_tests_test_variables_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -26,6 +26,14 @@ typedef struct {
     gpointer settings;
 } HostSection;
 
+/* What a module did with private keys. */
+typedef enum {
+    KEY_COUNT_OPENED,
+    KEY_COUNT_SIGNATURES,
+    KEY_COUNT_FAILURES,
+    KEY_N_COUNTS,
+} KeyCount;
+
 struct HostModule {
     BaridModule description;
     const BaridModule *module; /* (description) */
@@ -43,6 +51,8 @@ struct HostModule {
     _Atomic guint n_failures;
     _Atomic gint64 open_until_ms;
     Tally *shadow; /* in shadow mode: what it would have done; else NULL */
+    gboolean offers_keys;
+    CounterId key_counters[KEY_N_COUNTS]; /* when it does */
 };
 
 typedef enum {
@@ -80,6 +90,7 @@ struct Host {
     GPtrArray *offered; /* of const BaridModule *: linked in */
     GArray *stages[BARID_N_STAGES]; /* of HostHook, in order */
     gboolean ltdl;
+    gboolean started;
     DnsResolver *resolver;
 };
 
@@ -95,6 +106,10 @@ void host_clear_hooks(Host *self);
 
 /* Why its functions are not to be called now, or NULL. */
 const gchar *host_module_why_out(const HostModule *self);
+
+/* private-key.c: of a module that offers a driver for keys. */
+void host_module_register_key_counters(HostModule *self);
+void host_module_write_key_counters(const HostModule *self, JsonWriter *writer);
 
 /* One hook of a table whose rows may be of another size than ours. */
 const BaridHook *host_module_get_hook(const BaridModule *module, guint index);

@@ -266,6 +266,17 @@ barid_start_get_section(BaridStart *start, const gchar *kind, guint index, const
     return section->settings;
 }
 
+static void
+host_register_key_counters(HostModule *self)
+{
+    const BaridProvider *provider;
+
+    for (guint n = 0; (provider = host_module_get_provider(self->module, n)) != NULL; n++)
+        self->offers_keys = self->offers_keys || provider->kind == BARID_PROVIDER_KEYS;
+    if (self->offers_keys)
+        host_module_register_key_counters(self);
+}
+
 static gboolean
 host_start_module(HostModule *self, GError **error)
 {
@@ -275,6 +286,7 @@ host_start_module(HostModule *self, GError **error)
 
     self->label = blame_label(self->module->name);
     self->state = self->settings;
+    host_register_key_counters(self);
     if (self->contained)
         return TRUE;
     outer = host_module_enter(self);
@@ -338,6 +350,7 @@ host_start(Host *self, GError **error)
         if (!host_start_module(g_ptr_array_index(self->modules, i), error))
             return FALSE;
     }
+    self->started = TRUE;
     return TRUE;
 }
 
@@ -545,6 +558,8 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
         json_writer_text(writer, "on_error", host_on_error_words[module->common.on_error]);
         host_write_needs(module->module, writer);
         host_write_hooks(self, module, writer, "hooks");
+        if (module->offers_keys)
+            host_module_write_key_counters(module, writer);
         json_writer_end_object(writer);
     }
     json_writer_end_array(writer);

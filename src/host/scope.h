@@ -99,6 +99,7 @@ struct BaridTransaction {
     const BaridRecipient *current; /* the one that a RCPT rule is about */
     gint64 priority;
     BaridSlice message;       /* from MESSAGE on */
+    BaridSlice own_fields;    /* that the server puts on top; known at SEAL */
     HeaderEdit *edits, **edits_tail;
     SavedValue *saved;
     struct MessageStream *stream; /* of the content that arrives, or NULL */

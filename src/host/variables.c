@@ -4,9 +4,13 @@
 
 #include "base/clock.h"
 #include "conf/rule-language.h"
+#include "base/text.h"
 #include "conf/rule-literal.h"
 #include "host/rule-lookups.h"
 #include "host/scope.h"
+#include "mime/address-list.h"
+#include "mime/header.h"
+#include "mime/mail-domain.h"
 
 static void
 variable_text(RuleValue *out, const gchar *text)
@@ -125,6 +129,35 @@ VARIABLE_OF_MESSAGE(recipients, RULE_INTEGER, integer, txn->recipients->len,
 VARIABLE_OF_MESSAGE(size, RULE_INTEGER, integer, (gint64)txn->message.len, attempt->size)
 VARIABLE_OF_MESSAGE(queue_id, RULE_TEXT, text, barid_slice_from_text(txn->queue_id),
                     barid_slice_from_text(attempt->queue_id))
+
+/* The author: the first address of the field From. */
+static BaridSlice
+transaction_get_author(const BaridTransaction *txn)
+{
+    BaridSlice address = BARID_SLICE_EMPTY;
+    HeaderField field;
+    AddressList list;
+
+    if (!header_find(txn->message, "From", 0, &field))
+        return BARID_SLICE_EMPTY;
+    address_list_init(&list, field.value);
+    return address_list_next(&list, &address) ? address : BARID_SLICE_EMPTY;
+}
+
+static BaridSlice
+transaction_get_author_domain(const BaridTransaction *txn)
+{
+    BaridSlice author = transaction_get_author(txn);
+    gssize at = text_find_last(author, '@');
+
+    return at < 0 ? BARID_SLICE_EMPTY
+                  : mail_domain_dup_ascii(barid_slice(author.data + at + 1,
+                                                      author.len - (gsize)at - 1),
+                                          txn->scope.arena);
+}
+
+VARIABLE_OF_TRANSACTION(from, RULE_TEXT, text, transaction_get_author(txn))
+VARIABLE_OF_TRANSACTION(from_domain, RULE_TEXT, text, transaction_get_author_domain(txn))
 
 #define VARIABLE_OF_ATTEMPT(name, type_, member, expression)                                  \
     VARIABLE(name)                                                                            \
@@ -247,6 +280,8 @@ static const struct {
     {"rcpt-domain", RULE_TEXT, BARID_KNOWN_RCPT, variable_rcpt_domain, BARID_KNOWN_ATTEMPT},
     {"recipients", RULE_INTEGER, BARID_KNOWN_MAIL, variable_recipients, BARID_KNOWN_ATTEMPT},
     {"priority", RULE_INTEGER, BARID_KNOWN_MAIL, variable_priority, BARID_KNOWN_ATTEMPT},
+    {"from", RULE_TEXT, BARID_KNOWN_MESSAGE, variable_from, BARID_KNOWN_MESSAGE},
+    {"from-domain", RULE_TEXT, BARID_KNOWN_MESSAGE, variable_from_domain, BARID_KNOWN_MESSAGE},
     {"queue-id", RULE_TEXT, BARID_KNOWN_MESSAGE, variable_queue_id, BARID_KNOWN_ATTEMPT},
     {"size", RULE_INTEGER, BARID_KNOWN_MESSAGE, variable_size, BARID_KNOWN_ATTEMPT},
     {"retry-count", RULE_INTEGER, BARID_KNOWN_ATTEMPT, variable_retry_count, BARID_KNOWN_ATTEMPT},

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "host/private-key.h"
 #include "inbound/session.h"
 
 ERROR_DOMAIN_DEFINE(inbound_error_quark, "barid-inbound-error")
@@ -79,6 +80,28 @@ certificate_find(const Inbound *self, const gchar *name)
             return found;
     }
     return NULL;
+}
+
+static BaridSlice
+certificate_slice(GBytes *bytes)
+{
+    gsize len;
+    const void *data = g_bytes_get_data(bytes, &len);
+
+    return barid_slice(data, len);
+}
+
+/* RSA is a module's to compute, where one offers it. */
+static gboolean
+certificate_add(const Inbound *self, TlsServer *server, const InboundCertificate *certificate,
+                GError **error)
+{
+    BaridSlice chain = certificate_slice(certificate->chain);
+    BaridSlice pem = certificate_slice(certificate->key);
+    gnutls_privkey_t key = private_key_open_tls(self->services.host, pem);
+
+    return key != NULL ? tls_server_add_key(server, chain, key, certificate->name, error)
+                       : tls_server_add_certificate(server, chain, pem, certificate->name, error);
 }
 
 /* The certificate of one's own lies in the state folder; it is made at the first start. */
@@ -164,18 +187,13 @@ listener_set_up_tls(Inbound *self, InboundListener *listener, GError **error)
         return FALSE;
     for (; *names != NULL; names++) {
         const InboundCertificate *certificate = certificate_find(self, *names);
-        gsize chain_len, key_len;
-        const void *chain, *key;
 
         if (certificate == NULL) {
             g_set_error(error, INBOUND_ERROR, BARID_ERROR_NOT_FOUND,
                         "there is no [certificate %s]", *names);
             return FALSE;
         }
-        chain = g_bytes_get_data(certificate->chain, &chain_len);
-        key = g_bytes_get_data(certificate->key, &key_len);
-        if (!tls_server_add_certificate(listener->tls, barid_slice(chain, chain_len),
-                                        barid_slice(key, key_len), *names, error))
+        if (!certificate_add(self, listener->tls, certificate, error))
             return FALSE;
     }
     return TRUE;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "host/message-stream.h"
+#include "host/sealed-header.h"
 #include "mime/header.h"
 #include "mime/mail-date.h"
 #include "mime/trace.h"
@@ -241,69 +242,18 @@ seal_add_missing(Session *self, Buffer *prefix)
     }
 }
 
-/* Prepended fields stand above each other in the order of the hooks: the last on top. */
+/* What this server itself puts on top; SEAL's hooks see it already. */
 static void
-seal_add_edits(const HeaderEdit *edit, Buffer *prefix)
+seal_write_own_fields(Session *self)
 {
-    if (edit == NULL)
-        return;
-    seal_add_edits(edit->next, prefix);
-    if (!edit->removes)
-        header_append(prefix, edit->name, barid_slice_from_text(edit->value));
-}
+    BaridTransaction *txn = &self->txn.facts;
+    g_auto(Buffer) own = {0};
 
-static gboolean
-seal_is_removed(const BaridTransaction *txn, const HeaderField *field, guint nth)
-{
-    for (const HeaderEdit *edit = txn->edits; edit != NULL; edit = edit->next) {
-        if (edit->removes && edit->n == nth &&
-            barid_slice_equal_nocase(field->name, barid_slice_from_text(edit->name)))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static gboolean
-seal_has_removals(const BaridTransaction *txn)
-{
-    for (const HeaderEdit *edit = txn->edits; edit != NULL; edit = edit->next) {
-        if (edit->removes)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* How many fields of the same name stand above. */
-static guint
-seal_count_above(BaridSlice message, const HeaderField *field)
-{
-    BaridSlice above = barid_slice(message.data, (gsize)(field->whole.data - message.data));
-    gchar name[HEADER_NAME_MAX + 1];
-
-    if (field->name.len > HEADER_NAME_MAX)
-        return 0;
-    memcpy(name, field->name.data, field->name.len);
-    name[field->name.len] = '\0';
-    return header_count(above, name);
-}
-
-/* Copies the header without the removed fields behind the prefix; returns the body. */
-static BaridSlice
-seal_cut_header(const BaridTransaction *txn, Buffer *prefix)
-{
-    HeaderIter iter;
-    HeaderField field;
-    gsize end;
-
-    header_iter_init(&iter, txn->message);
-    while (header_iter_next(&iter, &field) == HEADER_FIELD) {
-        if (!seal_is_removed(txn, &field, seal_count_above(txn->message, &field)))
-            buffer_append(prefix, field.whole.data, field.whole.len);
-    }
-    end = header_iter_get_body_offset(&iter);
-    if (end >= 2 && txn->message.data[end - 1] == '\n')
-        buffer_append_text(prefix, "\r\n");
-    return barid_slice(txn->message.data + end, txn->message.len - end);
+    buffer_init(&own, PREFIX_BYTES_MAX);
+    if (barid_rule_get_bool(self->inbound->data.add_received, txn))
+        seal_add_received(self, &own);
+    seal_add_missing(self, &own);
+    txn->own_fields = arena_dup_slice(self->txn.arena, buffer_get_slice(&own));
 }
 
 /* --- queueing --- */
@@ -509,16 +459,14 @@ finish_accept(Session *self, HostOutcome *outcome, const RecipientJudgement *jud
     HostOutcome seal;
     gchar text[64];
 
+    seal_write_own_fields(self);
     host_run(self->inbound->services.host, BARID_STAGE_SEAL, &txn->scope, NULL, &seal);
     if (seal.verdict >= BARID_DEFER)
         return finish_by_outcome(self, &seal);
-    buffer_init(&prefix, PREFIX_BYTES_MAX + HEADER_BYTES_MAX);
-    if (barid_rule_get_bool(self->inbound->data.add_received, txn))
-        seal_add_received(self, &prefix);
-    seal_add_missing(self, &prefix);
-    seal_add_edits(txn->edits, &prefix);
-    if (seal_has_removals(txn))
-        body = seal_cut_header(txn, &prefix);
+    buffer_init(&prefix, SEALED_HEADER_MAX);
+    sealed_header_append_new(txn, &prefix);
+    if (sealed_header_has_removals(txn))
+        body = sealed_header_append_kept(txn, &prefix);
     if (outcome->verdict != BARID_DISCARD &&
         (!queue_has_room(self->inbound->services.queue, prefix.len + body.len, &error) ||
          !submit_message(self, outcome, &prefix, body, &error)))

@@ -99,17 +99,18 @@ field_write_simple(const HeaderField *field, BaridSlice hole, CanonicalSink sink
 }
 
 void
-canonical_signature_field(CanonicalForm form, const HeaderField *field, BaridSlice hole,
+canonical_signature_field(BaridCanonicalForm form, const HeaderField *field, BaridSlice hole,
                           CanonicalSink sink, gpointer data)
 {
-    if (form == CANONICAL_RELAXED)
+    if (form == BARID_CANONICAL_RELAXED)
         field_write_relaxed(field, hole, sink, data);
     else
         field_write_simple(field, hole, sink, data);
 }
 
 void
-canonical_field(CanonicalForm form, const HeaderField *field, CanonicalSink sink, gpointer data)
+canonical_field(BaridCanonicalForm form, const HeaderField *field, CanonicalSink sink,
+                gpointer data)
 {
     canonical_signature_field(form, field, BARID_SLICE_EMPTY, sink, data);
     sink(line_end, data);
@@ -118,7 +119,7 @@ canonical_field(CanonicalForm form, const HeaderField *field, CanonicalSink sink
 /* --- bodies --- */
 
 void
-canonical_body_init(CanonicalBody *self, CanonicalForm form, guint64 limit, CanonicalSink sink,
+canonical_body_init(CanonicalBody *self, BaridCanonicalForm form, guint64 limit, CanonicalSink sink,
                     gpointer data)
 {
     self->form = form;
@@ -258,7 +259,7 @@ canonical_body_feed(CanonicalBody *self, BaridSlice piece)
     gsize taken = body_take_after_cr(self, piece);
     BaridSlice rest = barid_slice(piece.data + taken, piece.len - taken);
 
-    if (self->form == CANONICAL_RELAXED)
+    if (self->form == BARID_CANONICAL_RELAXED)
         body_feed_relaxed(self, rest);
     else
         body_feed_simple(self, rest);
@@ -271,7 +272,7 @@ canonical_body_end(CanonicalBody *self)
 {
     if (self->has_cr)
         body_put_content(self, BARID_SLICE_LITERAL("\r"));
-    if (self->n_bytes > 0 || self->form == CANONICAL_SIMPLE)
+    if (self->n_bytes > 0 || self->form == BARID_CANONICAL_SIMPLE)
         body_put(self, line_end);
     body_flush(self);
 }

@@ -8,19 +8,19 @@
 #ifndef CANONICAL_H
 #define CANONICAL_H
 
-#include "mime/header.h"
+#include <barid/signature.h>
 
-typedef enum { CANONICAL_SIMPLE, CANONICAL_RELAXED } CanonicalForm;
+#include "mime/header.h"
 
 /* Takes a piece; what it is made of dies with the call. */
 typedef void (*CanonicalSink)(BaridSlice piece, gpointer data);
 
 /* A whole field with its line end, which it gets if it has none (sections 3.4.1, 3.4.2). */
-void canonical_field(CanonicalForm form, const HeaderField *field, CanonicalSink sink,
+void canonical_field(BaridCanonicalForm form, const HeaderField *field, CanonicalSink sink,
                      gpointer data);
 /* The same for the field that holds the signature itself: without the bytes of (hole), a slice
  * of the field, and without its line end (section 3.7). */
-void canonical_signature_field(CanonicalForm form, const HeaderField *field, BaridSlice hole,
+void canonical_signature_field(BaridCanonicalForm form, const HeaderField *field, BaridSlice hole,
                                CanonicalSink sink, gpointer data);
 
 /* --- bodies --- */
@@ -30,7 +30,7 @@ void canonical_signature_field(CanonicalForm form, const HeaderField *field, Bar
 /* A body that comes in pieces of any size (sections 3.4.3, 3.4.4). Initialise with
  * canonical_body_init(); there is nothing to clear. */
 typedef struct {
-    CanonicalForm form;
+    BaridCanonicalForm form;
     CanonicalSink sink;
     gpointer data;
     guint64 limit;    /* bytes that go to the sink: "l=" */
@@ -43,7 +43,7 @@ typedef struct {
 } CanonicalBody;
 
 /* (limit) is G_MAXUINT64 without one. */
-void canonical_body_init(CanonicalBody *self, CanonicalForm form, guint64 limit,
+void canonical_body_init(CanonicalBody *self, BaridCanonicalForm form, guint64 limit,
                          CanonicalSink sink, gpointer data);
 void canonical_body_feed(CanonicalBody *self, BaridSlice piece);
 /* After the last piece. */

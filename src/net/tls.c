@@ -70,6 +70,16 @@ tls_server_new(const TlsOptions *options, GError **error)
     return g_steal_pointer(&self);
 }
 
+static gboolean
+tls_certificate_check(int code, const gchar *what, GError **error)
+{
+    if (code >= 0)
+        return TRUE;
+    g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, "certificate %s: %s", what,
+                gnutls_strerror(code));
+    return FALSE;
+}
+
 gboolean
 tls_server_add_certificate(TlsServer *self, BaridSlice chain_pem, BaridSlice key_pem,
                            const gchar *what, GError **error)
@@ -79,12 +89,57 @@ tls_server_add_certificate(TlsServer *self, BaridSlice chain_pem, BaridSlice key
     int code = gnutls_certificate_set_x509_key_mem2(self->credentials, &chain, &key,
                                                     GNUTLS_X509_FMT_PEM, NULL, 0);
 
-    if (code < 0) {
-        g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, "certificate %s: %s", what,
-                    gnutls_strerror(code));
-        return FALSE;
+    return tls_certificate_check(code, what, error);
+}
+
+/* The chain's certificates in the order in which they are sent; caller frees the array, and
+ * what is in it unless it was handed over. */
+static int
+tls_read_chain(BaridSlice pem, gnutls_pcert_st **out_chain, unsigned *out_len)
+{
+    gnutls_datum_t text = {(unsigned char *)(guintptr)pem.data, (unsigned)pem.len};
+    gnutls_x509_crt_t *certificates = NULL;
+    gnutls_pcert_st *chain = NULL;
+    unsigned n_read = 0;
+    unsigned n_used;
+    int code = gnutls_x509_crt_list_import2(&certificates, &n_read, &text, GNUTLS_X509_FMT_PEM, 0);
+
+    if (code < 0)
+        return code;
+    n_used = n_read;
+    chain = gnutls_calloc(n_read, sizeof *chain);
+    code = chain == NULL ? GNUTLS_E_MEMORY_ERROR
+                         : gnutls_pcert_import_x509_list(chain, certificates, &n_used,
+                                                         GNUTLS_X509_CRT_LIST_SORT);
+    for (unsigned i = 0; i < n_read; i++)
+        gnutls_x509_crt_deinit(certificates[i]);
+    gnutls_free(certificates);
+    if (code < 0)
+        gnutls_free(chain);
+    if (code < 0)
+        return code;
+    *out_chain = chain;
+    *out_len = n_used;
+    return 0;
+}
+
+gboolean
+tls_server_add_key(TlsServer *self, BaridSlice chain_pem, gnutls_privkey_t key, const gchar *what,
+                   GError **error)
+{
+    gnutls_pcert_st *chain = NULL;
+    unsigned n_chain = 0;
+    int code = tls_read_chain(chain_pem, &chain, &n_chain);
+
+    if (code >= 0) {
+        code = gnutls_certificate_set_key(self->credentials, NULL, 0, chain, (int)n_chain, key);
+        for (unsigned i = 0; code < 0 && i < n_chain; i++)
+            gnutls_pcert_deinit(&chain[i]);
+        gnutls_free(chain);
     }
-    return TRUE;
+    if (code < 0)
+        gnutls_privkey_deinit(key);
+    return tls_certificate_check(code, what, error);
 }
 
 TlsServer *

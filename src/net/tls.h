@@ -6,7 +6,7 @@
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
-#include <gnutls/gnutls.h>
+#include <gnutls/abstract.h>
 
 #include <barid/slice.h>
 
@@ -24,6 +24,10 @@ TlsServer *tls_server_new(const TlsOptions *options, GError **error);
  * the names in them (SNI); the first is the default. (what) names it in errors. */
 gboolean tls_server_add_certificate(TlsServer *self, BaridSlice chain_pem, BaridSlice key_pem,
                                     const gchar *what, GError **error);
+/* The same with a key that somebody else computes with; takes (key) over, whatever comes of
+ * it. It must sign when it is added: the chain is checked against it. */
+gboolean tls_server_add_key(TlsServer *self, BaridSlice chain_pem, gnutls_privkey_t key,
+                            const gchar *what, GError **error);
 TlsServer *tls_server_ref(TlsServer *self);
 void tls_server_unref(TlsServer *self);
 /* For the stream. A new session, not bound to a descriptor yet. */

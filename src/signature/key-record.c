@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Key records (RFC 6376 section 3.6.1, RFC 8463 section 4) and the public keys in them. */
-#include "host/signature-private.h"
+#include "signature/signature-private.h"
+
+#include <gnutls/abstract.h>
 
 #include <barid/tag-list.h>
 
-enum { KEY_BYTES_MAX = 2048, ED25519_BYTES = 32, EXPONENT_BYTES_MAX = 5 };
+enum { KEY_BYTES_MAX = 1600, DER_EXTRA = 32, ED25519_BYTES = 32, EXPONENT_BYTES_MAX = 5 };
 
 /* "v=", where it is, stands first and is the only one that we know. */
 static gboolean
@@ -42,7 +44,7 @@ key_has_flag(const BaridTagList *tags, const gchar *flag)
 }
 
 static gboolean
-key_parse_kind(const BaridTagList *tags, SignatureKind *out)
+key_parse_method(const BaridTagList *tags, SignatureAlgorithm *out)
 {
     const BaridTag *tag = barid_tag_list_find(tags, "k");
 
@@ -56,7 +58,7 @@ key_parse_kind(const BaridTagList *tags, SignatureKind *out)
 BaridSignatureReason
 signature_key_parse(BaridSlice record, SignatureKey *out)
 {
-    SignatureKey key = {.kind = SIGNATURE_RSA};
+    SignatureKey key = {.method = SIGNATURE_RSA};
     const BaridTag *data;
     BaridTagList tags;
 
@@ -67,7 +69,7 @@ signature_key_parse(BaridSlice record, SignatureKey *out)
         return BARID_SIGNATURE_KEY_MALFORMED;
     if (data->value.len == 0)
         return BARID_SIGNATURE_KEY_REVOKED;
-    if (!key_parse_kind(&tags, &key.kind) || !key_allows(&tags, "h", "sha256", NULL) ||
+    if (!key_parse_method(&tags, &key.method) || !key_allows(&tags, "h", "sha256", NULL) ||
         !key_allows(&tags, "s", "email", "*"))
         return BARID_SIGNATURE_KEY_OTHER;
     key.testing = key_has_flag(&tags, "y");
@@ -79,29 +81,36 @@ signature_key_parse(BaridSlice record, SignatureKey *out)
 
 /* --- public keys --- */
 
-static void
-der_put_length(Buffer *out, gsize len)
+static gsize
+der_put(guint8 *out, gsize at, const void *bytes, gsize len)
 {
-    guint8 bytes[] = {0x82, (guint8)(len >> 8), (guint8)len};
+    memcpy(out + at, bytes, len);
+    return at + len;
+}
 
-    buffer_append(out, bytes, sizeof bytes);
+static gsize
+der_put_length(guint8 *out, gsize at, gsize len)
+{
+    const guint8 bytes[] = {0x82, (guint8)(len >> 8), (guint8)len};
+
+    return der_put(out, at, bytes, sizeof bytes);
 }
 
 /* The standard shows an RSAPublicKey, nearly all publish a SubjectPublicKeyInfo (erratum 3017
- * of RFC 6376): the one is made the other. */
-static void
-der_wrap_rsa(BaridSlice key, Buffer *out)
+ * of RFC 6376): the one is made the other. (out) has room for DER_EXTRA bytes more. */
+static BaridSlice
+der_wrap_rsa(BaridSlice key, guint8 *out)
 {
     static const guint8 algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
                                        0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+    gsize at = der_put(out, 0, "\x30", 1);
 
-    buffer_append(out, "\x30", 1);
-    der_put_length(out, sizeof algorithm + 5 + key.len);
-    buffer_append(out, algorithm, sizeof algorithm);
-    buffer_append(out, "\x03", 1);
-    der_put_length(out, key.len + 1);
-    buffer_append(out, "\0", 1);
-    buffer_append(out, key.data, key.len);
+    at = der_put_length(out, at, sizeof algorithm + 5 + key.len);
+    at = der_put(out, at, algorithm, sizeof algorithm);
+    at = der_put(out, at, "\x03", 1);
+    at = der_put_length(out, at, key.len + 1);
+    at = der_put(out, at, "\0", 1);
+    return barid_slice(out, der_put(out, at, key.data, key.len));
 }
 
 static gnutls_datum_t
@@ -133,14 +142,12 @@ key_check_rsa(gnutls_pubkey_t key)
 static BaridSignatureReason
 key_import_rsa(gnutls_pubkey_t key, BaridSlice bytes)
 {
-    g_auto(Buffer) wrapped = {0};
+    guint8 wrapped[KEY_BYTES_MAX + DER_EXTRA];
     gnutls_datum_t data = datum(bytes);
 
     if (gnutls_pubkey_import(key, &data, GNUTLS_X509_FMT_DER) == 0)
         return key_check_rsa(key);
-    buffer_init(&wrapped, KEY_BYTES_MAX + 64);
-    der_wrap_rsa(bytes, &wrapped);
-    data = datum(buffer_get_slice(&wrapped));
+    data = datum(der_wrap_rsa(bytes, wrapped));
     if (gnutls_pubkey_import(key, &data, GNUTLS_X509_FMT_DER) == 0)
         return key_check_rsa(key);
     return BARID_SIGNATURE_KEY_MALFORMED;
@@ -157,20 +164,21 @@ key_import_ed25519(gnutls_pubkey_t key, BaridSlice bytes)
                : BARID_SIGNATURE_KEY_MALFORMED;
 }
 
-BaridSignatureReason
-signature_key_import(const SignatureKey *self, gnutls_pubkey_t *out_key)
+/* Makes the public key, which is the caller's: BARID_SIGNATURE_PENDING with it. */
+static BaridSignatureReason
+key_import(const SignatureKey *self, gnutls_pubkey_t *out_key)
 {
-    g_auto(Buffer) bytes = {0};
+    guint8 bytes[KEY_BYTES_MAX];
+    gsize n_bytes;
     gnutls_pubkey_t key;
     BaridSignatureReason reason;
 
-    buffer_init(&bytes, KEY_BYTES_MAX);
-    if (!barid_tag_value_decode_base64(self->key, &bytes))
+    if (!barid_tag_value_decode_base64(self->key, bytes, sizeof bytes, &n_bytes))
         return BARID_SIGNATURE_KEY_MALFORMED;
     if (gnutls_pubkey_init(&key) < 0)
         return BARID_SIGNATURE_KEY_LOOKUP; /* short of memory: later it may work */
-    reason = self->kind == SIGNATURE_RSA ? key_import_rsa(key, buffer_get_slice(&bytes))
-                                         : key_import_ed25519(key, buffer_get_slice(&bytes));
+    reason = self->method == SIGNATURE_RSA ? key_import_rsa(key, barid_slice(bytes, n_bytes))
+                                           : key_import_ed25519(key, barid_slice(bytes, n_bytes));
     if (reason == BARID_SIGNATURE_PENDING)
         *out_key = key;
     else
@@ -180,19 +188,36 @@ signature_key_import(const SignatureKey *self, gnutls_pubkey_t *out_key)
 
 /* Ed25519 signs the hash as a message of its own (RFC 8463 section 3). */
 BaridSignatureReason
-signature_key_verify(const SignatureKey *self, const guint8 *digest, BaridSlice signature)
+signature_key_verify(const SignatureKey *self, const guint8 *digest, BaridSlice bytes)
 {
-    gnutls_datum_t hash = datum(barid_slice(digest, SIGNATURE_DIGEST));
-    gnutls_datum_t bytes = datum(signature);
+    gnutls_datum_t hash = datum(barid_slice(digest, BARID_DIGEST_BYTES));
+    gnutls_datum_t signature = datum(bytes);
     gnutls_pubkey_t key = NULL;
-    BaridSignatureReason reason = signature_key_import(self, &key);
+    BaridSignatureReason reason = key_import(self, &key);
     int status;
 
     if (reason != BARID_SIGNATURE_PENDING)
         return reason;
-    status = self->kind == SIGNATURE_RSA
-                 ? gnutls_pubkey_verify_hash2(key, GNUTLS_SIGN_RSA_SHA256, 0, &hash, &bytes)
-                 : gnutls_pubkey_verify_data2(key, GNUTLS_SIGN_EDDSA_ED25519, 0, &hash, &bytes);
+    status = self->method == SIGNATURE_RSA
+                 ? gnutls_pubkey_verify_hash2(key, GNUTLS_SIGN_RSA_SHA256, 0, &hash, &signature)
+                 : gnutls_pubkey_verify_data2(key, GNUTLS_SIGN_EDDSA_ED25519, 0, &hash,
+                                              &signature);
     gnutls_pubkey_deinit(key);
     return status < 0 ? BARID_SIGNATURE_FAILED : BARID_SIGNATURE_PASS;
+}
+
+BaridSignatureReason
+barid_key_record_verify(BaridSlice record, BaridSlice algorithm, const guint8 *digest,
+                        BaridSlice bytes)
+{
+    SignatureAlgorithm method;
+    SignatureKey key;
+    BaridSignatureReason reason = signature_algorithm_parse(algorithm, &method);
+
+    if (reason == BARID_SIGNATURE_PENDING)
+        reason = signature_key_parse(record, &key);
+    if (reason != BARID_SIGNATURE_PENDING)
+        return reason;
+    return key.method == method ? signature_key_verify(&key, digest, bytes)
+                                : BARID_SIGNATURE_KEY_OTHER;
 }

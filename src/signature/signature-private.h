@@ -5,31 +5,33 @@
 
 #include <barid/signature.h>
 
-#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 
 #include "mime/canonical.h"
 
-#define SIGNATURE_DIGEST 32   /* of SHA-256 */
-#define SIGNATURE_BYTES_MAX 2048
+#define SIGNATURE_BYTES_MAX 1024 /* of RSA with 8192 bits */
 /* Of RSA keys, in bits (RFC 8301 section 3.2); past the upper one they only cost. */
 #define SIGNATURE_RSA_MIN 1024
 #define SIGNATURE_RSA_MAX 8192
+#define SIGNATURE_INSTANCE_MAX 50 /* RFC 8617 section 4.2.1 */
 
-typedef enum { SIGNATURE_RSA, SIGNATURE_ED25519 } SignatureKind;
+typedef enum { SIGNATURE_RSA, SIGNATURE_ED25519 } SignatureAlgorithm;
 
 struct BaridSignature {
     BaridSignatureReason reason;
+    BaridSignatureKind kind;
     guint8 *copy;      /* of the field */
     HeaderField field; /* in the copy, and so are: */
     BaridSlice hole;   /* around the value of "b=" */
     BaridSlice names;  /* "h=" */
-    SignatureKind kind;
-    CanonicalForm header_form, body_form;
+    SignatureAlgorithm method;
+    BaridCanonicalForm header_form, body_form;
     guint64 limit;     /* "l="; G_MAXUINT64 without */
     gint64 expires_s;  /* 0: never */
-    guint8 body_hash[SIGNATURE_DIGEST];
-    Buffer bytes;      /* of the signature */
+    guint instance;
+    guint8 body_hash[BARID_DIGEST_BYTES];
+    guint8 bytes[SIGNATURE_BYTES_MAX];
+    gsize n_bytes;
     gchar *domain, *selector, *identity, *algorithm, *key_name;
     gchar mark[9];
     gboolean testing;
@@ -37,13 +39,16 @@ struct BaridSignature {
 };
 
 /* Reads a whole field; what is wrong is its reason. Never NULL. */
-BaridSignature *signature_parse(BaridSlice whole);
+BaridSignature *signature_parse(BaridSignatureKind kind, BaridSlice whole);
 void signature_free(BaridSignature *self);
+/* BARID_SIGNATURE_PENDING when it is one that can be verified. */
+BaridSignatureReason signature_algorithm_parse(BaridSlice word, SignatureAlgorithm *out);
+const gchar *signature_kind_get_field(BaridSignatureKind kind);
 
 /* --- keys --- */
 
 typedef struct {
-    SignatureKind kind;
+    SignatureAlgorithm method;
     gboolean testing;
     gboolean strict;
     BaridSlice key; /* "p=", base64, in the record */
@@ -51,19 +56,19 @@ typedef struct {
 
 /* Reads a record (RFC 6376 section 3.6.1): BARID_SIGNATURE_PENDING when it is one. */
 BaridSignatureReason signature_key_parse(BaridSlice record, SignatureKey *out);
-/* Makes the public key, which is the caller's: BARID_SIGNATURE_PENDING with it. */
-BaridSignatureReason signature_key_import(const SignatureKey *self, gnutls_pubkey_t *out_key);
-/* Whether the record's key made (signature) of (digest). */
+/* Whether the record's key made (bytes) of (digest). */
 BaridSignatureReason signature_key_verify(const SignatureKey *self, const guint8 *digest,
-                                          BaridSlice signature);
+                                          BaridSlice bytes);
 
 /* --- hashes --- */
 
-/* A CanonicalSink; (data) is a gnutls_hash_hd_t. */
-void signature_hash_sink(BaridSlice piece, gpointer data);
-/* Over the fields that the signature names, and itself (section 3.7). */
-void signature_hash_header(const BaridSignature *self, const BaridHeaderIndex *header,
-                           guint8 *out_digest);
+/* A SHA-256 that begins. */
+gnutls_hash_hd_t signature_hash_new(void);
+/* A CanonicalSink; (hash) is a gnutls_hash_hd_t. */
+void signature_hash_sink(BaridSlice piece, gpointer hash);
+/* Over the fields that (names) names, then (own), without the bytes of (hole) (section 3.7). */
+void header_index_hash(const BaridHeaderIndex *self, BaridCanonicalForm form, BaridSlice names,
+                       const HeaderField *own, BaridSlice hole, guint8 *out_digest);
 /* How many fields have this name. */
 guint header_index_count(const BaridHeaderIndex *self, BaridSlice name);
 

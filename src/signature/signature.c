@@ -1,56 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signature fields (RFC 6376 section 3.5) and what becomes of them. */
-#include "host/signature-private.h"
+#include "signature/signature-private.h"
 
-#include "base/text.h"
 #include <barid/tag-list.h>
 
 enum { DOMAIN_BYTES_MAX = 253, LABEL_BYTES_MAX = 63, IDENTITY_BYTES_MAX = 1024 };
-
-typedef struct {
-    const gchar *result, *text;
-} ReasonText;
-
-static const ReasonText reason_texts[] = {
-    [BARID_SIGNATURE_PENDING] = {"neutral", N_("not verified")},
-    [BARID_SIGNATURE_PASS] = {"pass", N_("a good signature")},
-    [BARID_SIGNATURE_FAILED] = {"fail", N_("the signature does not match the header")},
-    [BARID_SIGNATURE_BODY_CHANGED] = {"fail", N_("the body hash does not match")},
-    [BARID_SIGNATURE_PARTIAL_BODY] = {"policy", N_("a part of the body is not signed")},
-    [BARID_SIGNATURE_MALFORMED] = {"neutral", N_("the signature is malformed")},
-    [BARID_SIGNATURE_TAG_MISSING] = {"neutral", N_("the signature lacks a tag")},
-    [BARID_SIGNATURE_VERSION] = {"neutral", N_("unknown version of the signature")},
-    [BARID_SIGNATURE_ALGORITHM] = {"neutral", N_("unknown algorithm")},
-    [BARID_SIGNATURE_SHA1] = {"policy", N_("rsa-sha1 is not accepted")},
-    [BARID_SIGNATURE_CANONICAL] = {"neutral", N_("unknown canonical form")},
-    [BARID_SIGNATURE_IDENTITY] = {"neutral", N_("the identity is not within the domain")},
-    [BARID_SIGNATURE_FROM] = {"permerror", N_("the field From is not signed")},
-    [BARID_SIGNATURE_QUERY] = {"neutral", N_("unknown way to the key")},
-    [BARID_SIGNATURE_EXPIRED] = {"neutral", N_("the signature has expired")},
-    [BARID_SIGNATURE_TOO_MANY] = {"policy", N_("too many signatures")},
-    [BARID_SIGNATURE_KEY_LOOKUP] = {"temperror", N_("the key cannot be looked up now")},
-    [BARID_SIGNATURE_KEY_MISSING] = {"permerror", N_("there is no such key")},
-    [BARID_SIGNATURE_KEY_MALFORMED] = {"permerror", N_("the key is malformed")},
-    [BARID_SIGNATURE_KEY_REVOKED] = {"permerror", N_("the key is revoked")},
-    [BARID_SIGNATURE_KEY_OTHER] = {"permerror", N_("the key is for something else")},
-    [BARID_SIGNATURE_KEY_SHORT] = {"policy", N_("the key is too short")},
-    [BARID_SIGNATURE_KEY_HUGE] = {"policy", N_("the key is too large")},
-    [BARID_SIGNATURE_KEY_STRICT] = {"fail", N_("the key is not for subdomains")},
-};
-
-const gchar *
-barid_signature_reason_get_result(BaridSignatureReason reason)
-{
-    g_return_val_if_fail((guint)reason < G_N_ELEMENTS(reason_texts), "neutral");
-    return reason_texts[reason].result;
-}
-
-const gchar *
-barid_signature_reason_describe(BaridSignatureReason reason)
-{
-    g_return_val_if_fail((guint)reason < G_N_ELEMENTS(reason_texts), "");
-    return reason_texts[reason].text;
-}
 
 /* --- values --- */
 
@@ -123,45 +77,54 @@ is_identity(BaridSlice value)
 
 /* --- tags --- */
 
+/* Signatures of ARC have no version (RFC 8617 section 4.1.2). */
 static BaridSignatureReason
 parse_required(BaridSignature *self, const BaridTagList *tags)
 {
-    static const gchar *const required[] = {"v", "a", "b", "bh", "d", "h", "s"};
+    static const gchar *const required[] = {"a", "b", "bh", "d", "h", "s"};
+    gboolean has_version = self->kind == BARID_SIGNATURE_DKIM;
 
     for (guint i = 0; i < G_N_ELEMENTS(required); i++) {
         if (barid_tag_list_get(tags, required[i]).len == 0)
             return BARID_SIGNATURE_TAG_MISSING;
     }
-    if (!barid_slice_equal_text(barid_tag_list_get(tags, "v"), "1"))
+    if (barid_tag_list_get(tags, has_version ? "v" : "i").len == 0)
+        return BARID_SIGNATURE_TAG_MISSING;
+    if (has_version ? !barid_slice_equal_text(barid_tag_list_get(tags, "v"), "1")
+                    : barid_tag_list_find(tags, "v") != NULL)
         return BARID_SIGNATURE_VERSION;
     self->hole = barid_tag_list_find(tags, "b")->around;
     return BARID_SIGNATURE_PENDING;
 }
 
+BaridSignatureReason
+signature_algorithm_parse(BaridSlice word, SignatureAlgorithm *out)
+{
+    if (barid_slice_equal_text(word, "rsa-sha1"))
+        return BARID_SIGNATURE_SHA1;
+    *out = SIGNATURE_RSA;
+    if (barid_slice_equal_text(word, "rsa-sha256"))
+        return BARID_SIGNATURE_PENDING;
+    *out = SIGNATURE_ED25519;
+    return barid_slice_equal_text(word, "ed25519-sha256") ? BARID_SIGNATURE_PENDING
+                                                          : BARID_SIGNATURE_ALGORITHM;
+}
+
 static BaridSignatureReason
 parse_algorithm(BaridSignature *self, const BaridTagList *tags)
 {
-    BaridSlice value = barid_tag_list_get(tags, "a");
-
-    if (barid_slice_equal_text(value, "rsa-sha1"))
-        return BARID_SIGNATURE_SHA1;
-    if (barid_slice_equal_text(value, "rsa-sha256"))
-        self->kind = SIGNATURE_RSA;
-    else if (barid_slice_equal_text(value, "ed25519-sha256"))
-        self->kind = SIGNATURE_ED25519;
-    else
-        return BARID_SIGNATURE_ALGORITHM;
-    return BARID_SIGNATURE_PENDING;
+    return signature_algorithm_parse(barid_tag_list_get(tags, "a"), &self->method);
 }
 
 static gboolean
-parse_form(BaridSlice word, CanonicalForm *out)
+parse_form(BaridSlice word, BaridCanonicalForm *out)
 {
-    *out = barid_slice_equal_text(word, "relaxed") ? CANONICAL_RELAXED : CANONICAL_SIMPLE;
-    return *out == CANONICAL_RELAXED || barid_slice_equal_text(word, "simple");
+    *out = barid_slice_equal_text(word, "relaxed") ? BARID_CANONICAL_RELAXED
+                                                   : BARID_CANONICAL_SIMPLE;
+    return *out == BARID_CANONICAL_RELAXED || barid_slice_equal_text(word, "simple");
 }
 
-/* "relaxed" is "relaxed/simple". */
+/* "relaxed" is "relaxed/simple"; both are simple without the tag. */
 static BaridSignatureReason
 parse_canonical(BaridSignature *self, const BaridTagList *tags)
 {
@@ -183,16 +146,16 @@ parse_canonical(BaridSignature *self, const BaridTagList *tags)
 static BaridSignatureReason
 parse_hashes(BaridSignature *self, const BaridTagList *tags)
 {
-    g_auto(Buffer) hash = {0};
+    gsize n_bytes;
 
-    buffer_init(&hash, SIGNATURE_DIGEST);
-    if (!barid_tag_value_decode_base64(barid_tag_list_get(tags, "bh"), &hash) ||
-        hash.len != SIGNATURE_DIGEST ||
-        !barid_tag_value_decode_base64(barid_tag_list_get(tags, "b"), &self->bytes) ||
-        self->bytes.len == 0)
-        return BARID_SIGNATURE_MALFORMED;
-    memcpy(self->body_hash, hash.data, SIGNATURE_DIGEST);
-    return BARID_SIGNATURE_PENDING;
+    return barid_tag_value_decode_base64(barid_tag_list_get(tags, "bh"), self->body_hash,
+                                         sizeof self->body_hash, &n_bytes) &&
+                   n_bytes == BARID_DIGEST_BYTES &&
+                   barid_tag_value_decode_base64(barid_tag_list_get(tags, "b"), self->bytes,
+                                                 sizeof self->bytes, &self->n_bytes) &&
+                   self->n_bytes > 0
+               ? BARID_SIGNATURE_PENDING
+               : BARID_SIGNATURE_MALFORMED;
 }
 
 static BaridSignatureReason
@@ -206,29 +169,48 @@ parse_names(BaridSignature *self, const BaridTagList *tags)
     while (barid_tag_items_next(&items, ':', &name)) {
         if (!header_name_is_valid(name))
             return BARID_SIGNATURE_MALFORMED;
-        has_from |= barid_slice_equal_nocase(name, BARID_SLICE_LITERAL("from"));
+        has_from |= barid_slice_equal_nocase(name, BARID_SLICE_LITERAL("From"));
+        /* RFC 8617 section 4.1.2. */
+        if (self->kind == BARID_SIGNATURE_ARC_MESSAGE &&
+            barid_slice_equal_nocase(name, BARID_SLICE_LITERAL("ARC-Seal")))
+            return BARID_SIGNATURE_SEAL;
     }
     return has_from ? BARID_SIGNATURE_PENDING : BARID_SIGNATURE_FROM;
+}
+
+/* "i=" of DKIM is who signs for the domain, of ARC the number of a set. */
+static BaridSignatureReason
+parse_identity(BaridSignature *self, const BaridTagList *tags)
+{
+    const BaridTag *tag = barid_tag_list_find(tags, "i");
+    guint64 instance;
+
+    if (self->kind == BARID_SIGNATURE_ARC_MESSAGE) {
+        if (!barid_tag_value_parse_number(tag->value, &instance) || instance == 0 ||
+            instance > SIGNATURE_INSTANCE_MAX)
+            return BARID_SIGNATURE_MALFORMED;
+        self->instance = (guint)instance;
+        tag = NULL;
+    }
+    if (tag == NULL) {
+        self->identity = g_strconcat("@", self->domain, NULL);
+        return BARID_SIGNATURE_PENDING;
+    }
+    if (!is_identity(tag->value))
+        return BARID_SIGNATURE_MALFORMED;
+    if (!is_within(get_identity_domain(tag->value), barid_slice_from_text(self->domain)))
+        return BARID_SIGNATURE_IDENTITY;
+    self->identity = dup_value(tag->value);
+    return BARID_SIGNATURE_PENDING;
 }
 
 static BaridSignatureReason
 parse_owner(BaridSignature *self, const BaridTagList *tags)
 {
-    const BaridTag *tag = barid_tag_list_find(tags, "i");
-
     if (self->domain == NULL || self->selector == NULL)
         return BARID_SIGNATURE_MALFORMED;
-    if (tag == NULL) {
-        self->identity = g_strconcat("@", self->domain, NULL);
-    } else {
-        if (!is_identity(tag->value))
-            return BARID_SIGNATURE_MALFORMED;
-        if (!is_within(get_identity_domain(tag->value), barid_slice_from_text(self->domain)))
-            return BARID_SIGNATURE_IDENTITY;
-        self->identity = dup_value(tag->value);
-    }
     self->key_name = g_strconcat(self->selector, "._domainkey.", self->domain, NULL);
-    return BARID_SIGNATURE_PENDING;
+    return parse_identity(self, tags);
 }
 
 static gboolean
@@ -314,15 +296,21 @@ parse_tags(BaridSignature *self)
     return BARID_SIGNATURE_PENDING;
 }
 
+const gchar *
+signature_kind_get_field(BaridSignatureKind kind)
+{
+    return kind == BARID_SIGNATURE_DKIM ? "DKIM-Signature" : "ARC-Message-Signature";
+}
+
 BaridSignature *
-signature_parse(BaridSlice whole)
+signature_parse(BaridSignatureKind kind, BaridSlice whole)
 {
     BaridSignature *self = g_new0(BaridSignature, 1);
     HeaderIter iter;
 
+    self->kind = kind;
     self->limit = G_MAXUINT64;
     self->copy = g_memdup2(whole.data, whole.len);
-    buffer_init(&self->bytes, SIGNATURE_BYTES_MAX);
     header_iter_init(&iter, barid_slice(self->copy, whole.len));
     self->reason = header_iter_next(&iter, &self->field) == HEADER_FIELD
                        ? parse_tags(self)
@@ -335,7 +323,6 @@ signature_free(BaridSignature *self)
 {
     if (self == NULL)
         return;
-    buffer_clear(&self->bytes);
     g_free(self->domain);
     g_free(self->selector);
     g_free(self->identity);
@@ -381,6 +368,12 @@ const gchar *
 barid_signature_get_mark(const BaridSignature *self)
 {
     return self->mark;
+}
+
+guint
+barid_signature_get_instance(const BaridSignature *self)
+{
+    return self->instance;
 }
 
 gboolean

@@ -1,178 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which fields are signed, what the body hashes to, and whether both fit a signature. */
-#include "host/signature-private.h"
-
-#include "base/text.h"
-#include <barid/tag-list.h>
+/* Whether the header and the body of a message fit its signatures. */
+#include "signature/signature-private.h"
 
 /* A body's hash in one canonical form and length; signatures that want the same share it. */
 typedef struct SignatureBody {
     CanonicalBody canonical;
     gnutls_hash_hd_t hash;
-    guint8 digest[SIGNATURE_DIGEST];
+    guint8 digest[BARID_DIGEST_BYTES];
 } SignatureBody;
 
 struct BaridVerifier {
-    gchar *name;
+    BaridSignatureKind kind;
+    BaridSlice name;       /* of the field */
     GPtrArray *signatures; /* of BaridSignature * */
-    GPtrArray *bodies;     /* of SignatureBody *; NULL before the body */
+    GPtrArray *bodies;     /* of SignatureBody * */
+    gboolean has_body;     /* it has begun */
+    gboolean allows_partial_body;
     guint n_pending;
 };
 
-/* --- the header --- */
-
-typedef struct {
-    HeaderField field;
-    guint group; /* of the fields with this name */
-    guint above; /* the next one of the group, or NONE */
-} IndexField;
-
-enum { INDEX_NONE = G_MAXUINT };
-
-struct BaridHeaderIndex {
-    GArray *fields;     /* of IndexField, from the top */
-    GArray *groups;     /* of guint: the lowest field of each */
-    GHashTable *names;  /* of BaridSlice * to group */
-};
-
-static guint
-index_hash_name(gconstpointer key)
-{
-    const BaridSlice *name = key;
-    guint hash = 5381;
-
-    for (gsize i = 0; i < name->len; i++)
-        hash = hash * 33 + (guint)g_ascii_tolower((gchar)name->data[i]);
-    return hash;
-}
-
-static gboolean
-index_equal_names(gconstpointer a, gconstpointer b)
-{
-    return barid_slice_equal_nocase(*(const BaridSlice *)a, *(const BaridSlice *)b);
-}
-
-/* FALSE when no field has the name. */
-static gboolean
-index_find_group(const BaridHeaderIndex *self, BaridSlice name, guint *out_group)
-{
-    gpointer group;
-
-    if (!g_hash_table_lookup_extended(self->names, &name, NULL, &group))
-        return FALSE;
-    *out_group = GPOINTER_TO_UINT(group);
-    return TRUE;
-}
-
-static void
-index_add(BaridHeaderIndex *self, const HeaderField *field)
-{
-    IndexField entry = {.field = *field, .above = INDEX_NONE};
-    guint position = self->fields->len;
-
-    if (index_find_group(self, field->name, &entry.group)) {
-        entry.above = g_array_index(self->groups, guint, entry.group);
-        g_array_index(self->groups, guint, entry.group) = position;
-    } else {
-        entry.group = self->groups->len;
-        g_array_append_val(self->groups, position);
-        g_hash_table_insert(self->names, g_memdup2(&field->name, sizeof field->name),
-                            GUINT_TO_POINTER(entry.group));
-    }
-    g_array_append_val(self->fields, entry);
-}
-
-BaridHeaderIndex *
-barid_header_index_new(BaridSlice header)
-{
-    BaridHeaderIndex *self = g_new0(BaridHeaderIndex, 1);
-    HeaderIter iter;
-    HeaderField field;
-
-    self->fields = g_array_new(FALSE, FALSE, sizeof(IndexField));
-    self->groups = g_array_new(FALSE, FALSE, sizeof(guint));
-    self->names = g_hash_table_new_full(index_hash_name, index_equal_names, g_free, NULL);
-    header_iter_init(&iter, header);
-    while (header_iter_next(&iter, &field) == HEADER_FIELD)
-        index_add(self, &field);
-    return self;
-}
-
-void
-barid_header_index_free(BaridHeaderIndex *self)
-{
-    if (self == NULL)
-        return;
-    g_hash_table_destroy(self->names);
-    g_array_free(self->groups, TRUE);
-    g_array_free(self->fields, TRUE);
-    g_free(self);
-}
-
-guint
-header_index_count(const BaridHeaderIndex *self, BaridSlice name)
-{
-    guint group, count = 0;
-
-    if (!index_find_group(self, name, &group))
-        return 0;
-    for (guint at = g_array_index(self->groups, guint, group); at != INDEX_NONE;
-         at = g_array_index(self->fields, IndexField, at).above)
-        count++;
-    return count;
-}
-
-/* --- hashes --- */
-
-void
-signature_hash_sink(BaridSlice piece, gpointer data)
-{
-    gnutls_hash(data, piece.data, piece.len);
-}
-
-static gnutls_hash_hd_t
-hash_new(void)
-{
-    gnutls_hash_hd_t hash;
-
-    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
-        g_error("no SHA-256: GnuTLS cannot work"); /* as an allocation that fails */
-    return hash;
-}
-
-/* A name that stands there again means the field above; past the top it adds nothing
- * (section 5.4.2). */
-void
-signature_hash_header(const BaridSignature *self, const BaridHeaderIndex *header,
-                      guint8 *out_digest)
-{
-    g_autofree guint *lowest =
-        g_memdup2(header->groups->data, header->groups->len * sizeof(guint));
-    gnutls_hash_hd_t hash = hash_new();
-    BaridTagItems items = barid_tag_items(self->names);
-    BaridSlice name;
-
-    while (barid_tag_items_next(&items, ':', &name)) {
-        const IndexField *entry;
-        guint group;
-
-        if (!index_find_group(header, name, &group) || lowest[group] == INDEX_NONE)
-            continue;
-        entry = &g_array_index(header->fields, IndexField, lowest[group]);
-        lowest[group] = entry->above;
-        canonical_field(self->header_form, &entry->field, signature_hash_sink, hash);
-    }
-    canonical_signature_field(self->header_form, &self->field, self->hole, signature_hash_sink,
-                              hash);
-    gnutls_hash_deinit(hash, out_digest);
-}
+/* --- bodies --- */
 
 static SignatureBody *
-body_new(CanonicalForm form, guint64 limit)
+body_new(BaridCanonicalForm form, guint64 limit)
 {
     SignatureBody *self = g_new0(SignatureBody, 1);
 
-    self->hash = hash_new();
+    self->hash = signature_hash_new();
     canonical_body_init(&self->canonical, form, limit, signature_hash_sink, self->hash);
     return self;
 }
@@ -198,12 +52,14 @@ body_free(gpointer data)
 /* --- all signatures of a message --- */
 
 BaridVerifier *
-barid_verifier_new(const gchar *name)
+barid_verifier_new(BaridSignatureKind kind)
 {
     BaridVerifier *self = g_new0(BaridVerifier, 1);
 
-    self->name = g_strdup(name);
+    self->kind = kind;
+    self->name = barid_slice_from_text(signature_kind_get_field(kind));
     self->signatures = g_ptr_array_new_with_free_func((GDestroyNotify)signature_free);
+    self->bodies = g_ptr_array_new_with_free_func(body_free);
     return self;
 }
 
@@ -212,9 +68,8 @@ barid_verifier_free(BaridVerifier *self)
 {
     if (self == NULL)
         return;
-    g_clear_pointer(&self->bodies, g_ptr_array_unref);
+    g_ptr_array_unref(self->bodies);
     g_ptr_array_unref(self->signatures);
-    g_free(self->name);
     g_free(self);
 }
 
@@ -223,41 +78,62 @@ barid_verifier_field(BaridVerifier *self, BaridSlice name, BaridSlice whole)
 {
     BaridSignature *signature;
 
-    if (!barid_slice_equal_nocase(name, barid_slice_from_text(self->name)))
+    if (!barid_slice_equal_nocase(name, self->name))
         return;
-    signature = signature_parse(whole);
+    signature = signature_parse(self->kind, whole);
     if (signature->reason == BARID_SIGNATURE_PENDING && self->n_pending++ >= BARID_SIGNATURES_MAX)
         signature->reason = BARID_SIGNATURE_TOO_MANY;
     g_ptr_array_add(self->signatures, signature);
 }
 
 static SignatureBody *
-verifier_get_body(BaridVerifier *self, const BaridSignature *signature)
+verifier_find_body(const BaridVerifier *self, BaridCanonicalForm form, guint64 limit)
 {
-    SignatureBody *body;
-
     for (guint i = 0; i < self->bodies->len; i++) {
-        body = g_ptr_array_index(self->bodies, i);
-        if (body->canonical.form == signature->body_form &&
-            body->canonical.limit == signature->limit)
+        SignatureBody *body = g_ptr_array_index(self->bodies, i);
+
+        if (body->canonical.form == form && body->canonical.limit == limit)
             return body;
     }
-    body = body_new(signature->body_form, signature->limit);
-    g_ptr_array_add(self->bodies, body);
+    return NULL;
+}
+
+static SignatureBody *
+verifier_add_body(BaridVerifier *self, BaridCanonicalForm form, guint64 limit)
+{
+    SignatureBody *body = verifier_find_body(self, form, limit);
+
+    if (body == NULL) {
+        body = body_new(form, limit);
+        g_ptr_array_add(self->bodies, body);
+    }
     return body;
+}
+
+void
+barid_verifier_want_body(BaridVerifier *self, BaridCanonicalForm form)
+{
+    g_return_if_fail(!self->has_body);
+    verifier_add_body(self, form, G_MAXUINT64);
+}
+
+void
+barid_verifier_allow_partial_body(BaridVerifier *self)
+{
+    self->allows_partial_body = TRUE;
 }
 
 static void
 verifier_begin_body(BaridVerifier *self)
 {
-    if (self->bodies != NULL)
+    if (self->has_body)
         return;
-    self->bodies = g_ptr_array_new_with_free_func(body_free);
+    self->has_body = TRUE;
     for (guint i = 0; i < self->signatures->len; i++) {
         BaridSignature *signature = g_ptr_array_index(self->signatures, i);
 
         if (signature->reason == BARID_SIGNATURE_PENDING)
-            signature->body = verifier_get_body(self, signature);
+            signature->body = verifier_add_body(self, signature->body_form, signature->limit);
     }
 }
 
@@ -300,7 +176,7 @@ verifier_fits_body(const BaridSignature *signature)
     const SignatureBody *body = signature->body;
 
     return (signature->limit == G_MAXUINT64 || body->canonical.n_bytes >= signature->limit) &&
-           memcmp(body->digest, signature->body_hash, SIGNATURE_DIGEST) == 0;
+           memcmp(body->digest, signature->body_hash, BARID_DIGEST_BYTES) == 0;
 }
 
 void
@@ -328,22 +204,25 @@ verifier_is_exact(const BaridSignature *signature)
 }
 
 static BaridSignatureReason
-verifier_judge(BaridSignature *signature, BaridSlice record, const BaridHeaderIndex *header)
+verifier_judge(const BaridVerifier *self, BaridSignature *signature, BaridSlice record,
+               const BaridHeaderIndex *header)
 {
-    guint8 digest[SIGNATURE_DIGEST];
+    guint8 digest[BARID_DIGEST_BYTES];
     SignatureKey key;
     BaridSignatureReason reason = signature_key_parse(record, &key);
 
     if (reason != BARID_SIGNATURE_PENDING)
         return reason;
     signature->testing = key.testing;
-    if (key.kind != signature->kind)
+    if (key.method != signature->method)
         return BARID_SIGNATURE_KEY_OTHER;
     if (key.strict && !verifier_is_exact(signature))
         return BARID_SIGNATURE_KEY_STRICT;
-    signature_hash_header(signature, header, digest);
-    reason = signature_key_verify(&key, digest, buffer_get_slice(&signature->bytes));
-    if (reason == BARID_SIGNATURE_PASS &&
+    header_index_hash(header, signature->header_form, signature->names, &signature->field,
+                      signature->hole, digest);
+    reason = signature_key_verify(&key, digest,
+                                  barid_slice(signature->bytes, signature->n_bytes));
+    if (reason == BARID_SIGNATURE_PASS && !self->allows_partial_body &&
         signature->body->canonical.n_bytes > signature->limit)
         return BARID_SIGNATURE_PARTIAL_BODY;
     return reason;
@@ -361,7 +240,7 @@ barid_verifier_verify(BaridVerifier *self, guint index, BaridSlice record,
     if (signature->body != NULL && signature->reason != BARID_SIGNATURE_PASS &&
         signature->reason != BARID_SIGNATURE_EXPIRED &&
         signature->reason != BARID_SIGNATURE_BODY_CHANGED)
-        signature->reason = verifier_judge(signature, record, header);
+        signature->reason = verifier_judge(self, signature, record, header);
     return signature->reason;
 }
 
@@ -374,4 +253,14 @@ barid_verifier_refuse(BaridVerifier *self, guint index, BaridSignatureReason rea
     signature = g_ptr_array_index(self->signatures, index);
     if (signature->reason == BARID_SIGNATURE_PENDING)
         signature->reason = reason;
+}
+
+const guint8 *
+barid_verifier_get_body(const BaridVerifier *self, BaridCanonicalForm form, guint64 *out_bytes)
+{
+    const SignatureBody *body = verifier_find_body(self, form, G_MAXUINT64);
+
+    g_return_val_if_fail(body != NULL && body->hash == NULL, NULL);
+    *out_bytes = body->canonical.n_bytes;
+    return body->digest;
 }

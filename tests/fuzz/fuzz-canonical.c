@@ -13,7 +13,7 @@ collect(BaridSlice piece, gpointer data)
 }
 
 static GString *
-make_form(CanonicalForm form, BaridSlice body, gsize step)
+make_form(BaridCanonicalForm form, BaridSlice body, gsize step)
 {
     GString *out = g_string_new(NULL);
     CanonicalBody canonical;
@@ -28,7 +28,7 @@ make_form(CanonicalForm form, BaridSlice body, gsize step)
 }
 
 static void
-check_form(CanonicalForm form, BaridSlice body, gsize step)
+check_form(BaridCanonicalForm form, BaridSlice body, gsize step)
 {
     g_autoptr(GString) whole = make_form(form, body, MAX(body.len, 1));
     g_autoptr(GString) pieces = make_form(form, body, step);
@@ -51,7 +51,7 @@ check_fields(BaridSlice message)
     while (header_iter_next(&iter, &field) == HEADER_FIELD) {
         g_autoptr(GString) relaxed = g_string_new(NULL);
 
-        canonical_field(CANONICAL_RELAXED, &field, collect, relaxed);
+        canonical_field(BARID_CANONICAL_RELAXED, &field, collect, relaxed);
         g_assert(relaxed->len >= 3 && strstr(relaxed->str, " \r\n") == NULL);
     }
 }
@@ -82,8 +82,8 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     if (size == 0)
         return 0;
     rest = barid_slice(data + 1, size - 1);
-    check_form(CANONICAL_SIMPLE, rest, (gsize)data[0] + 1);
-    check_form(CANONICAL_RELAXED, rest, (gsize)data[0] + 1);
+    check_form(BARID_CANONICAL_SIMPLE, rest, (gsize)data[0] + 1);
+    check_form(BARID_CANONICAL_RELAXED, rest, (gsize)data[0] + 1);
     check_fields(rest);
     check_tags(rest);
     return 0;

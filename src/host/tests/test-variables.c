@@ -48,7 +48,8 @@ facts_init(Facts *self)
     g_ptr_array_add(self->txn.recipients, &self->recipient);
     self->txn.current = &self->recipient;
     self->txn.priority = 3;
-    self->txn.message = BARID_SLICE_LITERAL("12345");
+    self->txn.message = BARID_SLICE_LITERAL("From: (a@b) \"x@y\" <Jo@B\303\234CHER.example>, "
+                                            "z@last.example\r\n\r\n12345");
     scope_init(&self->attempt.scope, SCOPE_ATTEMPT, self->arena, NULL, NULL);
     self->attempt.queue_id = "Q1";
     self->attempt.sender_canonical = BARID_SLICE_LITERAL("a@sender.example");
@@ -102,7 +103,9 @@ static const struct {
     {"rcpt-domain", NULL, "rcpt.example", "next.example"},
     {"recipients", NULL, "1", "7"},
     {"priority", NULL, "3", "-4"},
-    {"size", NULL, "5", "2048"},
+    {"size", NULL, "63", "2048"},
+    {"from", NULL, "Jo@B\303\234CHER.example", NULL},
+    {"from-domain", NULL, "xn--bcher-kva.example", NULL},
     {"queue-id", NULL, "", "Q1"},
     {"finding.x", "", "", NULL},
     {"retry-count", NULL, NULL, "5"},

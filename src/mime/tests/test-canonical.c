@@ -51,8 +51,8 @@ START_TEST(test_field)
     g_autoptr(GString) relaxed = g_string_new(NULL);
     HeaderField field = read_field(barid_slice_from_text(fields[_i].field));
 
-    canonical_field(CANONICAL_SIMPLE, &field, collect, simple);
-    canonical_field(CANONICAL_RELAXED, &field, collect, relaxed);
+    canonical_field(BARID_CANONICAL_SIMPLE, &field, collect, simple);
+    canonical_field(BARID_CANONICAL_RELAXED, &field, collect, relaxed);
     ck_assert_msg(strcmp(simple->str, fields[_i].simple) == 0, "%s", fields[_i].what);
     ck_assert_msg(strcmp(relaxed->str, fields[_i].relaxed) == 0, "%s", fields[_i].what);
 }
@@ -66,7 +66,7 @@ START_TEST(test_long_field)
     g_autoptr(GString) relaxed = g_string_new(NULL);
     HeaderField field = read_field(barid_slice_from_text(text));
 
-    canonical_field(CANONICAL_RELAXED, &field, collect, relaxed);
+    canonical_field(BARID_CANONICAL_RELAXED, &field, collect, relaxed);
     ck_assert_str_eq(relaxed->str, wanted);
 }
 END_TEST
@@ -80,8 +80,8 @@ START_TEST(test_signature_field)
     g_autoptr(GString) simple = g_string_new(NULL);
     g_autoptr(GString) relaxed = g_string_new(NULL);
 
-    canonical_signature_field(CANONICAL_SIMPLE, &field, hole, collect, simple);
-    canonical_signature_field(CANONICAL_RELAXED, &field, hole, collect, relaxed);
+    canonical_signature_field(BARID_CANONICAL_SIMPLE, &field, hole, collect, simple);
+    canonical_signature_field(BARID_CANONICAL_RELAXED, &field, hole, collect, relaxed);
     ck_assert_str_eq(simple->str, "DKIM-Signature: v=1; b=; bh=x");
     ck_assert_str_eq(relaxed->str, "dkim-signature:v=1; b=; bh=x");
 }
@@ -115,7 +115,7 @@ static const struct {
 };
 
 static void
-check_body(CanonicalForm form, BaridSlice body, gsize step, const gchar *wanted,
+check_body(BaridCanonicalForm form, BaridSlice body, gsize step, const gchar *wanted,
            const gchar *what)
 {
     g_autoptr(GString) out = g_string_new(NULL);
@@ -135,8 +135,9 @@ check_body(CanonicalForm form, BaridSlice body, gsize step, const gchar *wanted,
 START_TEST(test_body)
 {
     for (gsize step = 1; step <= MAX(bodies[_i].body.len, 1); step++) {
-        check_body(CANONICAL_SIMPLE, bodies[_i].body, step, bodies[_i].simple, bodies[_i].what);
-        check_body(CANONICAL_RELAXED, bodies[_i].body, step, bodies[_i].relaxed,
+        check_body(BARID_CANONICAL_SIMPLE, bodies[_i].body, step, bodies[_i].simple,
+                   bodies[_i].what);
+        check_body(BARID_CANONICAL_RELAXED, bodies[_i].body, step, bodies[_i].relaxed,
                    bodies[_i].what);
     }
 }
@@ -156,8 +157,8 @@ START_TEST(test_long_body)
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
         BaridSlice slice = barid_slice(body->str, body->len);
 
-        check_body(CANONICAL_SIMPLE, slice, steps[i], body->str, "long");
-        check_body(CANONICAL_RELAXED, slice, steps[i], relaxed->str, "long");
+        check_body(BARID_CANONICAL_SIMPLE, slice, steps[i], body->str, "long");
+        check_body(BARID_CANONICAL_RELAXED, slice, steps[i], relaxed->str, "long");
     }
 }
 END_TEST
@@ -168,7 +169,7 @@ START_TEST(test_limit)
         g_autoptr(GString) out = g_string_new(NULL);
         CanonicalBody canonical;
 
-        canonical_body_init(&canonical, CANONICAL_SIMPLE, limit, collect, out);
+        canonical_body_init(&canonical, BARID_CANONICAL_SIMPLE, limit, collect, out);
         canonical_body_feed(&canonical, BARID_SLICE_LITERAL("ab"));
         canonical_body_feed(&canonical, BARID_SLICE_LITERAL("cd\r\n\r\n"));
         canonical_body_end(&canonical);
