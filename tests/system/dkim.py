@@ -1,0 +1,505 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""DKIM against other implementations, both ways: what Barid signs verifies with OpenDKIM, dkimpy
+and mailauth, and what they sign verifies here, over a corpus of awkward messages, with a real
+name server. And: records, names and messages that are made to hurt."""
+import base64
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+from name_server import NameServer
+from peers import find_peer
+from server import BUILD, TOP, Server
+from tap import run_tests
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BARIDCTL = os.path.join(BUILD, "src/baridctl/baridctl")
+DOMAIN = "signer.example"
+KINDS = {"rsa": "rsa-sha256", "ed": "ed25519-sha256"}
+CANONS = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
+# OpenDKIM refuses fields that there may be once (RFC 5322 section 3.6), and cuts what is huge.
+NOT_FOR_OPENDKIM = ("repeated", "huge header")
+# It asks the servers of resolv.conf, at port 53.
+OPENDKIM_ADDRESS = "127.53.53.53"
+
+HEADER = (b"From: Bob <bob@signer.example>\r\nTo: alice@example.org\r\nSubject: hello\r\n"
+          b"Date: Tue, 24 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@signer.example>\r\n")
+
+CORPUS = {
+    "plain": HEADER + b"\r\nhello\r\n",
+    "folding": HEADER.replace(b"Subject: hello", b"Subject:  a  \t b\r\n\tc\r\n    d ") +
+               b"X-Folded:\r\n a\r\n\r\nhello\r\n",
+    "trailing blanks": HEADER + b"\r\na  b \t \r\n \r\n\tc\t\r\n \t\r\n\r\n\r\n",
+    "empty body": HEADER + b"\r\n",
+    "empty lines": HEADER + b"\r\n\r\n\r\n\r\n",
+    "blank lines": HEADER + b"\r\n \r\n\t\r\n",
+    "no final newline": HEADER + b"\r\nhello\r\nno end",
+    "8-bit": HEADER.replace(b"hello", "Grüße".encode()) + b"\r\n\xff\xfe\x80 \xc3\xbc\r\n",
+    "huge header": HEADER + b"References:" +
+                   b"".join(b"\r\n <%d.%s@signer.example>" % (n, b"x" * 60) for n in range(1500)) +
+                   b"\r\n\r\nhello\r\n",
+    "many fields": HEADER + b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(1000)) +
+                   b"\r\nhello\r\n",
+    "repeated": HEADER + b"To: carol@example.org\r\nCc: a\r\nCc: b\r\nSUBJECT: again\r\nto:\r\n"
+                b"\r\nhello\r\n",
+    "empty field": HEADER.replace(b" hello", b"") + b"\r\nhello\r\n",
+    "long line": HEADER + b"\r\n" + b"x" * 5000 + b"\r\n",
+    "dots": HEADER + b"\r\n.\r\n..\r\n.a\r\n",
+    "large body": HEADER + b"\r\n" + b"A line of some length that is repeated.  \r\n" * 20000,
+}
+# What is no mail by RFC 5322: the others change such line ends before they hash, each in its way.
+BARE = {
+    "bare CR": HEADER + b"\r\na\rb\r\r\nc\r\n",
+    "bare CR at the end": HEADER + b"\r\nhello\r",
+    "CR in header": HEADER.replace(b"hello", b"a\rb") + b"\r\nhello\r\n",
+}
+
+
+def run(words, message=b"", **more):
+    return subprocess.run(words, input=message, capture_output=True, timeout=60, check=False,
+                          **more)
+
+
+def ctl(*words, message=b""):
+    return run([BARIDCTL, *words], message)
+
+
+class World:
+    """Keys, their records and a name server with them."""
+
+    def __init__(self, stack):
+        self.folder = tempfile.mkdtemp(prefix="barid-dkim-")
+        stack.callback(shutil.rmtree, self.folder)
+        self.keys, self.records = {}, {}
+        zone = ""
+        for selector, name in [("rsa", "rsa-2048"), ("ed", "ed25519")]:
+            path = os.path.join(self.folder, f"{selector}._domainkey.{DOMAIN}.pem")
+            made = json.loads(ctl("genkey", "dkim", "--algorithm", name, "--selector", selector,
+                                  "--domain", DOMAIN, "--output", path, "--json").stdout)
+            self.keys[selector], self.records[made["name"]] = path, made["record"]
+            zone += f"{selector}._domainkey IN TXT {strings(made['record'])}\n"
+        self.zones = {DOMAIN: zone, "bad.example": BAD_ZONE}
+        self.names = stack.enter_context(NameServer(self.zones))
+        self.dns = f"127.0.0.1:{self.names.port}"
+
+    def sign(self, message, selector, canon, *more):
+        done = ctl("sign", "dkim", "--domain", DOMAIN, "--selector", selector, "--key",
+                   self.keys[selector], "--canon", canon, *more, "-", message=message)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith(message) and done.stdout.startswith(b"DKIM-Signature: ")
+        return done.stdout
+
+    def check(self, message, *more):
+        done = ctl("check", "dkim", "-", "--dns", self.dns, "--json", *more, message=message)
+        assert done.returncode in (0, 1), done
+        answer = json.loads(done.stdout)
+        assert set(answer) == {"result", "signatures"}, answer
+        assert (done.returncode == 0) == (answer["result"] in ("pass", "none", "neutral")), done
+        for one in answer["signatures"]:
+            assert set(one) == {"domain", "selector", "algorithm", "result", "reason"}, one
+        return answer
+
+
+def strings(record):
+    """Of a TXT record: each has 255 bytes at most."""
+    return " ".join('"' + record[at:at + 255] + '"' for at in range(0, len(record), 255))
+
+
+def cases(corpus, left_out=()):
+    """Each message in each form, by one kind of key after the other."""
+    return [(name, message, list(KINDS)[(index + form) % 2], canon)
+            for index, (name, message) in enumerate(corpus.items()) if name not in left_out
+            for form, canon in enumerate(CANONS)]
+
+
+# --- the others ---
+
+def dkimpy():
+    """The module, unpacked with what it needs."""
+    folders = [os.path.dirname(os.path.dirname(find_peer(package, "usr/lib/python3/dist-packages/"
+                                                         + file)))
+               for package, file in [("python3-dkim", "dkim/__init__.py"),
+                                     ("python3-nacl", "nacl/__init__.py"),
+                                     ("python3-dnspython", "dns/__init__.py")]]
+    backend = find_peer("python3-cffi-backend", "usr/lib/python3/dist-packages")
+    multiarch = subprocess.run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True,
+                               capture_output=True, text=True).stdout.strip()
+    sodium = find_peer("libsodium23", f"usr/lib/{multiarch}/libsodium.so.23")
+    sys.path[:0] = [folder for folder in [*folders, backend] if folder not in sys.path]
+    ctypes.CDLL(sodium, mode=ctypes.RTLD_GLOBAL)
+    import dkim
+    return dkim
+
+
+def mailauth(jobs):
+    done = run(["node", os.path.join(HERE, "mailauth.js")], json.dumps(jobs).encode(),
+               env=dict(os.environ, NODE_PATH=os.path.join(TOP, ".cache/npm/node_modules")))
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return json.loads(done.stdout)
+
+
+def text64(message):
+    return base64.b64encode(message).decode()
+
+
+class OpenDkim:
+    """opendkim-testmsg where resolv.conf names a server of ours."""
+
+    def __init__(self, folder):
+        self.program = find_peer("opendkim-tools", "usr/sbin/opendkim-testmsg")
+        self.resolv = os.path.join(folder, "resolv.conf")
+        with open(self.resolv, "w", encoding="utf-8") as file:
+            file.write(f"nameserver {OPENDKIM_ADDRESS}\noptions attempts:1\n")
+        multiarch = subprocess.run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True,
+                                   capture_output=True, text=True).stdout.strip()
+        self.library = find_peer("libopendkim11", f"usr/lib/{multiarch}/libopendkim.so.11")
+        self.environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(self.library))
+
+    def run(self, message, *words):
+        return run(["unshare", "-m", "sh", "-c", f'mount --bind "{self.resolv}" /etc/resolv.conf'
+                    ' && exec "$0" "$@"', self.program, *words], message, env=self.environment)
+
+
+# --- both ways ---
+
+def test_own(world):
+    wrong = []
+    for name, message, selector, canon in cases(CORPUS | BARE):
+        answer = world.check(world.sign(message, selector, canon))
+        one = answer["signatures"][0]
+        if answer["result"] != "pass" or (one["domain"], one["selector"], one["algorithm"]) != \
+                (DOMAIN, selector, KINDS[selector]):
+            wrong.append((name, selector, canon, answer))
+    assert not wrong, wrong
+
+
+def test_dkimpy_verifies(world):
+    dkim, wrong = dkimpy(), []
+    for name, message, selector, canon in cases(CORPUS):
+        signed = world.sign(message, selector, canon)
+        if not dkim.verify(signed, dnsfunc=lambda name, timeout=5: world.records.get(
+                name.decode().rstrip("."), "").encode()):
+            wrong.append((name, selector, canon))
+    assert not wrong, wrong
+
+
+def test_dkimpy_signs(world):
+    dkim, wrong = dkimpy(), []
+    for name, message, selector, canon in cases(CORPUS):
+        with open(world.keys[selector], "rb") as file:
+            key = file.read()
+        if selector == "ed":  # it takes the seed alone
+            key = base64.b64encode(base64.b64decode(b"".join(key.split(b"\n")[1:-2]))[-32:])
+        field = dkim.sign(message, selector.encode(), DOMAIN.encode(), key,
+                          canonicalize=tuple(canon.encode().split(b"/")),
+                          signature_algorithm=KINDS[selector].encode())
+        answer = world.check(field + message)
+        if answer["result"] != "pass":
+            wrong.append((name, selector, canon, answer))
+    assert not wrong, wrong
+
+
+def test_mailauth_verifies(world):
+    rows = cases(CORPUS)
+    answers = mailauth([{"verify": text64(world.sign(message, selector, canon)),
+                         "records": world.records} for _, message, selector, canon in rows])
+    wrong = [(row[0], *row[2:], answer) for row, answer in zip(rows, answers)
+             if [one[0] for one in answer] != ["pass"]]
+    assert len(answers) == len(rows) and not wrong, wrong
+
+
+def test_mailauth_signs(world):
+    rows = cases(CORPUS)
+    keys = {}
+    for selector, path in world.keys.items():
+        with open(path, encoding="ascii") as file:
+            keys[selector] = file.read()
+    fields = mailauth([{"sign": text64(message), "data": {
+        "signingDomain": DOMAIN, "selector": selector, "privateKey": keys[selector],
+        "canonicalization": canon, "algorithm": KINDS[selector]}}
+        for _, message, selector, canon in rows])
+    wrong = []
+    for (name, message, selector, canon), field in zip(rows, fields):
+        answer = world.check(base64.b64decode(field) + message)
+        if answer["result"] != "pass":
+            wrong.append((name, selector, canon, answer))
+    assert len(fields) == len(rows) and not wrong, wrong
+
+
+def test_opendkim_verifies(world):
+    tool, wrong = OpenDkim(world.folder), []
+    with NameServer(world.zones, OPENDKIM_ADDRESS, 53):
+        for name, message, selector, canon in cases(CORPUS, NOT_FOR_OPENDKIM):
+            done = tool.run(world.sign(message, selector, canon))
+            if done.returncode != 0:
+                wrong.append((name, selector, canon, done.stderr, done.stdout[-200:]))
+        # It says no, where it must.
+        done = tool.run(world.sign(CORPUS["plain"], "rsa", CANONS[0]) + b"more\r\n")
+        assert done.returncode != 0, done
+    assert not wrong, wrong
+
+
+class LibOpenDkim:
+    """The library of OpenDKIM, whose test program signs with SHA-1 alone."""
+    ALGORITHMS = {"rsa": 1, "ed": 2}
+
+    def __init__(self, library):
+        self.library = ctypes.CDLL(library)
+        for name in ("dkim_init", "dkim_sign"):
+            getattr(self.library, name).restype = ctypes.c_void_p
+        self.handle = ctypes.c_void_p(self.library.dkim_init(None, None))
+
+    def sign(self, message, selector, key, canon):
+        forms = [ctypes.c_int(form == "relaxed") for form in canon.split("/")]
+        status, field, length = ctypes.c_int(0), ctypes.c_void_p(), ctypes.c_size_t()
+        signer = ctypes.c_void_p(self.library.dkim_sign(
+            self.handle, b"test", None, key, selector.encode(), DOMAIN.encode(), *forms,
+            ctypes.c_int(self.ALGORITHMS[selector]), ctypes.c_long(-1), ctypes.byref(status)))
+        assert signer, status
+        results = [self.library.dkim_chunk(signer, message, ctypes.c_size_t(len(message))),
+                   self.library.dkim_chunk(signer, None, ctypes.c_size_t(0)),
+                   self.library.dkim_eom(signer, None),
+                   self.library.dkim_getsighdr_d(signer, ctypes.c_size_t(16), ctypes.byref(field),
+                                                 ctypes.byref(length))]
+        self.library.dkim_geterror.restype = ctypes.c_char_p
+        assert results == [0] * 4, (results, self.library.dkim_geterror(signer), message[:300])
+        text = ctypes.string_at(field, length.value)
+        self.library.dkim_free(signer)
+        return b"DKIM-Signature: " + text + b"\r\n"
+
+
+def test_opendkim_signs(world):
+    tool = OpenDkim(world.folder)
+    library, wrong = LibOpenDkim(tool.library), []
+    # Nor does it sign what ends within a line.
+    for name, message, selector, canon in cases(CORPUS, (*NOT_FOR_OPENDKIM, "no final newline")):
+        with open(world.keys[selector], "rb") as file:
+            field = library.sign(message, selector, file.read(), canon)
+        answer = world.check(field + message)
+        # Its Ed25519 signatures over a simple header are broken: dkimpy and mailauth say so, too.
+        broken = selector == "ed" and canon.startswith("simple/")
+        if answer["result"] != ("fail" if broken else "pass"):
+            wrong.append((name, selector, canon, answer, field))
+    assert not wrong, wrong
+    # SHA-1 is no signature (RFC 8301 section 3.1).
+    done = tool.run(CORPUS["plain"], "-C", "-d", DOMAIN, "-s", "rsa", "-k", world.keys["rsa"])
+    answer = world.check(done.stdout)
+    assert answer["result"] == "policy" and b"a=rsa-sha1" in done.stdout, (answer, done)
+
+
+# --- through the server ---
+
+SERVER = """
+[resolver]
+servers = {dns}
+[module dkim]
+enabled = yes
+sign = rsa, ed
+[signature rsa]
+domain = ${{from-domain}}
+selector = rsa
+key-folder = {folder}
+[signature ed]
+domain = ${{from-domain}}
+selector = ed
+key-folder = {folder}
+canonicalization = {canon}
+[module authresults]
+enabled = yes
+received-spf = yes
+[module spf]
+enabled = yes
+[module openssl]
+enabled = yes
+"""
+
+
+def test_server(world):
+    """What other modules, and the server itself, do to the header before SEAL is signed; the
+    Authentication-Results of a second pass tell both signatures."""
+    dkim = dkimpy()
+    for canon in ("relaxed/relaxed", "simple/simple"):
+        messages = {name: message for name, message in CORPUS.items() if name != "long line"}
+        # What is forged is cut out, what is missing is added.
+        messages["edited"] = (b"Authentication-Results: mx.example.org; dkim=pass\r\n"
+                              b"From: bob@signer.example\r\n\r\nhello\r\n")
+        with Server(SERVER.format(dns=world.dns, folder=world.folder, canon=canon)) as server:
+            with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example") as smtp:
+                for message in messages.values():
+                    smtp.sendmail("bob@signer.example", ["alice@example.org"], message,
+                                  ["BODY=8BITMIME"])
+            server.wait_queue_empty()
+            mails = server.mails()
+            assert len(mails) == len(messages), len(mails)
+            for mail in mails:
+                answer = world.check(mail)
+                assert [one["result"] for one in answer["signatures"]] == ["pass"] * 2, mail
+                assert mail.count(b"Authentication-Results: mx.example.org;") == 1, mail
+                for index in (0, 1):
+                    assert dkim.DKIM(mail).verify(index, dnsfunc=lambda name, timeout=5:
+                                                  world.records[name.decode().rstrip(".")]
+                                                  .encode()), mail
+            mail = min(mails, key=len)
+            with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example") as smtp:
+                smtp.sendmail("bob@signer.example", ["alice@example.org"],
+                              mail.replace(b"\n", b"\r\n"))
+            server.wait_queue_empty()
+            again = (set(server.mails()) - set(mails)).pop()
+            assert again.count(b"dkim=pass") == 2, again
+
+
+def flip(message, bit):
+    changed = bytearray(message)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_flipped_bits(world):
+    """A sample of them; the unit test flips them all."""
+    signed = world.sign(CORPUS["plain"], "ed", "simple/simple")
+    start = signed.index(b"\r\nFrom:") + 2
+    wrong = []
+    for bit in range(start * 8, len(signed) * 8, 97):
+        if world.check(flip(signed, bit))["result"] == "pass":
+            wrong.append(bit)
+    assert not wrong, [(bit, flip(signed, bit)) for bit in wrong]
+
+
+# --- what is made to hurt ---
+
+BAD_ZONE = (
+    "loop1._domainkey IN CNAME loop2._domainkey\nloop2._domainkey IN CNAME loop1._domainkey\n" +
+    "".join(f"chain{n}._domainkey IN CNAME chain{n + 1}._domainkey\n" for n in range(40)) +
+    "chain40._domainkey IN TXT \"v=DKIM1; p=\"\n"
+    "oversized._domainkey IN TXT " + " ".join('"' + "A" * 255 + '"' for _ in range(200)) + "\n"
+    "many._domainkey IN TXT \"v=spf1 -all\"\n" +
+    "".join(f"many._domainkey IN TXT \"v=DKIM1; p={n}\"\n" for n in range(100)) +
+    "empty._domainkey IN TXT \"\"\n"
+    "junk._domainkey IN TXT \"\\000\\255;;;=;v=DKIM1\"\n"
+    "huge._domainkey IN TXT \"v=DKIM1; p=\" " +
+    " ".join('"' + "A" * 252 + '"' for _ in range(150)) + "\n"
+)
+
+
+def forged(selector):
+    body_hash = base64.b64encode(hashlib.sha256(b"hello\r\n").digest()).decode()
+    return (f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=bad.example; s={selector};"
+            f" h=from; bh={body_hash}; b=AAAA\r\n".encode() + CORPUS["plain"])
+
+
+def test_bad_records(world):
+    start = time.monotonic()
+    for selector, result in [("loop1", ("permerror", "temperror")),
+                             ("chain0", ("permerror", "temperror")),
+                             ("oversized", ("permerror",)), ("many", ("permerror",)),
+                             ("empty", ("permerror",)), ("junk", ("permerror",)),
+                             ("huge", ("permerror",)), ("nowhere", ("permerror",))]:
+        answer = world.check(forged(selector))
+        assert answer["result"] in result, (selector, answer)
+    assert time.monotonic() - start < 40
+
+
+def test_silence(world):
+    start = time.monotonic()
+    message = world.sign(CORPUS["plain"], "rsa", CANONS[0])
+    done = ctl("check", "dkim", "-", "--dns", "127.0.0.1:1", "--json", message=message)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1 and answer["result"] == "temperror", answer
+    assert answer["signatures"][0]["result"] == "temperror", answer
+    assert time.monotonic() - start < 30
+
+
+def test_bad_messages(world):
+    signed = world.sign(CORPUS["plain"], "ed", CANONS[0])
+    field = signed[:signed.index(b"\r\nFrom:") + 2]
+    start = time.monotonic()
+    rows = [
+        (b"", "none", 0),
+        (b"\0" * 1000, "none", 0),
+        (b"no header at all", "none", 0),
+        (field * 200 + CORPUS["plain"], "pass", 200),
+        (field.replace(b"v=1;", b"v=1; x=" + b"y" * 100000 + b";") + CORPUS["plain"],
+         "neutral", 1),
+        (field.replace(b"v=1;", b"v=1;" + b"".join(b" x%d=y;" % n for n in range(20000))) +
+         CORPUS["plain"], "neutral", 1),
+        (field.replace(b"h=From", b"h=" + b"From:" * 20000 + b"From") + CORPUS["plain"],
+         "fail", 1),
+        (field.replace(b"d=signer", b"d=sig\0ner") + CORPUS["plain"], "neutral", 1),
+        (field.replace(b"d=signer", b"d=sig\xffner") + CORPUS["plain"], "neutral", 1),
+        (field.replace(b"b=", b"b=" + b"A" * 100000) + CORPUS["plain"], "neutral", 1),
+        (b"DKIM-Signature:\r\n" * 1000 + signed, "pass", 1001),
+        (field + b"X: \0\xff\r\n" + CORPUS["plain"], "pass", 1),
+        (field + CORPUS["plain"].replace(b"hello\r\nDate", b"hel\0lo\r\nDate"), "fail", 1),
+    ]
+    for index, (message, result, count) in enumerate(rows):
+        answer = world.check(message)
+        assert answer["result"] == result, (index, answer["result"], answer["signatures"][:2])
+        assert len(answer["signatures"]) == count, (index, len(answer["signatures"]))
+    assert time.monotonic() - start < 60
+
+
+def test_keys(world):
+    """Keys in all their forms sign; what is too short, or none, is an error."""
+    message = CORPUS["plain"]
+    pkcs1 = os.path.join(world.folder, "pkcs1.pem")
+    subprocess.run(["openssl", "rsa", "-traditional", "-in", world.keys["rsa"], "-out", pkcs1],
+                   check=True, capture_output=True)
+    done = ctl("sign", "dkim", "--domain", DOMAIN, "--selector", "rsa", "--key", pkcs1, "-",
+               message=message)
+    assert world.check(done.stdout)["result"] == "pass", done
+    short = os.path.join(world.folder, "short.pem")
+    subprocess.run(["openssl", "genrsa", "-out", short, "512"], check=True, capture_output=True)
+    with open(os.path.join(world.folder, "junk.pem"), "wb") as file:
+        file.write(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    for words in (["--key", short], ["--key", file.name], ["--key", "/nowhere.pem"],
+                  ["--key", pkcs1, "--algorithm", "ed25519-sha256"],
+                  ["--key", pkcs1, "--algorithm", "rsa-sha1"], ["--key", pkcs1, "--canon", "x"],
+                  ["--key", pkcs1, "--headers", "to:subject"],
+                  ["--key", pkcs1, "--domain", "a..b"]):
+        domain = [] if "--domain" in words else ["--domain", DOMAIN]
+        done = ctl("sign", "dkim", *domain, "--selector", "rsa", *words, "-", "--json",
+                   message=message)
+        assert done.returncode == 1 and json.loads(done.stdout)["error"], (words, done)
+        assert b"PRIVATE" not in done.stdout + done.stderr
+    done = ctl("sign", "dkim", "--domain", DOMAIN, "--key", pkcs1, "-", message=message)
+    assert done.returncode == 2, done
+
+
+def test_line_ends(world):
+    """A message with LF is hashed as if it had CRLF, and written as it came."""
+    message = CORPUS["folding"].replace(b"\r\n", b"\n")
+    for canon in CANONS:
+        signed = world.sign(message, "rsa", canon, "--headers", "from:subject")
+        assert b"\r" not in signed and b"h=from:subject;" in signed, signed
+        assert world.check(signed)["result"] == "pass"
+        assert world.check(signed.replace(b"\n", b"\r\n"))["result"] == "pass"
+
+
+def test_now(world):
+    """--now is the time of a check, in both forms."""
+    field = dkimpy().sign(CORPUS["plain"], b"rsa", DOMAIN.encode(),
+                          open(world.keys["rsa"], "rb").read())
+    assert world.check(field + CORPUS["plain"], "--now", "2001-01-01T00:00:00Z")["result"] == \
+        "pass"
+    done = ctl("check", "dkim", "-", "--now", "yesterday", "--json", message=b"")
+    assert done.returncode == 1 and json.loads(done.stdout)["error"], done
+
+
+def main():
+    with contextlib.ExitStack() as stack:
+        world = World(stack)
+        return run_tests(globals(), lambda test: test(world))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
