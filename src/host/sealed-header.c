@@ -22,17 +22,6 @@ sealed_header_append_new(const BaridTransaction *txn, Buffer *out)
     append_edits(txn->edits, out);
 }
 
-static gboolean
-is_removed(const BaridTransaction *txn, const HeaderField *field, guint nth)
-{
-    for (const HeaderEdit *edit = txn->edits; edit != NULL; edit = edit->next) {
-        if (edit->removes && edit->n == nth &&
-            barid_slice_equal_nocase(field->name, barid_slice_from_text(edit->name)))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 gboolean
 sealed_header_has_removals(const BaridTransaction *txn)
 {
@@ -43,30 +32,73 @@ sealed_header_has_removals(const BaridTransaction *txn)
     return FALSE;
 }
 
-/* How many fields of the same name stand above. */
-static guint
-count_above(BaridSlice message, const HeaderField *field)
+/* Names of removed fields, in lower case, with the numbers of those that go, and how many of the
+ * name were seen. A client may send thousands of a name that is removed: nothing is counted
+ * twice. */
+typedef struct {
+    GHashTable *numbers; /* set of guint */
+    guint n_seen;
+} Removal;
+
+static void
+removal_free(gpointer data)
 {
-    BaridSlice above = barid_slice(message.data, (gsize)(field->whole.data - message.data));
+    Removal *self = data;
+
+    g_hash_table_destroy(self->numbers);
+    g_free(self);
+}
+
+static GHashTable *
+removals_new(const BaridTransaction *txn)
+{
+    GHashTable *removals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, removal_free);
+
+    for (const HeaderEdit *edit = txn->edits; edit != NULL; edit = edit->next) {
+        g_autofree gchar *name = edit->removes ? g_ascii_strdown(edit->name, -1) : NULL;
+        Removal *removal;
+
+        if (name == NULL)
+            continue;
+        removal = g_hash_table_lookup(removals, name);
+        if (removal == NULL) {
+            removal = g_new0(Removal, 1);
+            removal->numbers = g_hash_table_new(NULL, NULL);
+            g_hash_table_insert(removals, g_steal_pointer(&name), removal);
+        }
+        g_hash_table_add(removal->numbers, GUINT_TO_POINTER(edit->n));
+    }
+    return removals;
+}
+
+/* To be asked about each field once, from the top. */
+static gboolean
+removals_have(GHashTable *removals, const HeaderField *field)
+{
     gchar name[HEADER_NAME_MAX + 1];
+    Removal *removal;
 
     if (field->name.len > HEADER_NAME_MAX)
-        return 0;
-    memcpy(name, field->name.data, field->name.len);
+        return FALSE;
+    for (gsize i = 0; i < field->name.len; i++)
+        name[i] = g_ascii_tolower((gchar)field->name.data[i]);
     name[field->name.len] = '\0';
-    return header_count(above, name);
+    removal = g_hash_table_lookup(removals, name);
+    return removal != NULL &&
+           g_hash_table_contains(removal->numbers, GUINT_TO_POINTER(removal->n_seen++));
 }
 
 BaridSlice
 sealed_header_append_kept(const BaridTransaction *txn, Buffer *out)
 {
+    g_autoptr(GHashTable) removals = removals_new(txn);
     HeaderIter iter;
     HeaderField field;
     gsize end;
 
     header_iter_init(&iter, txn->message);
     while (header_iter_next(&iter, &field) == HEADER_FIELD) {
-        if (!is_removed(txn, &field, count_above(txn->message, &field)))
+        if (!removals_have(removals, &field))
             buffer_append(out, field.whole.data, field.whole.len);
     }
     end = header_iter_get_body_offset(&iter);

@@ -238,6 +238,7 @@ barid_verifier_verify(BaridVerifier *self, guint index, BaridSlice record,
     signature = g_ptr_array_index(self->signatures, index);
     /* Another record of the same name may still be the right one. */
     if (signature->body != NULL && signature->reason != BARID_SIGNATURE_PASS &&
+        signature->reason != BARID_SIGNATURE_PARTIAL_BODY &&
         signature->reason != BARID_SIGNATURE_EXPIRED &&
         signature->reason != BARID_SIGNATURE_BODY_CHANGED)
         signature->reason = verifier_judge(self, signature, record, header);

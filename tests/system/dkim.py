@@ -286,7 +286,9 @@ def test_opendkim_signs(world):
         with open(world.keys[selector], "rb") as file:
             field = library.sign(message, selector, file.read(), canon)
         answer = world.check(field + message)
-        if answer["result"] != "pass":
+        # Its Ed25519 signatures over a simple header are broken: dkimpy and mailauth say so, too.
+        broken = selector == "ed" and canon.startswith("simple/")
+        if answer["result"] != ("fail" if broken else "pass"):
             wrong.append((name, selector, canon, answer, field))
     assert not wrong, wrong
     # SHA-1 is no signature (RFC 8301 section 3.1).
