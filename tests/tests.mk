@@ -9,6 +9,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-data \
 	tests/fuzz/fuzz-directory \
+	tests/fuzz/fuzz-dmarc \
 	tests/fuzz/fuzz-downgrade \
 	tests/fuzz/fuzz-dns \
 	tests/fuzz/fuzz-dsn \
@@ -50,6 +51,10 @@ tests_fuzz_fuzz_data_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz-directory.c $(fuzz_main)
 tests_fuzz_fuzz_directory_LDADD = $(STORE_LIBS)
 tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz-dmarc.c $(dmarc_parts) $(fuzz_main)
+tests_fuzz_fuzz_dmarc_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+tests_fuzz_fuzz_dmarc_LDADD = libbarid.la $(GLIB_LIBS)
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)
