@@ -143,6 +143,19 @@ append_spf(GString *out, BaridTransaction *txn)
         append_spf_helo(out, txn, helo);
 }
 
+/* RFC 9989 section 8.1: the policy that is to be applied, after "sp", "np" and "t". */
+static void
+append_dmarc(GString *out, BaridTransaction *txn)
+{
+    const gchar *result = barid_finding_get(txn, "dmarc");
+
+    if (result == NULL)
+        return;
+    append_result(out, "dmarc", result, barid_finding_get(txn, "dmarc.problem"));
+    append_property(out, "header.from", barid_finding_get(txn, "dmarc.domain"));
+    append_property(out, "policy.dmarc", barid_finding_get(txn, "dmarc.requested"));
+}
+
 static gboolean
 add_results(BaridTransaction *txn, const gchar *id, GError **error)
 {
@@ -151,6 +164,7 @@ add_results(BaridTransaction *txn, const gchar *id, GError **error)
     append_auth(value, txn);
     append_iprev(value, txn);
     append_spf(value, txn);
+    append_dmarc(value, txn);
     if (value->len == strlen(id))
         g_string_append(value, "; none");
     return barid_transaction_prepend_field(txn, "Authentication-Results", value->str, error);
