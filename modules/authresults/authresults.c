@@ -159,13 +159,16 @@ append_dmarc(GString *out, BaridTransaction *txn)
 static gboolean
 add_results(BaridTransaction *txn, const gchar *id, GError **error)
 {
-    g_autoptr(GString) value = g_string_new(id);
+    g_autoptr(GString) value = g_string_new(NULL);
+    gsize id_len;
 
+    append_value(value, id);
+    id_len = value->len;
     append_auth(value, txn);
     append_iprev(value, txn);
     append_spf(value, txn);
     append_dmarc(value, txn);
-    if (value->len == strlen(id))
+    if (value->len == id_len)
         g_string_append(value, "; none");
     return barid_transaction_prepend_field(txn, "Authentication-Results", value->str, error);
 }

@@ -44,14 +44,13 @@ explain_steps(BaridScope *scope, const DmarcWalk *walk)
 {
     for (guint i = 0; i < walk->n_steps; i++) {
         const DmarcStep *step = &walk->steps[i];
+        g_autofree gchar *name = g_strconcat("_dmarc.", step->domain, NULL);
 
-        if (step->state == DMARC_STEP_RECORD)
-            barid_scope_explain(scope, "dmarc.record", "_dmarc.%s: %s", step->domain, step->text);
-        else
-            barid_scope_explain(scope, "dmarc.record", "_dmarc.%s: %s", step->domain,
-                                step->state == DMARC_STEP_FAILED ? "could not be looked up"
-                                : step->text != NULL             ? "several records, which are none"
-                                                                 : "none");
+        barid_scope_explain(scope, name, "%s",
+                            step->state == DMARC_STEP_RECORD   ? step->text
+                            : step->state == DMARC_STEP_FAILED ? "could not be looked up"
+                            : step->text != NULL               ? "several records, which are none"
+                                                               : "no record");
     }
 }
 
@@ -234,6 +233,7 @@ take_identifier(const DmarcCheck *self, BaridSlice result, BaridSlice identifier
     gboolean is_pass = barid_slice_equal_text(result, "pass");
     g_autofree gchar *text = NULL;
     g_autofree gchar *domain = NULL;
+    g_autofree gchar *key = NULL;
     Aligned aligned;
 
     if (!is_pass && !barid_slice_equal_text(result, "temperror"))
@@ -243,8 +243,8 @@ take_identifier(const DmarcCheck *self, BaridSlice result, BaridSlice identifier
     if (domain == NULL)
         return FALSE;
     aligned = align_domain(self, domain, is_strict);
-    barid_scope_explain(self->scope, "dmarc.aligned", "%s %s for %s: %s", method,
-                        is_pass ? "pass" : "temperror", domain,
+    key = g_strdup_printf("dmarc.%s %s", method, domain);
+    barid_scope_explain(self->scope, key, "%s, %s", is_pass ? "pass" : "temperror",
                         aligned == ALIGNED_YES  ? "aligned"
                         : aligned == ALIGNED_NO ? "not aligned"
                                                 : "could not be looked up");

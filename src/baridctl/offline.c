@@ -339,12 +339,20 @@ offline_spool_cat(const Options *options, const gchar *const *args)
 const CtlVerb offline_verbs[] = {
     {"check dkim", "check dkim FILE [--dns HOST:PORT] [--now TIME]",
      N_("Verify the DKIM signatures of a message."), check_dkim},
+    {"check dmarc",
+     "check dmarc --ip ADDRESS --helo NAME --mail-from ADDRESS FILE [--dns HOST:PORT] "
+     "[--now TIME] [--explain]",
+     N_("Check a message by the policy of its author's domain."), check_dmarc},
     {"check domain", "check domain NAME [--dns HOST:PORT]",
      N_("Show what a sender finds out about a domain."), check_domain},
     {"check dsn", "check dsn FILE",
      N_("Show what a delivery status notification says."), check_dsn},
     {"check iprev", "check iprev --ip ADDRESS [--dns HOST:PORT]",
      N_("Confirm the reverse name of an address."), check_iprev},
+    {"check message",
+     "check message --ip ADDRESS --helo NAME --mail-from ADDRESS FILE [--dns HOST:PORT] "
+     "[--now TIME] [--authserv-id NAME] [--explain]",
+     N_("Show all that is found out about a message's sender."), check_message},
     {"check spf", "check spf --ip ADDRESS --helo NAME --mail-from ADDRESS [--dns HOST:PORT]",
      N_("Check whether a client may use a sender's domain."), check_spf},
     {"config check", "config check [--config FILE] [--state DIR]",

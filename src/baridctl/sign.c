@@ -7,28 +7,12 @@
 #include "base/text.h"
 #include "mime/header.h"
 
-/* A value of a configuration, in quotes. FALSE when it can be none. */
-static gboolean
-sign_append_quoted(GString *out, const gchar *key, const gchar *text)
-{
-    g_string_append_printf(out, "%s = \"", key);
-    for (; *text != '\0'; text++) {
-        if ((guchar)*text < ' ' || *text == 0x7f)
-            return FALSE;
-        if (*text == '"' || *text == '\\')
-            g_string_append_c(out, '\\');
-        g_string_append_c(out, *text);
-    }
-    g_string_append(out, "\"\n");
-    return TRUE;
-}
-
 static gboolean
 sign_append_option(GString *out, const Options *options, const gchar *option, const gchar *key)
 {
     const gchar *value = options_get(options, option);
 
-    return value == NULL || sign_append_quoted(out, key, value);
+    return value == NULL || check_append_setting(out, key, value);
 }
 
 /* Names with colons between them, as in "h=", or commas. Nothing else is signed then. */
@@ -54,7 +38,7 @@ sign_dup_config(const Options *options)
     g_autofree gchar *key = g_canonicalize_filename(options_get(options, "key"), NULL);
     const gchar *headers = options_get(options, "headers");
 
-    if (!sign_append_quoted(out, "key-file", key) ||
+    if (!check_append_setting(out, "key-file", key) ||
         !sign_append_option(out, options, "domain", "domain") ||
         !sign_append_option(out, options, "selector", "selector") ||
         !sign_append_option(out, options, "algorithm", "algorithm") ||
