@@ -3,6 +3,7 @@
 # as a plain test; with --enable-fuzzers the same names are libFuzzer programs.
 fuzz_programs = \
 	tests/fuzz/fuzz-address \
+	tests/fuzz/fuzz-arc \
 	tests/fuzz/fuzz-canonical \
 	tests/fuzz/fuzz-command \
 	tests/fuzz/fuzz-config \
@@ -33,6 +34,10 @@ EXTRA_DIST += tests/fuzz/replay-main.c tests/fuzz/corpus
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz-address.c $(fuzz_main)
 tests_fuzz_fuzz_address_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_arc_SOURCES = tests/fuzz/fuzz-arc.c $(arc_parts) $(fuzz_main)
+tests_fuzz_fuzz_arc_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+tests_fuzz_fuzz_arc_LDADD = libbarid.la $(GLIB_LIBS)
+tests_fuzz_fuzz_arc_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_canonical_SOURCES = tests/fuzz/fuzz-canonical.c $(fuzz_main)
 tests_fuzz_fuzz_canonical_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_canonical_LDFLAGS = $(fuzz_ldflags)

@@ -174,16 +174,20 @@ decision_override(DmarcDecision *self, DmarcPolicy policy, const gchar *override
     *self = (DmarcDecision){policy, override, comment};
 }
 
-/* Whether a sealer that is trusted says that the message passed when it got there. */
+/* Whether a sealer that is trusted says that a message of this author passed when it got there;
+ * not one of another author's, who was replaced since. */
 static gboolean
 dmarc_is_vouched_for(const Dmarc *self, BaridTransaction *txn)
 {
-    const gchar *dmarc;
+    const gchar *domain = barid_finding_get(txn, "dmarc.domain");
+    const gchar *dmarc, *author;
 
     if (!barid_rule_get_bool(self->settings->trust_arc, txn))
         return FALSE;
     dmarc = barid_finding_get(txn, "arc.trusted.dmarc");
-    return dmarc != NULL && strcmp(dmarc, "pass") == 0;
+    author = barid_finding_get(txn, "arc.trusted.from");
+    return dmarc != NULL && g_ascii_strcasecmp(dmarc, "pass") == 0 && author != NULL &&
+           g_ascii_strcasecmp(author, domain) == 0;
 }
 
 static void
