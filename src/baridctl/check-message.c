@@ -12,6 +12,7 @@ message_dup_config(const Options *options)
     const gchar *id = options_get(options, "authserv-id");
     g_autoptr(GString) out = g_string_new("[module spf]\nenabled = yes\n"
                                           "[module dkim]\nenabled = yes\n"
+                                          "[module arc]\nenabled = yes\n"
                                           "[module dmarc]\nenabled = yes\nverify = strict\n"
                                           "[module authresults]\nenabled = yes\n");
 
@@ -28,6 +29,9 @@ message_put(CheckSubject *subject, JsonWriter *writer)
     check_spf_put(subject, writer);
     json_writer_end_object(writer);
     check_dkim_put_signatures(subject, writer, "dkim");
+    json_writer_begin_object(writer, "arc");
+    check_arc_put(subject, writer);
+    json_writer_end_object(writer);
     json_writer_begin_object(writer, "dmarc");
     check_dmarc_put(subject, writer);
     json_writer_end_object(writer);

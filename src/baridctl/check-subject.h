@@ -56,6 +56,8 @@ gboolean check_result_is_fine(const gchar *result);
 const gchar *check_subject_get(CheckSubject *self, const gchar *name);
 /* The value of a field that a hook has added, or NULL. */
 const gchar *check_subject_get_added(const CheckSubject *self, const gchar *field);
+/* The members of "check arc" into an open object. */
+void check_arc_put(CheckSubject *self, JsonWriter *writer);
 /* The members of "check spf" into an open object. */
 void check_spf_put(CheckSubject *self, JsonWriter *writer);
 /* The array of "check dkim". */

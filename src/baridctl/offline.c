@@ -337,6 +337,8 @@ offline_spool_cat(const Options *options, const gchar *const *args)
 }
 
 const CtlVerb offline_verbs[] = {
+    {"check arc", "check arc FILE [--dns HOST:PORT] [--now TIME]",
+     N_("Validate the ARC chain of a message."), check_arc},
     {"check dkim", "check dkim FILE [--dns HOST:PORT] [--now TIME]",
      N_("Verify the DKIM signatures of a message."), check_dkim},
     {"check dmarc",
@@ -361,6 +363,10 @@ const CtlVerb offline_verbs[] = {
      N_("Show the settings that a file gives."), offline_config_show},
     {"config diff", "config diff [--config FILE]",
      N_("Show what a reload would change."), offline_config_diff},
+    {"sign arc",
+     "sign arc --domain D --selector S --key FILE --authserv-id NAME FILE [--dns HOST:PORT] "
+     "[--now TIME]",
+     N_("Print a message with an ARC set."), sign_arc},
     {"sign dkim",
      "sign dkim --domain D --selector S --key FILE [--algorithm A] [--canon H/B] "
      "[--headers LIST] FILE",

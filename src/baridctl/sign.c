@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "sign dkim": a message with the signature that the module dkim makes. */
+/* "sign dkim" and "sign arc": a message with the fields that the modules dkim and arc make. */
 #include "baridctl/check-subject.h"
 
 #include <stdio.h>
@@ -48,9 +48,8 @@ sign_dup_config(const Options *options)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* The field on top of the message, whose bytes are left as they came. */
-static gboolean
-sign_print(const CheckMessage *message, const gchar *name, const gchar *value)
+static void
+sign_print_field(const CheckMessage *message, const gchar *name, const gchar *value)
 {
     g_auto(Buffer) field = {0};
     BaridSlice text;
@@ -62,6 +61,25 @@ sign_print(const CheckMessage *message, const gchar *name, const gchar *value)
         if (text.data[i] != '\r' || message->has_crlf)
             putchar(text.data[i]);
     }
+}
+
+/* Fields that were put in front stand above each other: the last on top. */
+static void
+sign_print_fields(const CheckMessage *message, const HeaderEdit *edit)
+{
+    if (edit == NULL)
+        return;
+    sign_print_fields(message, edit->next);
+    sign_print_field(message, edit->name, edit->value);
+}
+
+/* The message's bytes are left as they came. */
+static gboolean
+sign_print(const CheckSubject *subject)
+{
+    const CheckMessage *message = &subject->message;
+
+    sign_print_fields(message, subject->txn.edits);
     fwrite(message->original.data, 1, message->original.len, stdout);
     return fflush(stdout) == 0;
 }
@@ -92,5 +110,52 @@ sign_dkim(const Options *options, const gchar *const *args)
     if (value == NULL)
         return ctl_fail(options, CTL_NO, "invalid",
                         problem == NULL ? _("there is no domain to sign for") : problem);
-    return sign_print(&subject.message, "DKIM-Signature", value) ? CTL_DONE : CTL_INTERNAL;
+    return sign_print(&subject) ? CTL_DONE : CTL_INTERNAL;
+}
+
+/* --- ARC --- */
+
+static gchar *
+sign_arc_dup_config(const Options *options)
+{
+    g_autoptr(GString) out = g_string_new("[module arc]\nenabled = yes\nverify = off\n"
+                                          "seal = yes\ntrust-results = yes\n");
+    g_autofree gchar *key = g_canonicalize_filename(options_get(options, "key"), NULL);
+
+    if (!check_append_setting(out, "key-file", key) ||
+        !sign_append_option(out, options, "domain", "domain") ||
+        !sign_append_option(out, options, "selector", "selector") ||
+        !sign_append_option(out, options, "authserv-id", "authserv-id"))
+        return NULL;
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+CtlStatus
+sign_arc(const Options *options, const gchar *const *args)
+{
+    g_auto(CheckSubject) subject = {.arena = NULL};
+    g_autofree gchar *config = NULL;
+    g_autoptr(GError) error = NULL;
+    const gchar *problem;
+
+    if (options_get(options, "domain") == NULL || options_get(options, "selector") == NULL ||
+        options_get(options, "key") == NULL || options_get(options, "authserv-id") == NULL) {
+        ctl_complain(_("baridctl sign arc: --domain, --selector, --key and --authserv-id are "
+                       "needed"));
+        return CTL_USAGE;
+    }
+    config = sign_arc_dup_config(options);
+    if (config == NULL)
+        return ctl_fail(options, CTL_NO, "invalid",
+                        _("an option holds a control character"));
+    if (!check_subject_init(&subject, options, args[0], config, &error))
+        return ctl_fail(options, CTL_NO, "invalid", error->message);
+    if (!check_subject_run(&subject, &error))
+        return ctl_fail(options, CTL_INTERNAL, "failed", error->message);
+    problem = check_subject_get(&subject, "arc.seal-problem");
+    if (problem == NULL && check_subject_get(&subject, "arc.seal") == NULL)
+        problem = check_subject_get_problem(&subject);
+    if (problem != NULL)
+        return ctl_fail(options, CTL_NO, "invalid", problem);
+    return sign_print(&subject) ? CTL_DONE : CTL_INTERNAL;
 }
