@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_barid_HEADERS = \
+	plugins-api/barid/address-list.h \
 	plugins-api/barid/barid.h \
 	plugins-api/barid/command.h \
 	plugins-api/barid/dns.h \

@@ -3,12 +3,14 @@
 # as a plain test; with --enable-fuzzers the same names are libFuzzer programs.
 fuzz_programs = \
 	tests/fuzz/fuzz-address \
+	tests/fuzz/fuzz-arc \
 	tests/fuzz/fuzz-canonical \
 	tests/fuzz/fuzz-command \
 	tests/fuzz/fuzz-config \
 	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-data \
 	tests/fuzz/fuzz-directory \
+	tests/fuzz/fuzz-dmarc \
 	tests/fuzz/fuzz-downgrade \
 	tests/fuzz/fuzz-dns \
 	tests/fuzz/fuzz-dsn \
@@ -34,6 +36,10 @@ EXTRA_DIST += tests/fuzz/replay-main.c tests/fuzz/corpus
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz-address.c $(fuzz_main)
 tests_fuzz_fuzz_address_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_arc_SOURCES = tests/fuzz/fuzz-arc.c $(arc_parts) $(fuzz_main)
+tests_fuzz_fuzz_arc_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+tests_fuzz_fuzz_arc_LDADD = libbarid.la $(GLIB_LIBS)
+tests_fuzz_fuzz_arc_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_canonical_SOURCES = tests/fuzz/fuzz-canonical.c $(fuzz_main)
 tests_fuzz_fuzz_canonical_LDADD = $(MIME_LIBS)
 tests_fuzz_fuzz_canonical_LDFLAGS = $(fuzz_ldflags)
@@ -52,6 +58,10 @@ tests_fuzz_fuzz_data_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz-directory.c $(fuzz_main)
 tests_fuzz_fuzz_directory_LDADD = $(STORE_LIBS)
 tests_fuzz_fuzz_directory_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz-dmarc.c $(dmarc_parts) $(fuzz_main)
+tests_fuzz_fuzz_dmarc_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+tests_fuzz_fuzz_dmarc_LDADD = libbarid.la $(GLIB_LIBS)
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz-dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDADD = $(DNS_LIBS)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_ldflags)

@@ -187,17 +187,52 @@ append_dkim(GString *out, BaridTransaction *txn)
         append_signature(out, &signature);
 }
 
+/* RFC 9989 section 8.1: the policy that is to be applied, after "sp", "np" and "t". */
+static void
+append_dmarc(GString *out, BaridTransaction *txn)
+{
+    const gchar *result = barid_finding_get(txn, "dmarc");
+
+    if (result == NULL)
+        return;
+    append_result(out, "dmarc", result, barid_finding_get(txn, "dmarc.problem"));
+    append_property(out, "header.from", barid_finding_get(txn, "dmarc.domain"));
+    append_property(out, "policy.dmarc", barid_finding_get(txn, "dmarc.requested"));
+}
+
+/* RFC 8617 section 10.2. A chain that cannot be validated now is no good one. */
+static void
+append_arc(GString *out, BaridTransaction *txn)
+{
+    const gchar *result = barid_finding_get(txn, "arc");
+
+    if (result == NULL)
+        return;
+    if (strcmp(result, "temperror") == 0)
+        result = "fail";
+    append_result(out, "arc", result, barid_finding_get(txn, "arc.problem"));
+    append_property(out, "header.oldest-pass", barid_finding_get(txn, "arc.oldest-pass"));
+    append_property(out, "smtp.remote-ip",
+                    barid_session_get_remote_ip(barid_transaction_get_session(txn)));
+}
+
 static gboolean
 add_results(BaridTransaction *txn, const gchar *id, GError **error)
 {
-    g_autoptr(GString) value = g_string_new(id);
+    g_autoptr(GString) value = g_string_new(NULL);
+    gsize id_len;
 
+    append_value(value, id);
+    id_len = value->len;
     append_auth(value, txn);
     append_iprev(value, txn);
     append_spf(value, txn);
     append_dkim(value, txn);
-    if (value->len == strlen(id))
+    append_dmarc(value, txn);
+    append_arc(value, txn);
+    if (value->len == id_len)
         g_string_append(value, "; none");
+    barid_finding_set(txn, "authentication-results", value->str);
     return barid_transaction_prepend_field(txn, "Authentication-Results", value->str, error);
 }
 
@@ -341,6 +376,8 @@ static const BaridHook hooks[] = {
     BARID_HOOK_END,
 };
 
+static const gchar *const findings[] = {"authentication-results", NULL};
+
 BARID_MODULE_DEFINE(authresults) = {
     BARID_MODULE_HEADER,
     .name = "authresults",
@@ -349,4 +386,5 @@ BARID_MODULE_DEFINE(authresults) = {
     .settings = settings,
     .settings_size = sizeof(AuthresultsSettings),
     .hooks = hooks,
+    .findings = findings,
 };

@@ -3,6 +3,7 @@
 #ifndef BARID_BARID_H
 #define BARID_BARID_H
 
+#include <barid/address-list.h>
 #include <barid/command.h>
 #include <barid/dns.h>
 #include <barid/error.h>

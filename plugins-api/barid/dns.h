@@ -47,6 +47,10 @@ BARID_SUSPENDS gboolean barid_scope_dns_lookup_names(BaridScope *scope, const gc
                                                      BaridDnsAnswer **out_answer,
                                                      GError **error);
 
+/* A name as it would be asked for and comes back; the caller owns it. NULL with
+ * BARID_ERROR_INVALID when it cannot be asked for. Asks nobody. */
+gchar *barid_dns_dup_name(const gchar *name, GError **error);
+
 void barid_dns_answer_free(BaridDnsAnswer *self);
 BaridDnsStatus barid_dns_answer_get_status(const BaridDnsAnswer *self);
 /* Whether it is known to be authentic (DNSSEC). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "baridctl/check-subject.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -100,6 +101,21 @@ check_message_clear(CheckMessage *self)
 }
 
 /* --- the subject --- */
+
+gboolean
+check_append_setting(GString *config, const gchar *key, const gchar *text)
+{
+    g_string_append_printf(config, "%s = \"", key);
+    for (; *text != '\0'; text++) {
+        if ((guchar)*text < ' ' || *text == 0x7f)
+            return FALSE;
+        if (*text == '"' || *text == '\\')
+            g_string_append_c(config, '\\');
+        g_string_append_c(config, *text);
+    }
+    g_string_append(config, "\"\n");
+    return TRUE;
+}
 
 static gboolean
 subject_set_client(CheckSubject *self, const Options *options, GError **error)
@@ -240,6 +256,60 @@ check_subject_get_added(const CheckSubject *self, const gchar *field)
             return edit->value;
     }
     return NULL;
+}
+
+/* --- step by step --- */
+
+static gboolean
+subject_has_steps(const Decision *decision)
+{
+    return decision->inputs != NULL || decision->verdict != BARID_CONTINUE;
+}
+
+static void
+subject_print(const gchar *text)
+{
+    for (; *text != '\0'; text++)
+        putchar((guchar)*text < ' ' || *text == 0x7f ? '?' : *text);
+}
+
+static void
+subject_explain_one(const Decision *decision)
+{
+    printf("%s, %s", decision->source, decision_stage_name(decision->stage));
+    if (decision->verdict != BARID_CONTINUE)
+        printf(": %s", decision_verdict_name(decision->verdict));
+    if (decision->text != NULL) {
+        printf(" ");
+        subject_print(decision->text);
+    }
+    putchar('\n');
+    for (const DecisionInput *input = decision->inputs; input != NULL; input = input->next) {
+        printf("    ");
+        subject_print(input->key);
+        printf(": ");
+        subject_print(input->value);
+        putchar('\n');
+    }
+}
+
+static void
+subject_explain_scope(const BaridScope *scope)
+{
+    for (const Decision *at = scope->decisions.first; at != NULL; at = at->next) {
+        if (subject_has_steps(at))
+            subject_explain_one(at);
+    }
+}
+
+void
+check_subject_explain(const CheckSubject *self, const Options *options)
+{
+    if (!options_has(options, "explain") || options_has(options, "json"))
+        return;
+    subject_explain_scope(&self->session.scope);
+    subject_explain_scope(&self->txn.scope);
+    putchar('\n');
 }
 
 const gchar *

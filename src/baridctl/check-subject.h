@@ -37,6 +37,9 @@ void check_message_clear(CheckMessage *self);
  * clock starts there. */
 gboolean check_set_time(const gchar *text, GError **error);
 
+/* Appends a setting with its value in quotes. FALSE when (text) can be none. */
+gboolean check_append_setting(GString *config, const gchar *key, const gchar *text);
+
 /* Takes --ip, --helo, --mail-from, --now and --dns as far as they are given, and a message
  * unless (path) is NULL. (config) enables modules. On failure the subject is to be cleared all
  * the same. */
@@ -53,10 +56,16 @@ gboolean check_result_is_fine(const gchar *result);
 const gchar *check_subject_get(CheckSubject *self, const gchar *name);
 /* The value of a field that a hook has added, or NULL. */
 const gchar *check_subject_get_added(const CheckSubject *self, const gchar *field);
+/* The members of "check arc" into an open object. */
+void check_arc_put(CheckSubject *self, JsonWriter *writer);
 /* The members of "check spf" into an open object. */
 void check_spf_put(CheckSubject *self, JsonWriter *writer);
 /* The array of "check dkim". */
 void check_dkim_put_signatures(CheckSubject *self, JsonWriter *writer, const gchar *key);
+/* The members of "check dmarc" without those of SPF and DKIM, into an open object. */
+void check_dmarc_put(CheckSubject *self, JsonWriter *writer);
+/* With --explain, and for people: each step that hooks took, with what was looked up. */
+void check_subject_explain(const CheckSubject *self, const Options *options);
 /* Why a hook could not do its work, or NULL. */
 const gchar *check_subject_get_problem(const CheckSubject *self);
 

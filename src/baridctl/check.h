@@ -33,7 +33,11 @@ gboolean check_runtime_run(const CheckRuntime *self, FiberFunc func, gpointer da
 
 CtlStatus check_iprev(const Options *options, const gchar *const *args);
 CtlStatus check_spf(const Options *options, const gchar *const *args);
+CtlStatus check_dmarc(const Options *options, const gchar *const *args);
+CtlStatus check_message(const Options *options, const gchar *const *args);
 CtlStatus check_dkim(const Options *options, const gchar *const *args);
+CtlStatus check_arc(const Options *options, const gchar *const *args);
+CtlStatus sign_arc(const Options *options, const gchar *const *args);
 CtlStatus sign_dkim(const Options *options, const gchar *const *args);
 CtlStatus check_dsn(const Options *options, const gchar *const *args);
 CtlStatus check_domain(const Options *options, const gchar *const *args);

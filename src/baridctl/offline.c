@@ -337,14 +337,24 @@ offline_spool_cat(const Options *options, const gchar *const *args)
 }
 
 const CtlVerb offline_verbs[] = {
+    {"check arc", "check arc FILE [--dns HOST:PORT] [--now TIME]",
+     N_("Validate the ARC chain of a message."), check_arc},
     {"check dkim", "check dkim FILE [--dns HOST:PORT] [--now TIME]",
      N_("Verify the DKIM signatures of a message."), check_dkim},
+    {"check dmarc",
+     "check dmarc --ip ADDRESS --helo NAME --mail-from ADDRESS FILE [--dns HOST:PORT] "
+     "[--now TIME] [--explain]",
+     N_("Check a message by the policy of its author's domain."), check_dmarc},
     {"check domain", "check domain NAME [--dns HOST:PORT]",
      N_("Show what a sender finds out about a domain."), check_domain},
     {"check dsn", "check dsn FILE",
      N_("Show what a delivery status notification says."), check_dsn},
     {"check iprev", "check iprev --ip ADDRESS [--dns HOST:PORT]",
      N_("Confirm the reverse name of an address."), check_iprev},
+    {"check message",
+     "check message --ip ADDRESS --helo NAME --mail-from ADDRESS FILE [--dns HOST:PORT] "
+     "[--now TIME] [--authserv-id NAME] [--explain]",
+     N_("Show all that is found out about a message's sender."), check_message},
     {"check spf", "check spf --ip ADDRESS --helo NAME --mail-from ADDRESS [--dns HOST:PORT]",
      N_("Check whether a client may use a sender's domain."), check_spf},
     {"config check", "config check [--config FILE] [--state DIR]",
@@ -353,6 +363,10 @@ const CtlVerb offline_verbs[] = {
      N_("Show the settings that a file gives."), offline_config_show},
     {"config diff", "config diff [--config FILE]",
      N_("Show what a reload would change."), offline_config_diff},
+    {"sign arc",
+     "sign arc --domain D --selector S --key FILE --authserv-id NAME FILE [--dns HOST:PORT] "
+     "[--now TIME]",
+     N_("Print a message with an ARC set."), sign_arc},
     {"sign dkim",
      "sign dkim --domain D --selector S --key FILE [--algorithm A] [--canon H/B] "
      "[--headers LIST] FILE",

@@ -36,6 +36,8 @@ static const OptionKind kinds[] = {
     {"mail-from", "ADDRESS", N_("the sender; nothing for the null reverse-path"), FALSE},
     {"now", "TIME", N_("the time that the check is made for"), TRUE},
     {"key", "FILE", N_("a private key"), TRUE},
+    {"authserv-id", "NAME", N_("who the results are signed by"), TRUE},
+    {"explain", NULL, N_("tell step by step how it came to the result"), TRUE},
     {"canon", "H/B", N_("relaxed/relaxed and the like"), TRUE},
     {"headers", "LIST", N_("the fields that are signed"), TRUE},
     {"dns", "HOST:PORT", N_("the only name server to ask"), FALSE},

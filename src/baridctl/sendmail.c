@@ -17,11 +17,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <barid/address-list.h>
+
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/paths.h"
 #include "base/text.h"
-#include "mime/address-list.h"
 #include "mime/header.h"
 #include "smtp/peer.h"
 
@@ -199,11 +200,9 @@ sendmail_get_message(const Sendmail *self)
 static void
 sendmail_take_field(Sendmail *self, const HeaderField *field)
 {
-    AddressList list;
-    BaridSlice address;
+    BaridSlice rest = field->value, address;
 
-    address_list_init(&list, field->value);
-    while (address_list_next(&list, &address) &&
+    while (barid_address_list_next(&rest, &address) &&
            self->recipients->len < SENDMAIL_RECIPIENTS_MAX) {
         g_autofree gchar *text = barid_slice_dup_text(text_trim(address), NULL);
 

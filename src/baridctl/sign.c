@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "sign dkim": a message with the signature that the module dkim makes. */
+/* "sign dkim" and "sign arc": a message with the fields that the modules dkim and arc make. */
 #include "baridctl/check-subject.h"
 
 #include <stdio.h>
@@ -7,28 +7,12 @@
 #include "base/text.h"
 #include "mime/header.h"
 
-/* A value of a configuration, in quotes. FALSE when it can be none. */
-static gboolean
-sign_append_quoted(GString *out, const gchar *key, const gchar *text)
-{
-    g_string_append_printf(out, "%s = \"", key);
-    for (; *text != '\0'; text++) {
-        if ((guchar)*text < ' ' || *text == 0x7f)
-            return FALSE;
-        if (*text == '"' || *text == '\\')
-            g_string_append_c(out, '\\');
-        g_string_append_c(out, *text);
-    }
-    g_string_append(out, "\"\n");
-    return TRUE;
-}
-
 static gboolean
 sign_append_option(GString *out, const Options *options, const gchar *option, const gchar *key)
 {
     const gchar *value = options_get(options, option);
 
-    return value == NULL || sign_append_quoted(out, key, value);
+    return value == NULL || check_append_setting(out, key, value);
 }
 
 /* Names with colons between them, as in "h=", or commas. Nothing else is signed then. */
@@ -54,7 +38,7 @@ sign_dup_config(const Options *options)
     g_autofree gchar *key = g_canonicalize_filename(options_get(options, "key"), NULL);
     const gchar *headers = options_get(options, "headers");
 
-    if (!sign_append_quoted(out, "key-file", key) ||
+    if (!check_append_setting(out, "key-file", key) ||
         !sign_append_option(out, options, "domain", "domain") ||
         !sign_append_option(out, options, "selector", "selector") ||
         !sign_append_option(out, options, "algorithm", "algorithm") ||
@@ -64,9 +48,8 @@ sign_dup_config(const Options *options)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* The field on top of the message, whose bytes are left as they came. */
-static gboolean
-sign_print(const CheckMessage *message, const gchar *name, const gchar *value)
+static void
+sign_print_field(const CheckMessage *message, const gchar *name, const gchar *value)
 {
     g_auto(Buffer) field = {0};
     BaridSlice text;
@@ -78,6 +61,25 @@ sign_print(const CheckMessage *message, const gchar *name, const gchar *value)
         if (text.data[i] != '\r' || message->has_crlf)
             putchar(text.data[i]);
     }
+}
+
+/* Fields that were put in front stand above each other: the last on top. */
+static void
+sign_print_fields(const CheckMessage *message, const HeaderEdit *edit)
+{
+    if (edit == NULL)
+        return;
+    sign_print_fields(message, edit->next);
+    sign_print_field(message, edit->name, edit->value);
+}
+
+/* The message's bytes are left as they came. */
+static gboolean
+sign_print(const CheckSubject *subject)
+{
+    const CheckMessage *message = &subject->message;
+
+    sign_print_fields(message, subject->txn.edits);
     fwrite(message->original.data, 1, message->original.len, stdout);
     return fflush(stdout) == 0;
 }
@@ -108,5 +110,52 @@ sign_dkim(const Options *options, const gchar *const *args)
     if (value == NULL)
         return ctl_fail(options, CTL_NO, "invalid",
                         problem == NULL ? _("there is no domain to sign for") : problem);
-    return sign_print(&subject.message, "DKIM-Signature", value) ? CTL_DONE : CTL_INTERNAL;
+    return sign_print(&subject) ? CTL_DONE : CTL_INTERNAL;
+}
+
+/* --- ARC --- */
+
+static gchar *
+sign_arc_dup_config(const Options *options)
+{
+    g_autoptr(GString) out = g_string_new("[module arc]\nenabled = yes\nverify = off\n"
+                                          "seal = yes\ntrust-results = yes\n");
+    g_autofree gchar *key = g_canonicalize_filename(options_get(options, "key"), NULL);
+
+    if (!check_append_setting(out, "key-file", key) ||
+        !sign_append_option(out, options, "domain", "domain") ||
+        !sign_append_option(out, options, "selector", "selector") ||
+        !sign_append_option(out, options, "authserv-id", "authserv-id"))
+        return NULL;
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+CtlStatus
+sign_arc(const Options *options, const gchar *const *args)
+{
+    g_auto(CheckSubject) subject = {.arena = NULL};
+    g_autofree gchar *config = NULL;
+    g_autoptr(GError) error = NULL;
+    const gchar *problem;
+
+    if (options_get(options, "domain") == NULL || options_get(options, "selector") == NULL ||
+        options_get(options, "key") == NULL || options_get(options, "authserv-id") == NULL) {
+        ctl_complain(_("baridctl sign arc: --domain, --selector, --key and --authserv-id are "
+                       "needed"));
+        return CTL_USAGE;
+    }
+    config = sign_arc_dup_config(options);
+    if (config == NULL)
+        return ctl_fail(options, CTL_NO, "invalid",
+                        _("an option holds a control character"));
+    if (!check_subject_init(&subject, options, args[0], config, &error))
+        return ctl_fail(options, CTL_NO, "invalid", error->message);
+    if (!check_subject_run(&subject, &error))
+        return ctl_fail(options, CTL_INTERNAL, "failed", error->message);
+    problem = check_subject_get(&subject, "arc.seal-problem");
+    if (problem == NULL && check_subject_get(&subject, "arc.seal") == NULL)
+        problem = check_subject_get_problem(&subject);
+    if (problem != NULL)
+        return ctl_fail(options, CTL_NO, "invalid", problem);
+    return sign_print(&subject) ? CTL_DONE : CTL_INTERNAL;
 }

@@ -4,6 +4,7 @@
 
 #include "base/error-domain.h"
 #include "base/text.h"
+#include "dns/dns-name.h"
 #include "dns/resolver.h"
 #include "host/host-private.h"
 
@@ -30,6 +31,14 @@ struct BaridDnsBatch {
 
 _Static_assert((int)BARID_DNS_NO_NAME == (int)DNS_NO_NAME, "the statuses are one list");
 _Static_assert((int)BARID_DNS_AAAA == (int)DNS_TYPE_AAAA, "the types are those of the wire");
+
+gchar *
+barid_dns_dup_name(const gchar *name, GError **error)
+{
+    gchar out[DNS_NAME_MAX + 1];
+
+    return dns_name_normalise(name, out, error) ? g_strdup(out) : NULL;
+}
 
 /* --- one question --- */
 

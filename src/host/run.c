@@ -84,7 +84,11 @@ gboolean
 hook_observer_produces(const ScopeObserver *observer, const gchar *finding)
 {
     const ObserverRun *run = (const ObserverRun *)(const void *)observer;
+    const HookCall *call = hook_call_get_current();
 
+    /* Nobody waits for themselves: what an observer has told so far is there for its rules. */
+    if (call != NULL && call->hook == run->hook->hook && call->scope == run->scope)
+        return FALSE;
     return run_module_declares(run->hook->module->module, finding);
 }
 

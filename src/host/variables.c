@@ -2,13 +2,14 @@
 /* What rules can read of a scope: one row a variable. */
 #include <time.h>
 
+#include <barid/address-list.h>
+
 #include "base/clock.h"
 #include "conf/rule-language.h"
 #include "base/text.h"
 #include "conf/rule-literal.h"
 #include "host/rule-lookups.h"
 #include "host/scope.h"
-#include "mime/address-list.h"
 #include "mime/header.h"
 #include "mime/mail-domain.h"
 
@@ -136,12 +137,10 @@ transaction_get_author(const BaridTransaction *txn)
 {
     BaridSlice address = BARID_SLICE_EMPTY;
     HeaderField field;
-    AddressList list;
 
     if (!header_find(txn->message, "From", 0, &field))
         return BARID_SLICE_EMPTY;
-    address_list_init(&list, field.value);
-    return address_list_next(&list, &address) ? address : BARID_SLICE_EMPTY;
+    return barid_address_list_next(&field.value, &address) ? address : BARID_SLICE_EMPTY;
 }
 
 static BaridSlice

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mime/address-list.h"
-
-void
-address_list_init(AddressList *self, BaridSlice value)
-{
-    self->rest = value;
-}
+#include <barid/address-list.h>
 
 static gboolean
 is_space(guint8 byte)
@@ -84,16 +78,21 @@ item_take(Item *self, BaridSlice text)
 }
 
 gboolean
-address_list_next(AddressList *self, BaridSlice *out_address)
+barid_address_list_next(BaridSlice *rest, BaridSlice *out_address)
 {
-    while (self->rest.len > 0) {
+    while (rest->len > 0) {
         Item item = {.has_angle = FALSE};
 
-        while (self->rest.len > 0) {
-            guint8 byte = self->rest.data[0];
-            gsize len = byte == ',' || byte == ';' ? 1 : item_take(&item, self->rest);
+        while (rest->len > 0) {
+            guint8 byte = rest->data[0];
+            gsize len;
 
-            self->rest = barid_slice(self->rest.data + len, self->rest.len - len);
+            /* Two addresses with nothing between them are two: none hides behind the other. */
+            if (byte == '<' && item.has_angle)
+                break;
+            len = byte == ',' || byte == ';' ? 1 : item_take(&item, *rest);
+
+            *rest = barid_slice(rest->data + len, rest->len - len);
             if (byte == ',' || byte == ';')
                 break;
         }

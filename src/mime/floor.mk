@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += src/mime/libmime.la
 LIBBARID_PARTS += src/mime/libmime.la
 src_mime_libmime_la_SOURCES = \
-	src/mime/address-list.c src/mime/address-list.h \
+	src/mime/address-list.c \
 	src/mime/canonical.c src/mime/canonical.h \
 	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \

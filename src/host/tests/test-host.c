@@ -18,6 +18,7 @@ typedef struct {
     GString *trail;
     const gchar *mark;
     const gchar *got;
+    gint got_after_ms;
     gsize stack_bytes; /* to be used, */
     guint stack_after; /* after so many calls */
 } TestState;
@@ -37,6 +38,8 @@ test_use_stack(gsize bytes)
 static BaridVerdict
 test_act(BaridScope *scope, TestState *state)
 {
+    gint64 asked_ms;
+
     state->n_calls++;
     if (state->sleep_ms > 0 && !barid_sleep(state->sleep_ms, NULL))
         return BARID_FAIL;
@@ -46,8 +49,10 @@ test_act(BaridScope *scope, TestState *state)
         g_string_append(state->trail, state->mark);
     if (state->finding_to_set != NULL)
         barid_scope_finding_set(scope, state->finding_to_set, "found");
+    asked_ms = barid_monotonic_ms();
     if (state->finding_to_get != NULL)
         state->got = g_intern_string(barid_scope_finding_get(scope, state->finding_to_get));
+    state->got_after_ms = (gint)(barid_monotonic_ms() - asked_ms);
     switch (state->verdict) {
     case BARID_DEFER:
         return barid_scope_defer(scope, 450, "4.2.0", "later", "later\r\nINJECTED");
@@ -424,6 +429,22 @@ START_TEST(test_finding_waits_for_its_observer)
 }
 END_TEST
 
+/* What it has told is there for itself at once; it does not wait for its own end. */
+START_TEST(test_observer_reads_its_finding)
+{
+    const BaridModule *const modules[] = {&watcher_module, NULL};
+    Run run;
+
+    reset_states();
+    states[5].finding_to_set = "shared.watcher";
+    states[5].finding_to_get = "shared.watcher";
+    ck_assert(run_host(modules, ON("watcher") "timeout = 100ms\n", 1, &run));
+    ck_assert_str_eq(states[5].got, "found");
+    ck_assert_int_lt(states[5].got_after_ms, 50);
+    free_run(&run);
+}
+END_TEST
+
 START_TEST(test_findings_are_declared)
 {
     const BaridModule *const modules[] = {&alpha_module, &delta_module, NULL};
@@ -513,6 +534,7 @@ main(void)
     tcase_add_test(cases, test_undeclared_is_refused);
     tcase_add_test(cases, test_timeout_and_breaker);
     tcase_add_test(cases, test_finding_waits_for_its_observer);
+    tcase_add_test(cases, test_observer_reads_its_finding);
     tcase_add_test(cases, test_findings_are_declared);
     tcase_add_test(cases, test_stack_is_measured);
     tcase_add_test(cases, test_stack_is_sampled);

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "mime/address-list.h"
+#include <barid/address-list.h>
 
 static const struct {
     const gchar *what, *value, *addresses;
@@ -26,17 +26,16 @@ static const struct {
     {"not closed", "\"a, b@example.org", "\"a, b@example.org|"},
     {"not closed bracket", "A <a@example.org", "a@example.org|"},
     {"not closed comment", "a@example.org (b, c@example.org", "a@example.org|"},
+    {"side by side", "A <a@example.org> <b@example.org>", "a@example.org|b@example.org|"},
     {"nothing", "", ""},
 };
 
 START_TEST(test_rows)
 {
     g_autoptr(GString) found = g_string_new(NULL);
-    AddressList list;
-    BaridSlice address;
+    BaridSlice rest = barid_slice_from_text(rows[_i].value), address;
 
-    address_list_init(&list, barid_slice_from_text(rows[_i].value));
-    while (address_list_next(&list, &address))
+    while (barid_address_list_next(&rest, &address))
         g_string_append_printf(found, "%.*s|", (int)address.len, (const gchar *)address.data);
     ck_assert_msg(strcmp(found->str, rows[_i].addresses) == 0, "%s: %s", rows[_i].what, found->str);
 }

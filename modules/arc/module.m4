@@ -1,0 +1,2 @@
+dnl SPDX-License-Identifier: Apache-2.0
+BARID_MODULE([arc], [ARC chains])
