@@ -74,16 +74,6 @@ BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnow
 void rule_free(BaridRule *self);
 /* TRUE when it asks a store, the DNS or the like: such a rule belongs to a fiber. */
 gboolean rule_reads_store(const BaridRule *self);
-/* Which branch the last evaluation on this thread took: the position of the rule that
- * won, for the decision record. (*out_branch) counts from 0; the else branch is the last but
- * for the one of a failure.
- * When another rule was evaluated since, the branch is G_MAXUINT and the position the
- * rule's own. */
-void rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position,
-                          guint *out_branch);
-/* Whether a look-up failed in it; FALSE, too, when another rule was evaluated since. */
-gboolean rule_has_last_failed(const BaridRule *self);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaridRule, rule_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleLists, rule_lists_free)
 

@@ -273,12 +273,15 @@ rule_parser_take_dns_type(RuleParser *self, RuleDnsQuestion *question, gboolean 
 {
     RuleToken token = self->lexer.token;
     BaridSlice word = BARID_SLICE_LITERAL("A");
+    g_autofree gchar *upper = NULL;
     gboolean is_given = token.kind == RULE_TOKEN_WORD && !rule_parser_is_at_end_of_test(self);
 
     if (is_given) {
         word = token.text;
         rule_lexer_next(&self->lexer);
     }
+    upper = g_ascii_strup((const gchar *)word.data, (gssize)word.len);
+    question->type_name = arena_dup_text(self->arena, upper);
     if (!rule_registry_parse_dns_type(word, &question->type, out_is_address))
         rule_parser_report(self, token.offset, token.width,
                            "%.*s is no type of DNS records that can be asked for: write A, AAAA, "

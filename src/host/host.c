@@ -45,6 +45,7 @@ host_new(const gchar *const *folders)
 
     scope_register_variables();
     scope_register_shadows();
+    hook_call_register_reasons();
     self->folders = g_strdupv((gchar **)(guintptr)folders);
     self->modules = g_ptr_array_new();
     self->offered = g_ptr_array_new();
