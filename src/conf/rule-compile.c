@@ -9,6 +9,7 @@
 #include "conf/rule-literal.h"
 #include "conf/rule-reasons.h"
 #include "conf/rule-shadow.h"
+#include "conf/rule-words.h"
 
 /* Values. */
 
@@ -158,6 +159,28 @@ rule_template_new(RuleCompiler *self, BaridSlice text, const RuleToken *token, R
     return template;
 }
 
+/* A text that is written out is checked at once; a computed one when it is there. */
+static void
+rule_value_check_text(RuleCompiler *self, const RuleTemplate *template, const RuleToken *token)
+{
+    const RuleBounds *bounds = self->bounds;
+    g_autoptr(GString) text = NULL;
+    g_autofree gchar *reason = NULL;
+
+    if (template == NULL || !template->is_constant || bounds == NULL)
+        return;
+    text = g_string_new(NULL);
+    for (guint i = 0; i < template->n_pieces; i++)
+        g_string_append_len(text, (const gchar *)template->pieces[i].text.data,
+                            (gssize)template->pieces[i].text.len);
+    if (bounds->words != NULL)
+        reason = rule_words_check(bounds->words, barid_slice(text->str, text->len));
+    else if (bounds->check_text != NULL)
+        reason = bounds->check_text(text->str, bounds->check_data);
+    if (reason != NULL)
+        rule_parser_report(&self->parser, token->offset, token->width, "%s", reason);
+}
+
 static void
 rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *branch)
 {
@@ -185,6 +208,7 @@ rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *bra
         return;
     }
     branch->result.text = rule_template_new(self, text, token, branch);
+    rule_value_check_text(self, branch->result.text, token);
 }
 
 static UnitsResult

@@ -47,12 +47,17 @@ void rule_lists_wait(RuleLists *self);
  * nothing has used, and reads the lists, when all settings are bound. */
 void rule_lists_check_rules(RuleLists *self, ConfigProblems *problems);
 
+/* Why (text) is no value for the setting, caller owns it; NULL when it is one. */
+typedef gchar *(*RuleTextCheck)(const gchar *text, gpointer data);
+
 /* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. A number that
  * is computed is moved to the nearest end. */
 typedef struct {
     gint64 minimum, maximum;
     const gchar *on_failure; /* the value where the rule has no "on-failure"; NULL for none */
-    const gchar *const *words; /* that a list may hold; NULL any */
+    const gchar *const *words; /* that a list may hold, or a text may be; NULL any */
+    RuleTextCheck check_text;  /* of texts that are not computed; NULL without */
+    gpointer check_data;
     gboolean needs_entry;      /* of a list */
 } RuleBounds;
 /* NULL when (number), of a setting of (type), is within (bounds), else the reason; caller

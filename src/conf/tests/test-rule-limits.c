@@ -288,7 +288,7 @@ START_TEST(test_variables)
 
     while (names[count] != NULL)
         count++;
-    ck_assert_uint_eq(count, 13);
+    ck_assert_uint_eq(count, 14);
     ck_assert(rule_variable_get_info("queue-age", &type, &known));
     ck_assert_int_eq(type, RULE_DURATION);
     ck_assert_int_eq(known, BARID_KNOWN_ATTEMPT);
