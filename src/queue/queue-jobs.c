@@ -242,7 +242,7 @@ job_settle(Queue *self, QueueEntry *entry, const Envelope *envelope, DeliverySta
         job_store_state(self, entry, envelope, state);
         return;
     }
-    queue_remember(self, envelope, state, "finished");
+    queue_remember(self, envelope, state, content, "finished");
     queue_add_change(self, SPOOL_REMOVE, entry);
     queue_entry_remove(self, entry);
 }
