@@ -10,17 +10,22 @@
  */
 #include "dnsbl.h"
 
+static const gchar *const check_words[] = {"ip",     "iprev",     "ehlo",        "helo",
+                                           "sender", "mail-from", "return-path", "from", NULL};
+static const gchar *const action_words[] = {"reject", "defer", "tag", NULL};
+
 static const BaridSetting section_settings[] = {
     BARID_SETTING_TEXT("zone", DnsblSettings, zone, NULL, N_("The domain of the list.")),
-    BARID_SETTING_LIST("check", DnsblSettings, check, "ip",
-                       N_("What is looked up: ip, iprev, ehlo, sender, from.")),
+    BARID_SETTING_RULE_LIST("check", DnsblSettings, check, "ip",
+                            N_("What is looked up: ip, iprev, ehlo, sender, from."), check_words,
+                            BARID_KNOWN_CONNECT),
     BARID_SETTING_NETWORKS("answers", DnsblSettings, answers, "127.0.0.0/16",
                            N_("Answers that are listings; others are ignored.")),
     BARID_SETTING_INTEGER("score", DnsblSettings, score, "1",
                           N_("What a listing adds to the finding dnsbl.score."), -1000, 1000),
     BARID_SETTING_RULE_TEXT("action", DnsblSettings, action, "reject",
                             N_("What follows from a listing: reject, defer or tag."),
-                            BARID_KNOWN_MAIL, .on_failure = "defer"),
+                            BARID_KNOWN_MAIL, .on_failure = "defer", .words = action_words),
     BARID_SETTING_BOOL("quote-text", DnsblSettings, quote_text, "no",
                        N_("Whether the reply quotes the list's own text (TXT).")),
     BARID_SETTING_END,
@@ -33,8 +38,30 @@ static const BaridSection sections[] = {
 
 typedef struct {
     GPtrArray *zones; /* of DnsblZone * */
-    gboolean checks[DNSBL_N_CHECKS]; /* of any zone */
 } Dnsbl;
+
+static BARID_SUSPENDS gboolean
+zone_checks(const DnsblZone *self, DnsblCheck wanted, BaridScope *scope)
+{
+    const gchar *const *words = barid_rule_get_list(self->settings->check, scope);
+    DnsblCheck check;
+
+    for (; *words != NULL; words++) {
+        if (dnsbl_check_parse(*words, &check) && check == wanted)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static BARID_SUSPENDS gboolean
+dnsbl_checks(const Dnsbl *self, DnsblCheck wanted, BaridScope *scope)
+{
+    for (guint i = 0; i < self->zones->len; i++) {
+        if (zone_checks(g_ptr_array_index(self->zones, i), wanted, scope))
+            return TRUE;
+    }
+    return FALSE;
+}
 
 typedef struct {
     const DnsblZone *zone;
@@ -116,7 +143,7 @@ typedef struct {
     GPtrArray *queries; /* of Query * */
 } LookUp;
 
-static void
+static BARID_SUSPENDS void
 lookup_add(LookUp *self, DnsblCheck check, BaridSlice subject)
 {
     g_autofree gchar *text = barid_slice_dup_text(subject, NULL);
@@ -126,7 +153,7 @@ lookup_add(LookUp *self, DnsblCheck check, BaridSlice subject)
         gchar *name;
         Query *query;
 
-        if (!zone->checks[check])
+        if (!zone_checks(zone, check, self->scope))
             continue;
         name = check == DNSBL_IP ? dnsbl_dup_ip_name(text, zone->settings->zone)
                                  : dnsbl_dup_domain_name(subject, zone->settings->zone);
@@ -387,7 +414,7 @@ dnsbl_ehlo(BaridSession *session, gpointer state)
     g_autoptr(GPtrArray) found = NULL;
     BaridVerdict verdict;
 
-    if (!self->checks[DNSBL_EHLO])
+    if (!dnsbl_checks(self, DNSBL_EHLO, scope))
         return BARID_CONTINUE;
     found = g_ptr_array_new_with_free_func(hit_free);
     lookup_add(&lookup, DNSBL_EHLO, barid_session_get_helo(session));
@@ -404,7 +431,7 @@ dnsbl_add_names(LookUp *lookup, BaridSession *session)
 {
     g_autoptr(BaridDnsAnswer) names = NULL;
 
-    if (!lookup->dnsbl->checks[DNSBL_IPREV] ||
+    if (!dnsbl_checks(lookup->dnsbl, DNSBL_IPREV, lookup->scope) ||
         !barid_dns_lookup_names(session, barid_session_get_remote_ip(session), &names, NULL))
         return;
     for (guint i = 0; i < barid_dns_answer_get_n_records(names) && i < DNSBL_SUBJECTS_MAX; i++)
@@ -450,7 +477,7 @@ dnsbl_message(BaridTransaction *txn, gpointer state)
     guint n_before = hits->len;
     g_autoptr(GPtrArray) domains = NULL;
 
-    if (!self->checks[DNSBL_FROM])
+    if (!dnsbl_checks(self, DNSBL_FROM, BARID_SCOPE(txn)))
         return BARID_CONTINUE;
     domains = dnsbl_take_domains(barid_transaction_get_field(txn, "From", 0));
     for (guint i = 0; i < domains->len; i++)
@@ -464,19 +491,8 @@ dnsbl_message(BaridTransaction *txn, gpointer state)
 /* --- start --- */
 
 static gboolean
-zone_fill(DnsblZone *self, Dnsbl *dnsbl, GError **error)
+zone_check(const DnsblZone *self, GError **error)
 {
-    for (gchar **p = self->settings->check; p != NULL && *p != NULL; p++) {
-        DnsblCheck check;
-
-        if (!dnsbl_check_parse(*p, &check)) {
-            g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                        "[dnsbl %s]: \"%s\" cannot be looked up", self->name, *p);
-            return FALSE;
-        }
-        self->checks[check] = TRUE;
-        dnsbl->checks[check] = TRUE;
-    }
     if (g_str_has_suffix(self->settings->zone, "."))
         self->settings->zone[strlen(self->settings->zone) - 1] = '\0';
     if (*self->settings->zone != '\0' && self->settings->zone[0] != '.')
@@ -507,7 +523,7 @@ dnsbl_start(BaridStart *start, const void *config G_GNUC_UNUSED, gpointer *out_s
 
         zone->settings = barid_start_get_section(start, "dnsbl", i, &zone->name);
         g_ptr_array_add(self->zones, zone);
-        if (!zone_fill(zone, self, error)) {
+        if (!zone_check(zone, error)) {
             dnsbl_stop(self);
             return FALSE;
         }

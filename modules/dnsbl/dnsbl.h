@@ -19,7 +19,7 @@ typedef enum {
 
 typedef struct {
     gchar *zone;
-    gchar **check;
+    BaridRule *check;
     gchar **answers;
     gint64 score;
     BaridRule *action;
@@ -29,7 +29,6 @@ typedef struct {
 typedef struct {
     const gchar *name;
     const DnsblSettings *settings;
-    gboolean checks[DNSBL_N_CHECKS];
     _Atomic gboolean was_tested; /* its test entry was asked for */
 } DnsblZone;
 

@@ -14,26 +14,26 @@ typedef struct {
 
 typedef enum { SPF_OFF, SPF_RELAXED, SPF_ENFORCE, SPF_STRICT } SpfPolicy;
 
-static const gchar *const policies[] = {"off", "relaxed", "enforce", "strict"};
+static const gchar *const policies[] = {"off", "relaxed", "enforce", "strict", NULL};
 
 static const BaridSetting settings[] = {
     BARID_SETTING_RULE_TEXT("helo", SpfSettings, helo, "relaxed",
                             N_("What is done about the name a client calls itself by: off, "
                                "relaxed, enforce or strict."),
-                            BARID_KNOWN_EHLO, .on_failure = "relaxed"),
+                            BARID_KNOWN_EHLO, .on_failure = "relaxed", .words = policies),
     BARID_SETTING_RULE_TEXT("mail-from", SpfSettings, mail_from, "relaxed",
                             N_("The same about the sender's domain."), BARID_KNOWN_MAIL,
-                            .on_failure = "relaxed"),
+                            .on_failure = "relaxed", .words = policies),
     BARID_SETTING_END,
 };
 
-/* A word that is none counts as the strictest: it was meant to do something. */
+/* A computed word that is none counts as the strictest: it was meant to do something. */
 static SpfPolicy
 spf_get_policy(const BaridRule *rule, BaridScope *scope)
 {
     g_autofree gchar *word = barid_rule_eval_text(rule, scope);
 
-    for (guint i = 0; i < G_N_ELEMENTS(policies); i++) {
+    for (guint i = 0; policies[i] != NULL; i++) {
         if (strcmp(word, policies[i]) == 0)
             return (SpfPolicy)i;
     }

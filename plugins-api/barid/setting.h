@@ -61,7 +61,7 @@ typedef struct {
     const gchar *fallback;    /* default as text; NULL = mandatory */
     const gchar *summary;     /* one line for manual and "config show" */
     gint64 minimum, maximum;  /* for numbers, in each branch of a rule; both 0: >= 0 */
-    const gchar *const *words;/* for ENUM, and what a RULE_LIST may hold; NULL-terminated */
+    const gchar *const *words;/* for ENUM; what a RULE_LIST or RULE_TEXT may be; NULL-ended */
     BaridKnown known;         /* for rules: variables up to this stage may be used */
     const gchar *on_failure;  /* for rules: the value when a look-up fails and the rule does not
                                  say; NULL counts the failing branch as false */

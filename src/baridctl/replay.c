@@ -2,8 +2,9 @@
 /*
  * "replay": the recorded traffic of the history through another configuration. Every record
  * is done again twice, with the configuration that is installed and with the other one, both
- * on the runner of the policy tests: what differs is the configurations' doing, and not that
- * of stores and name servers, which neither run has.
+ * on the runner of the policy tests: what differs is the configurations' doing. Neither run has
+ * name servers or what is in stores, but both get the answers of name servers that the records
+ * of decisions hold.
  */
 #include "baridctl/offline.h"
 
@@ -12,6 +13,7 @@
 
 #include "baridctl/client.h"
 #include "baridctl/show.h"
+#include "base/address.h"
 #include "base/json-writer.h"
 #include "base/paths.h"
 #include "sim/folder.h"
@@ -50,7 +52,7 @@ static void
 replay_begin_record(JsonWriter *writer, JsonObject *record, const gchar *sender)
 {
     static const gchar *const keys[] = {"id",   "created", "remote_ip",  "listener",
-                                        "helo", "user",    "message_id"};
+                                        "helo", "user",    "message_id", "header"};
 
     json_writer_begin_object(writer, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
@@ -127,6 +129,67 @@ replay_add_session(GString *script, JsonObject *record)
         n++;
     }
     return n;
+}
+
+/* --- what name servers said --- */
+
+/* "dns NAME A" = "192.0.2.7" of the rules that were asked, as lines of zone text. */
+static void
+replay_add_answers(GHashTable *lines, JsonObject *inputs)
+{
+    g_autoptr(GList) names = inputs == NULL ? NULL : json_object_get_members(inputs);
+
+    for (GList *at = names; at != NULL; at = at->next) {
+        g_auto(GStrv) words = g_strsplit(at->data, " ", 4);
+        const gchar *value = show_get_text(inputs, at->data);
+        Address address;
+        gboolean is_answer = value != NULL && g_strv_length(words) == 3 &&
+                             strcmp(words[0], "dns") == 0 && strchr(words[1], '\\') == NULL &&
+                             address_parse_ip(barid_slice_from_text(value), &address);
+
+        if (is_answer && g_strcmp0(words[2], address.is_v6 ? "AAAA" : "A") == 0)
+            g_hash_table_add(lines, g_strdup_printf("    %s. %s %s\n", words[1], words[2], value));
+    }
+}
+
+static void
+replay_find_answers(GHashTable *lines, JsonObject *record)
+{
+    for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
+        JsonObject *decision = show_get_nth(record, "decisions", i);
+
+        for (guint k = 0; decision != NULL && k < show_get_n(decision, "rules"); k++) {
+            JsonObject *rule = show_get_nth(decision, "rules", k);
+
+            if (rule != NULL)
+                replay_add_answers(lines, show_get_object(rule, "inputs"));
+        }
+    }
+}
+
+/* Of all records: an answer that changed in between is there twice. */
+static void
+replay_write_answers(JsonObject *answer, GString *script)
+{
+    static const gchar *const keys[] = {"messages", "history", "sessions"};
+    g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTableIter at;
+    gpointer line;
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+        for (guint k = 0; k < show_get_n(answer, keys[i]); k++) {
+            JsonObject *record = show_get_nth(answer, keys[i], k);
+
+            if (record != NULL)
+                replay_find_answers(lines, record);
+        }
+    }
+    if (g_hash_table_size(lines) == 0)
+        return;
+    g_string_append(script, "dns:\n");
+    g_hash_table_iter_init(&at, lines);
+    while (g_hash_table_iter_next(&at, &line, NULL))
+        g_string_append(script, line);
 }
 
 /* Oldest first; the number of records. */
@@ -351,6 +414,7 @@ traffic_replay(const Options *options, const gchar *const *args G_GNUC_UNUSED)
     answer = replay_ask(options, &status);
     if (answer == NULL)
         return status;
+    replay_write_answers(json_node_get_object(json_parser_get_root(answer)), script);
     replay_make_script(json_node_get_object(json_parser_get_root(answer)), script);
     folder = g_dir_make_tmp("barid-replay-XXXXXX", NULL);
     path = g_build_filename(folder, "history.dialogue", NULL);

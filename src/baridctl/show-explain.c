@@ -42,14 +42,14 @@ explain_put_word(const Show *self, JsonObject *object, const gchar *key)
 /* --- decisions --- */
 
 static void
-explain_put_inputs(const Show *self, JsonObject *inputs)
+explain_put_values(const Show *self, JsonObject *inputs, const gchar *indent)
 {
     g_autoptr(GList) names = inputs == NULL ? NULL : json_object_get_members(inputs);
 
     for (GList *name = names; name != NULL; name = name->next) {
         const gchar *value = show_get_text(inputs, name->data);
 
-        fprintf(self->out, "        %s", self->dim);
+        fprintf(self->out, "%s%s", indent, self->dim);
         show_put(self, name->data);
         fputs(" = ", self->out);
         show_put(self, value == NULL ? "" : value);
@@ -57,13 +57,38 @@ explain_put_inputs(const Show *self, JsonObject *inputs)
     }
 }
 
+/* One rule that had a say: what was asked, what held, and with which values. */
 static void
-explain_put_decision(const Show *self, JsonObject *decision)
+explain_put_reasons(const Show *self, JsonObject *rule)
+{
+    fprintf(self->out, "        %s", self->dim);
+    explain_put_member(self, rule, "setting", "\"", "\"");
+    fputs(_(" gave "), self->out);
+    explain_put_member(self, rule, "value", "", "");
+    explain_put_member(self, rule, "file", _(", by "), "");
+    fprintf(self->out, ":%" G_GINT64_FORMAT "%s%s\n", show_get_integer(rule, "line"),
+            show_get_bool(rule, "failed") ? _(", since a look-up failed") : "", self->plain);
+    for (guint i = 0; i < show_get_n(rule, "conditions"); i++) {
+        JsonObject *condition = show_get_nth(rule, "conditions", i);
+
+        if (condition == NULL)
+            continue;
+        fprintf(self->out, "          %s", self->dim);
+        fputs(show_get_bool(condition, "held") ? _("held: ") : _("did not hold: "), self->out);
+        explain_put_member(self, condition, "text", "", "");
+        fprintf(self->out, "%s\n", self->plain);
+    }
+    explain_put_values(self, show_get_object(rule, "inputs"), "          ");
+}
+
+static void
+explain_put_decision(const Show *self, JsonObject *decision, const gchar *indent)
 {
     const gchar *source = show_get_text(decision, "source");
     const gchar *stage = show_get_text(decision, "stage");
 
-    fprintf(self->out, "    %-9s %-10s ", stage == NULL ? "" : stage, source == NULL ? "" : source);
+    fprintf(self->out, "%s%-9s %-10s ", indent, stage == NULL ? "" : stage,
+            source == NULL ? "" : source);
     explain_put_word(self, decision, "verdict");
     if (show_get_integer(decision, "code") != 0)
         fprintf(self->out, " %" G_GINT64_FORMAT, show_get_integer(decision, "code"));
@@ -80,7 +105,13 @@ explain_put_decision(const Show *self, JsonObject *decision)
         fprintf(self->out, ":%" G_GINT64_FORMAT, show_get_integer(decision, "line"));
     }
     fputc('\n', self->out);
-    explain_put_inputs(self, show_get_object(decision, "inputs"));
+    explain_put_values(self, show_get_object(decision, "inputs"), "        ");
+    for (guint i = 0; i < show_get_n(decision, "rules"); i++) {
+        JsonObject *rule = show_get_nth(decision, "rules", i);
+
+        if (rule != NULL)
+            explain_put_reasons(self, rule);
+    }
 }
 
 static void
@@ -95,7 +126,7 @@ explain_put_decisions(const Show *self, JsonObject *record)
         JsonObject *decision = show_get_nth(record, "decisions", i);
 
         if (decision != NULL)
-            explain_put_decision(self, decision);
+            explain_put_decision(self, decision, "    ");
     }
 }
 
@@ -155,6 +186,12 @@ explain_put_attempt(const Show *self, JsonObject *attempt)
         explain_put_member(self, result, "status", " ", "");
         explain_put_member(self, result, "text", " \"", "\"");
         fputc('\n', self->out);
+    }
+    for (guint i = 0; i < show_get_n(attempt, "decisions"); i++) {
+        JsonObject *decision = show_get_nth(attempt, "decisions", i);
+
+        if (decision != NULL)
+            explain_put_decision(self, decision, "      ");
     }
     explain_put_transcript(self, attempt);
 }

@@ -27,16 +27,23 @@ tally_new(void)
     return self;
 }
 
-void
-tally_free(Tally *self)
+static void
+tally_clear_kinds(Tally *self)
 {
-    if (self == NULL)
-        return;
     for (guint i = 0; i < self->n_kinds; i++) {
         g_free(self->kinds[i].where);
         g_free(self->kinds[i].from);
         g_free(self->kinds[i].to);
     }
+    self->n_kinds = 0;
+}
+
+void
+tally_free(Tally *self)
+{
+    if (self == NULL)
+        return;
+    tally_clear_kinds(self);
     g_mutex_clear(&self->mutex);
     g_free(self);
 }
@@ -44,7 +51,13 @@ tally_free(Tally *self)
 void
 tally_note(Tally *self)
 {
-    atomic_fetch_add_explicit(&self->n_noted, 1, memory_order_relaxed);
+    tally_add(self, 1);
+}
+
+void
+tally_add(Tally *self, guint64 n_noted)
+{
+    atomic_fetch_add_explicit(&self->n_noted, n_noted, memory_order_relaxed);
 }
 
 /* Long values that differ only near their end are one kind. */
@@ -74,7 +87,7 @@ tally_dup(const gchar *value)
 }
 
 static TallyChange *
-tally_add(Tally *self, const gchar *where, const gchar *from, const gchar *to)
+tally_add_kind(Tally *self, const gchar *where, const gchar *from, const gchar *to)
 {
     TallyChange *kind;
 
@@ -88,18 +101,74 @@ tally_add(Tally *self, const gchar *where, const gchar *from, const gchar *to)
 void
 tally_note_change(Tally *self, const gchar *where, const gchar *from, const gchar *to)
 {
+    tally_add_changes(self, where, from, to, 1);
+}
+
+void
+tally_add_changes(Tally *self, const gchar *where, const gchar *from, const gchar *to,
+                  guint64 count)
+{
     TallyChange *kind;
 
     g_mutex_lock(&self->mutex);
-    self->n_changes++;
+    self->n_changes += count;
     kind = tally_find(self, where, from, to);
     if (kind == NULL)
-        kind = tally_add(self, where, from, to);
+        kind = tally_add_kind(self, where, from, to);
     if (kind != NULL)
-        kind->count++;
+        kind->count += count;
     else
-        self->n_other++;
+        self->n_other += count;
     g_mutex_unlock(&self->mutex);
+}
+
+void
+tally_add_other(Tally *self, guint64 count)
+{
+    g_mutex_lock(&self->mutex);
+    self->n_changes += count;
+    self->n_other += count;
+    g_mutex_unlock(&self->mutex);
+}
+
+/* Of (self), whose mutex is held. */
+static void
+tally_add_all(const Tally *self, guint64 n_noted, Tally *target)
+{
+    tally_add(target, n_noted);
+    for (guint i = 0; i < self->n_kinds; i++)
+        tally_add_changes(target, self->kinds[i].where, self->kinds[i].from, self->kinds[i].to,
+                          self->kinds[i].count);
+    tally_add_other(target, self->n_other);
+}
+
+void
+tally_copy(Tally *self, Tally *target)
+{
+    g_mutex_lock(&self->mutex);
+    tally_add_all(self, atomic_load(&self->n_noted), target);
+    g_mutex_unlock(&self->mutex);
+}
+
+void
+tally_move(Tally *self, Tally *target)
+{
+    g_mutex_lock(&self->mutex);
+    tally_add_all(self, atomic_exchange(&self->n_noted, 0), target);
+    tally_clear_kinds(self);
+    self->n_changes = self->n_other = 0;
+    g_mutex_unlock(&self->mutex);
+}
+
+gboolean
+tally_is_empty(Tally *self)
+{
+    gboolean is_empty;
+
+    g_mutex_lock(&self->mutex);
+    is_empty = atomic_load(&self->n_noted) == 0 && self->n_changes == 0;
+    g_mutex_unlock(&self->mutex);
+    return is_empty;
 }
 
 void

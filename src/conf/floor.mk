@@ -27,11 +27,13 @@ src_conf_libconf_la_SOURCES = \
 	src/conf/rule-parser.c src/conf/rule-parser.h \
 	src/conf/rule-parser-expr.c src/conf/rule-parser-set.c \
 	src/conf/rule-provide.h \
+	src/conf/rule-reasons.c src/conf/rule-reasons.h \
 	src/conf/rule-regex.c src/conf/rule-regex.h \
 	src/conf/rule-registry.c src/conf/rule-registry.h \
 	src/conf/rule-set.c src/conf/rule-set.h \
 	src/conf/rule-shadow.c src/conf/rule-shadow.h \
 	src/conf/rule-template.c src/conf/rule-template.h \
+	src/conf/rule-words.c src/conf/rule-words.h \
 	src/conf/settings.c src/conf/settings.h
 CONF_TEXT_LIBS = src/conf/libconftext.la
 CONF_LIBS = src/conf/libconf.la src/conf/libconftext.la $(PCRE2_LIBS)
@@ -46,7 +48,16 @@ EXTRA_DIST += src/conf/make-default-files.sh
 if HAVE_CHECK
 check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings \
 	src/conf/tests/test-rule-language src/conf/tests/test-rule-limits \
-	src/conf/tests/test-rule-lists src/conf/tests/test-rule-values
+	src/conf/tests/test-rule-lists src/conf/tests/test-rule-values \
+	src/conf/tests/test-rule-reasons src/conf/tests/test-rule-words
+src_conf_tests_test_rule_words_SOURCES = src/conf/tests/test-rule-words.c \
+	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
+src_conf_tests_test_rule_words_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_words_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
+src_conf_tests_test_rule_reasons_SOURCES = src/conf/tests/test-rule-reasons.c \
+	src/conf/tests/rule-fixture.c src/conf/tests/rule-fixture.h
+src_conf_tests_test_rule_reasons_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_rule_reasons_LDADD = $(CONF_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 src_conf_tests_test_config_tree_SOURCES = src/conf/tests/test-config-tree.c
 src_conf_tests_test_config_tree_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_conf_tests_test_config_tree_LDADD = $(CONF_TEXT_LIBS) $(BASE_LIBS) $(CHECK_LIBS)

@@ -7,7 +7,9 @@
 #include "conf/rule-compiler.h"
 #include "conf/rule-items.h"
 #include "conf/rule-literal.h"
+#include "conf/rule-reasons.h"
 #include "conf/rule-shadow.h"
+#include "conf/rule-words.h"
 
 /* Values. */
 
@@ -157,6 +159,28 @@ rule_template_new(RuleCompiler *self, BaridSlice text, const RuleToken *token, R
     return template;
 }
 
+/* A text that is written out is checked at once; a computed one when it is there. */
+static void
+rule_value_check_text(RuleCompiler *self, const RuleTemplate *template, const RuleToken *token)
+{
+    const RuleBounds *bounds = self->bounds;
+    g_autoptr(GString) text = NULL;
+    g_autofree gchar *reason = NULL;
+
+    if (template == NULL || !template->is_constant || bounds == NULL)
+        return;
+    text = g_string_new(NULL);
+    for (guint i = 0; i < template->n_pieces; i++)
+        g_string_append_len(text, (const gchar *)template->pieces[i].text.data,
+                            (gssize)template->pieces[i].text.len);
+    if (bounds->words != NULL)
+        reason = rule_words_check(bounds->words, barid_slice(text->str, text->len));
+    else if (bounds->check_text != NULL)
+        reason = bounds->check_text(text->str, bounds->check_data);
+    if (reason != NULL)
+        rule_parser_report(&self->parser, token->offset, token->width, "%s", reason);
+}
+
 static void
 rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *branch)
 {
@@ -184,6 +208,7 @@ rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *bra
         return;
     }
     branch->result.text = rule_template_new(self, text, token, branch);
+    rule_value_check_text(self, branch->result.text, token);
 }
 
 static UnitsResult
@@ -275,16 +300,33 @@ rule_value_take_number(RuleCompiler *self, const RuleToken *token, RuleBranch *b
         rule_parser_report(&self->parser, token->offset, token->width, "%s", reason);
 }
 
+/* The text from (start) up to the current token, for the record of decisions. */
+static const gchar *
+rule_compiler_dup_shown(RuleCompiler *self, gsize start)
+{
+    const RuleLexer *lexer = &self->parser.lexer;
+    gsize end = MAX(start, MIN(lexer->token.offset, lexer->raw.len));
+    g_autofree gchar *shown =
+        text_escape(text_trim(barid_slice(lexer->raw.data + start, end - start)),
+                    RULE_REASONS_TEXT_MAX);
+
+    return arena_dup_text(self->parser.arena, shown);
+}
+
 /* VALUE behind the current token; the current token is then what follows. */
 static void
 rule_compiler_take_value(RuleCompiler *self, RuleBranch *branch)
 {
     RuleParser *parser = &self->parser;
     RuleToken token;
+    gsize start;
 
     if (self->type == BARID_TYPE_RULE_BOOL) {
         rule_lexer_next(&parser->lexer);
+        start = parser->lexer.token.offset;
         branch->yes_when = rule_parser_take_condition(parser);
+        if (branch->yes_when != NULL && branch->yes_when->kind != RULE_NODE_CONSTANT)
+            branch->shown.value = rule_compiler_dup_shown(self, start);
         return;
     }
     token = rule_lexer_take_value(&parser->lexer);
@@ -325,9 +367,12 @@ static gboolean
 rule_compiler_take_branch(RuleCompiler *self, RuleBranch *branch)
 {
     RuleParser *parser = &self->parser;
+    gsize start;
 
     rule_lexer_next(&parser->lexer);
+    start = parser->lexer.token.offset;
     branch->condition = rule_parser_take_condition(parser);
+    branch->shown.condition = rule_compiler_dup_shown(self, start);
     if (branch->condition != NULL && !rule_lexer_is_word(&parser->lexer, "then"))
         rule_parser_report_token(parser, "then is expected here, or and, or or");
     rule_compiler_recover(self);
@@ -506,6 +551,7 @@ rule_compiler_take_bare_condition(RuleCompiler *self)
     rule_compiler_begin_branch(self);
     rule_lexer_next(&parser->lexer);
     yes.condition = rule_parser_take_condition(parser);
+    yes.shown.condition = rule_compiler_dup_shown(self, 0);
     rule_compiler_add_branch(self, &yes);
     rule_compiler_begin_branch(self);
     rule_compiler_add_branch(self, &no);
@@ -525,16 +571,37 @@ rule_compiler_keep(RuleCompiler *self, const GArray *array)
     return kept;
 }
 
+static const RuleReasons *
+rule_compiler_fix_reasons(const BaridRule *rule)
+{
+    RuleReasons *reasons = arena_new0(rule->arena, RuleReasons);
+
+    reasons->setting = rule->setting;
+    reasons->branch = rule->results[rule->program[rule->start].on_true].branch;
+    reasons->position = rule->branches[reasons->branch];
+    return reasons;
+}
+
 static BaridRule *
 rule_compiler_make_rule(RuleCompiler *self)
 {
     BaridRule *rule = arena_new0(self->parser.arena, BaridRule);
     ConfigPosition *positions =
         arena_alloc(self->parser.arena, self->branches->len * sizeof(ConfigPosition));
+    RuleShown *shown = arena_alloc(self->parser.arena, self->branches->len * sizeof(RuleShown));
+    const ConfigValue *value = self->parser.value;
     const RuleInstruction *start;
 
-    for (guint i = 0; i < self->branches->len; i++)
+    for (guint i = 0; i < self->branches->len; i++) {
         positions[i] = g_array_index(self->branches, RuleBranch, i).position;
+        shown[i] = g_array_index(self->branches, RuleBranch, i).shown;
+    }
+    rule->type = self->type;
+    rule->setting = value->section == NULL || value->key == NULL
+                        ? "rule"
+                        : arena_printf(self->parser.arena, "%s %s", value->section, value->key);
+    rule->shown = shown;
+    rule->has_failure_branch = self->has_failure_branch;
     rule->arena = self->parser.arena;
     rule->branches = positions;
     rule->n_branches = self->branches->len;
@@ -551,6 +618,8 @@ rule_compiler_make_rule(RuleCompiler *self)
 
         rule->is_constant = text == NULL || text->is_constant;
     }
+    if (rule->is_constant)
+        rule->fixed = rule_compiler_fix_reasons(rule);
     return rule;
 }
 

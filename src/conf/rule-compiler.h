@@ -13,6 +13,7 @@ typedef struct {
     gboolean reads_captures;
     gboolean keeps_text; /* ${0} is the text of the last test that was true */
     RuleResult result;
+    RuleShown shown;
     ConfigPosition position;
 } RuleBranch;
 

@@ -3,6 +3,7 @@
 #include "conf/rule-dns.h"
 #include "conf/rule-items.h"
 #include "conf/rule-program.h"
+#include "conf/rule-reasons.h"
 #include "conf/rule-shadow.h"
 
 /* Scratch arenas that a thread keeps for its next evaluations. More are in use at a time
@@ -12,9 +13,6 @@ enum { RULE_ARENAS_KEPT = 4, RULE_ARENA_BYTES = 1024 };
 typedef struct {
     Arena *arenas[RULE_ARENAS_KEPT];
     guint n_arenas;
-    const BaridRule *last_rule;
-    guint last_branch;
-    gboolean last_failed;
 } RuleThread;
 
 typedef struct {
@@ -25,6 +23,7 @@ typedef struct {
     BaridScope *scope;
     Arena *scratch;
     gboolean has_failed; /* a look-up */
+    RuleReasons *reasons; /* or NULL */
 } RuleRun;
 
 static void
@@ -83,9 +82,45 @@ rule_run_fail(RuleRun *self, const RuleInstruction *at, BaridSlice text)
     const ConfigPosition *branches = self->rule->branches;
 
     self->has_failed = TRUE;
+    if (self->reasons != NULL)
+        self->reasons->failed_branch = at->branch;
     rule_registry_note_failure(self->scope, &branches[MIN(at->branch, self->rule->n_branches - 1)],
                                text);
     return at->on_failure;
+}
+
+/* What a function that asks came to: "dns-first mail.example" = "192.0.2.7". */
+static void
+rule_run_note_call(RuleRun *self, const RuleFunctionInfo *function, const RuleCall *call,
+                   const RuleValue *value)
+{
+    BaridSlice subject = BARID_SLICE_EMPTY;
+
+    for (guint i = 0; i < function->n_args && subject.len == 0; i++) {
+        if (function->args[i] != RULE_STORE && function->args[i] != RULE_DNS_TYPE)
+            subject = rule_value_to_text(&call->args[i], self->scratch);
+    }
+    rule_reasons_add_answer(self->reasons, function->name, subject, RULE_ANSWER_FOUND,
+                            rule_value_to_text(value, self->scratch));
+}
+
+static void
+rule_run_load(RuleRun *self, const RuleInstruction *at)
+{
+    BaridSlice argument = rule_run_get(self, at->left)->as.text;
+    RuleValue *value = &self->registers[at->target];
+    const RuleVariable *variable = at->with.variable;
+
+    rule_variable_read(variable, argument, self->scope, self->scratch, value);
+    if (G_LIKELY(self->reasons == NULL))
+        return;
+    if (argument.len == 0)
+        rule_reasons_add(self->reasons, variable->name, value);
+    else
+        rule_reasons_add(self->reasons,
+                         arena_printf(self->scratch, "%s%.*s", variable->name, (int)argument.len,
+                                      (const gchar *)argument.data),
+                         value);
 }
 
 /* The next instruction. */
@@ -106,6 +141,8 @@ rule_run_call(RuleRun *self, const RuleInstruction *at)
         return &self->rule->program[rule_run_fail(self, at, value.as.text)];
     value.type = function->result;
     self->registers[at->target] = value;
+    if (G_UNLIKELY(self->reasons != NULL) && function->kind == RULE_FUNCTION_ASKS)
+        rule_run_note_call(self, function, &call, &value);
     return at + 1;
 }
 
@@ -134,17 +171,24 @@ rule_records_match(const RuleSet *answers, const RuleValue *records, guint n_rec
 
 static RuleAnswer
 rule_run_ask_dns(RuleRun *self, const RuleDnsQuestion *question, const RuleValue *left,
-                 BaridSlice *out_text)
+                 BaridSlice *out_name, BaridSlice *out_text)
 {
     const RuleValue *records = NULL;
     guint n_records = 0;
     BaridSlice name = rule_dns_make_name(left, question->zone, self->scratch);
     RuleAnswer answer;
 
+    *out_name = name;
+    if (self->reasons != NULL && name.len > 0)
+        *out_name = barid_slice_from_text(arena_printf(
+            self->scratch, "%.*s %s", (int)name.len, (const gchar *)name.data,
+            question->type_name));
     if (name.len == 0)
         return RULE_ANSWER_ABSENT;
     answer = question->lookup(question->data, name, question->type, self->scratch, &records,
                               &n_records, out_text);
+    if (answer == RULE_ANSWER_FOUND && n_records > 0 && self->reasons != NULL)
+        *out_text = rule_value_to_text(&records[0], self->scratch);
     if (answer == RULE_ANSWER_FOUND && question->answers != NULL &&
         !rule_records_match(question->answers, records, n_records))
         return RULE_ANSWER_ABSENT;
@@ -194,13 +238,19 @@ rule_run_ask(RuleRun *self, const RuleInstruction *test)
 {
     const RuleValue *left = rule_run_get(self, test->left);
     BaridSlice text = BARID_SLICE_EMPTY;
+    BaridSlice subject;
     RuleAnswer answer;
 
-    if (test->op == RULE_OP_IN_DNS)
-        answer = rule_run_ask_dns(self, test->with.dns, left, &text);
-    else
+    if (test->op == RULE_OP_IN_DNS) {
+        answer = rule_run_ask_dns(self, test->with.dns, left, &subject, &text);
+    } else {
+        subject = left->as.text;
         answer = rule_registry_lookup_store(self->scope, test->with.store, left->as.text,
                                             self->scratch, &text);
+    }
+    if (G_UNLIKELY(self->reasons != NULL))
+        rule_reasons_add_answer(self->reasons, test->op == RULE_OP_IN_DNS ? "dns" : "store",
+                                subject, answer, text);
     if (answer == RULE_ANSWER_FAILED)
         return rule_run_fail(self, test, text);
     if (answer == RULE_ANSWER_FOUND && test->target != 0)
@@ -291,8 +341,7 @@ rule_run_program(RuleRun *self)
             at++;
             break;
         case RULE_OP_LOAD:
-            rule_variable_read(at->with.variable, rule_run_get(self, at->left)->as.text,
-                               self->scope, self->scratch, &self->registers[at->target]);
+            rule_run_load(self, at);
             at++;
             break;
         case RULE_OP_COPY:
@@ -318,7 +367,7 @@ rule_run_program(RuleRun *self)
 }
 
 void
-rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
+rule_run(const BaridRule *self, BaridScope *scope, RuleReasons *reasons, RuleOutcome *out_outcome)
 {
     RuleThread *thread = rule_thread_get();
     const RuleResult *result;
@@ -330,6 +379,7 @@ rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
     run.captures.count = 0;
     run.has_failed = FALSE;
     run.scope = scope;
+    run.reasons = reasons;
     run.scratch = rule_thread_take_arena(thread);
     result = rule_run_program(&run);
     number = result->number;
@@ -342,20 +392,79 @@ rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome)
         out_outcome->text = rule_template_expand(result->text, scope, &run.captures, run.registers,
                                                  run.scratch);
     rule_thread_give_arena(thread, run.scratch);
+    if (reasons != NULL)
+        rule_reasons_finish(reasons, self, out_outcome);
 }
 
-/* The shadow runs before the branch is noted: it may suspend, and others evaluate meanwhile. */
+static void
+rule_eval_for(const BaridRule *rule, BaridScope *scope, RuleReasons *reasons,
+              RuleOutcome *out_outcome)
+{
+    rule_run(rule, scope, reasons, out_outcome);
+    if (G_UNLIKELY(rule->shadow != NULL))
+        rule_shadow_compare(rule, scope, out_outcome);
+}
+
 static void
 rule_eval(const BaridRule *rule, BaridScope *scope, RuleOutcome *out_outcome)
 {
-    RuleThread *thread = rule_thread_get();
+    RuleReasons *reasons = rule_reasons_new_wanted(rule);
 
-    rule_run(rule, scope, out_outcome);
-    if (G_UNLIKELY(rule->shadow != NULL))
-        rule_shadow_compare(rule, scope, out_outcome);
-    thread->last_rule = rule;
-    thread->last_branch = out_outcome->branch;
-    thread->last_failed = out_outcome->has_failed;
+    rule_eval_for(rule, scope, reasons, out_outcome);
+    if (reasons != NULL)
+        rule_reasons_keep(reasons);
+}
+
+static void
+rule_eval_for_record(const BaridRule *rule, BaridScope *scope, Arena *arena,
+                     const RuleReasons **out_reasons, RuleOutcome *out_outcome)
+{
+    RuleReasons *reasons = rule->is_constant ? NULL : rule_reasons_new(rule, arena);
+
+    rule_eval_for(rule, scope, reasons, out_outcome);
+    *out_reasons = reasons == NULL ? rule->fixed : reasons;
+}
+
+gint64
+rule_eval_explained(const BaridRule *rule, BaridScope *scope, Arena *arena,
+                    const RuleReasons **out_reasons)
+{
+    RuleOutcome outcome;
+
+    *out_reasons = NULL;
+    if (rule == NULL)
+        return 0;
+    rule_eval_for_record(rule, scope, arena, out_reasons, &outcome);
+    g_free(outcome.text);
+    return outcome.number;
+}
+
+gchar *
+rule_eval_text_explained(const BaridRule *rule, BaridScope *scope, Arena *arena,
+                         const RuleReasons **out_reasons)
+{
+    RuleOutcome outcome;
+
+    *out_reasons = NULL;
+    if (rule == NULL)
+        return g_strdup("");
+    rule_eval_for_record(rule, scope, arena, out_reasons, &outcome);
+    return outcome.text != NULL ? outcome.text : g_strdup("");
+}
+
+guint
+rule_eval_durations_explained(const BaridRule *rule, BaridScope *scope, Arena *arena,
+                              const gint64 **out_ms, const RuleReasons **out_reasons)
+{
+    RuleOutcome outcome;
+
+    *out_ms = NULL;
+    *out_reasons = NULL;
+    if (rule == NULL)
+        return 0;
+    rule_eval_for_record(rule, scope, arena, out_reasons, &outcome);
+    *out_ms = outcome.items->numbers;
+    return outcome.items->count;
 }
 
 static gint64
@@ -456,25 +565,4 @@ rule_reads_store(const BaridRule *self)
             return TRUE;
     }
     return FALSE;
-}
-
-gboolean
-rule_has_last_failed(const BaridRule *self)
-{
-    const RuleThread *thread = rule_thread_get();
-
-    return thread->last_rule == self && thread->last_failed;
-}
-
-void
-rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position, guint *out_branch)
-{
-    const RuleThread *thread = rule_thread_get();
-
-    *out_position = self->branches[0];
-    *out_branch = G_MAXUINT;
-    if (thread->last_rule != self)
-        return;
-    *out_position = self->branches[thread->last_branch];
-    *out_branch = thread->last_branch;
 }

@@ -47,12 +47,17 @@ void rule_lists_wait(RuleLists *self);
  * nothing has used, and reads the lists, when all settings are bound. */
 void rule_lists_check_rules(RuleLists *self, ConfigProblems *problems);
 
+/* Why (text) is no value for the setting, caller owns it; NULL when it is one. */
+typedef gchar *(*RuleTextCheck)(const gchar *text, gpointer data);
+
 /* What the numbers of a setting may be; both 0: not negative, as in BaridSetting. A number that
  * is computed is moved to the nearest end. */
 typedef struct {
     gint64 minimum, maximum;
     const gchar *on_failure; /* the value where the rule has no "on-failure"; NULL for none */
-    const gchar *const *words; /* that a list may hold; NULL any */
+    const gchar *const *words; /* that a list may hold, or a text may be; NULL any */
+    RuleTextCheck check_text;  /* of texts that are not computed; NULL without */
+    gpointer check_data;
     gboolean needs_entry;      /* of a list */
 } RuleBounds;
 /* NULL when (number), of a setting of (type), is within (bounds), else the reason; caller
@@ -74,16 +79,6 @@ BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnow
 void rule_free(BaridRule *self);
 /* TRUE when it asks a store, the DNS or the like: such a rule belongs to a fiber. */
 gboolean rule_reads_store(const BaridRule *self);
-/* Which branch the last evaluation on this thread took: the position of the rule that
- * won, for the decision record. (*out_branch) counts from 0; the else branch is the last but
- * for the one of a failure.
- * When another rule was evaluated since, the branch is G_MAXUINT and the position the
- * rule's own. */
-void rule_get_last_branch(const BaridRule *self, ConfigPosition *out_position,
-                          guint *out_branch);
-/* Whether a look-up failed in it; FALSE, too, when another rule was evaluated since. */
-gboolean rule_has_last_failed(const BaridRule *self);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaridRule, rule_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleLists, rule_lists_free)
 

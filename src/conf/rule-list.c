@@ -7,6 +7,7 @@ struct RuleLists {
     GHashTable *by_name; /* of RuleListEntry *, owned */
     GHashTable *rules;   /* of RuleNamed *, owned */
     RuleListReader *reader;
+    ConfigTree *tree;
     ConfigProblems *problems;
     const gchar *state_dir;
 };
@@ -138,6 +139,7 @@ rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_di
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rule_list_entry_free);
     self->reader = rule_list_reader_new();
     self->rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    self->tree = tree;
     self->problems = problems;
     self->state_dir = state_dir;
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -148,6 +150,12 @@ rule_lists_new(ConfigTree *tree, ConfigProblems *problems, const gchar *state_di
     for (guint i = 0; (section = config_tree_get_nth(tree, "rule", i)) != NULL; i++)
         rule_list_take_rule(self, section);
     return self;
+}
+
+ConfigTree *
+rule_lists_get_tree(const RuleLists *self)
+{
+    return self == NULL ? NULL : self->tree;
 }
 
 void

@@ -6,6 +6,8 @@
 #include "conf/rule-language.h"
 #include "conf/rule-list-file.h"
 
+/* NULL without lists. */
+ConfigTree *rule_lists_get_tree(const RuleLists *self);
 /* Reads it when it is asked for first. NULL when there is no such list, or no lists at all. */
 RuleList *rule_lists_find(RuleLists *self, const gchar *name);
 /* The nearest list's name for "did you mean", or NULL. */

@@ -2,7 +2,7 @@
 /* What stands behind "in" and "matches". */
 #include "conf/rule-literal.h"
 #include "conf/rule-list.h"
-#include "conf/rule-parser.h"
+#include "conf/rule-words.h"
 
 /* Sets. */
 
@@ -109,7 +109,10 @@ rule_parser_take_item(RuleParser *self, const RuleExpr *left, RuleSet *set)
     rule_lexer_next(&self->lexer);
     if (left->kind == RULE_EXPR_BAD)
         return;
-    if (left->type == RULE_TEXT && token.kind == RULE_TOKEN_TEXT) {
+    if (left->type == RULE_TEXT &&
+        (token.kind == RULE_TOKEN_TEXT ||
+         (token.kind == RULE_TOKEN_WORD && rule_words_get(self, left) != NULL))) {
+        rule_words_check_against(self, left, token.text, token.offset, token.width);
         rule_set_add_text(set, token.text);
         is_valid = TRUE;
     } else if (left->type == RULE_ADDRESS && is_value && network_parse(token.text, &network)) {
@@ -273,12 +276,15 @@ rule_parser_take_dns_type(RuleParser *self, RuleDnsQuestion *question, gboolean 
 {
     RuleToken token = self->lexer.token;
     BaridSlice word = BARID_SLICE_LITERAL("A");
+    g_autofree gchar *upper = NULL;
     gboolean is_given = token.kind == RULE_TOKEN_WORD && !rule_parser_is_at_end_of_test(self);
 
     if (is_given) {
         word = token.text;
         rule_lexer_next(&self->lexer);
     }
+    upper = g_ascii_strup((const gchar *)word.data, (gssize)word.len);
+    question->type_name = arena_dup_text(self->arena, upper);
     if (!rule_registry_parse_dns_type(word, &question->type, out_is_address))
         rule_parser_report(self, token.offset, token.width,
                            "%.*s is no type of DNS records that can be asked for: write A, AAAA, "

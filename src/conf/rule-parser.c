@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "conf/rule-list.h"
 #include "conf/rule-literal.h"
+#include "conf/rule-words.h"
 
 static RuleNode *rule_parser_take_or(RuleParser *self);
 
@@ -293,6 +294,14 @@ rule_parser_report_types(RuleParser *self, const RuleExpr *left, const RuleExpr 
                                  : "");
 }
 
+static void
+rule_parser_check_words(RuleParser *self, const RuleExpr *variable, const RuleExpr *constant)
+{
+    if (constant->kind == RULE_EXPR_CONSTANT && constant->type == RULE_TEXT)
+        rule_words_check_against(self, variable, constant->value.as.text, constant->offset,
+                                 constant->width);
+}
+
 static RuleNode *
 rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *left,
                     RuleExpr *right)
@@ -319,8 +328,11 @@ rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *le
                            rule_type_describe(left->type));
         return rule_parser_new_constant(self, FALSE);
     }
-    if (operator->kind == RULE_COMPARE_EQUAL)
+    if (operator->kind == RULE_COMPARE_EQUAL) {
         op = rule_equal_op(left->type);
+        rule_parser_check_words(self, left, right);
+        rule_parser_check_words(self, right, left);
+    }
     node = operator->is_swapped ? rule_parser_new_test(self, op, right, left)
                                 : rule_parser_new_test(self, op, left, right);
     return operator->is_negated ? rule_parser_new_node(self, RULE_NODE_NOT, node) : node;
@@ -402,7 +414,9 @@ rule_parser_take_rest(RuleParser *self, RuleExpr *left)
         return node;
     }
     rule_lexer_next(&self->lexer);
-    right = rule_parser_take_expr(self);
+    right = operator->kind == RULE_COMPARE_EQUAL ? rule_words_take(self, left) : NULL;
+    if (right == NULL)
+        right = rule_parser_take_expr(self);
     if (right == NULL || self->is_lost)
         return NULL;
     if (rule_parser_peek_operator(self) != NULL) {

@@ -8,6 +8,7 @@
 #define RULE_PROGRAM_H
 
 #include "conf/rule-list-file.h"
+#include "conf/rule-reasons.h"
 #include "conf/rule-registry.h"
 #include "conf/rule-set.h"
 #include "conf/rule-template.h"
@@ -50,6 +51,7 @@ typedef enum {
 typedef struct {
     BaridSlice zone;
     guint type;
+    const gchar *type_name; /* in capitals */
     RuleDnsLookup lookup;
     gpointer data;
     const RuleSet *answers; /* or NULL: any will do */
@@ -92,8 +94,17 @@ typedef struct RuleUse {
     BaridSlice name;
 } RuleUse;
 
+/* What of a branch is shown to people; NULL where it has none. */
+typedef struct {
+    const gchar *condition;
+    const gchar *value; /* of a rule of yes or no, when it is a condition, too */
+} RuleShown;
+
 struct BaridRule {
     Arena *arena;
+    BaridSettingType type;
+    const gchar *setting; /* "rcpt relay"; "rule" for one from plain text */
+    const RuleShown *shown; /* of each branch */
     const RuleUse *uses;
     const RuleInstruction *program;
     guint32 n_instructions;
@@ -102,6 +113,8 @@ struct BaridRule {
     const RuleResult *results;
     const ConfigPosition *branches; /* where each begins */
     guint n_branches; /* with that of a failure */
+    gboolean has_failure_branch;
+    const RuleReasons *fixed; /* of a constant, which has no others */
     BaridKnown known;
     gboolean is_constant;
     struct RuleShadow *shadow; /* conf/rule-shadow.h; NULL without one */

@@ -48,6 +48,11 @@ void rule_variable_register(const gchar *name, RuleType type, BaridKnown known,
 /* Says that (name) has no value any more past the stage (last): a setting that is read only later
  * must not name it. */
 void rule_variable_set_last(const gchar *name, BaridKnown last);
+/* Says that (name), a text, is always one of (words), which are static and NULL-terminated: what it
+ * is compared with is checked, and needs no quotes. */
+void rule_variable_set_words(const gchar *name, const gchar *const *words);
+/* The same where the words are the names of the sections [(kind) NAME] of the configuration. */
+void rule_variable_set_section(const gchar *name, const gchar *kind);
 typedef struct {
     BaridScope *scope;
     const RuleValue *args;

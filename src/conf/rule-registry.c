@@ -23,8 +23,8 @@ rule_variable_register(const gchar *name, RuleType type, BaridKnown known, RuleG
 {
     RuleVariable *variable = g_new0(RuleVariable, 1);
 
-    *variable = (RuleVariable){g_intern_string(name), type, known, getter,
-                                BARID_KNOWN_ATTEMPT};
+    *variable = (RuleVariable){.name = g_intern_string(name), .type = type, .known = known,
+                               .getter = getter, .last = BARID_KNOWN_ATTEMPT};
     if (rule_variables == NULL)
         rule_variables = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < rule_variables->len; i++) {
@@ -49,15 +49,34 @@ rule_registry_find_same(const gchar *name, const RuleType *args, guint n_args)
     return NULL;
 }
 
-void
-rule_variable_set_last(const gchar *name, BaridKnown last)
+static RuleVariable *
+rule_registry_get_variable(const gchar *name)
 {
     for (guint i = 0; rule_variables != NULL && i < rule_variables->len; i++) {
         RuleVariable *variable = g_ptr_array_index(rule_variables, i);
 
         if (strcmp(variable->name, name) == 0)
-            variable->last = last;
+            return variable;
     }
+    g_assert_not_reached();
+}
+
+void
+rule_variable_set_last(const gchar *name, BaridKnown last)
+{
+    rule_registry_get_variable(name)->last = last;
+}
+
+void
+rule_variable_set_words(const gchar *name, const gchar *const *words)
+{
+    rule_registry_get_variable(name)->words = words;
+}
+
+void
+rule_variable_set_section(const gchar *name, const gchar *kind)
+{
+    rule_registry_get_variable(name)->section = g_intern_string(kind);
 }
 
 static void

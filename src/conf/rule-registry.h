@@ -20,6 +20,8 @@ typedef struct {
     BaridKnown known;
     RuleGetter getter;
     BaridKnown last;
+    const gchar *const *words; /* that it may be; NULL any */
+    const gchar *section;      /* kind of the sections whose names it may be; NULL any */
 } RuleVariable;
 
 typedef struct {

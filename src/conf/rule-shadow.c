@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-shadow.h"
 
-#include "base/units.h"
 #include "conf/rule-items.h"
 #include "conf/rule-program.h"
+#include "conf/rule-reasons.h"
 
 struct RuleShadow {
     BaridRule *rule;
@@ -77,34 +77,13 @@ shadow_is_same(const struct RuleShadow *self, const RuleOutcome *a, const RuleOu
     return a->number == b->number;
 }
 
-static gchar *
-shadow_format(const struct RuleShadow *self, const RuleOutcome *outcome)
-{
-    switch (self->type) {
-    case BARID_TYPE_CONDITION:
-    case BARID_TYPE_RULE_BOOL:
-        return g_strdup(outcome->number != 0 ? "yes" : "no");
-    case BARID_TYPE_RULE_SIZE:
-        return units_format_size(outcome->number);
-    case BARID_TYPE_RULE_DURATION:
-        return units_format_duration(outcome->number);
-    case BARID_TYPE_RULE_TEXT:
-        return g_strdup(outcome->text);
-    case BARID_TYPE_RULE_DURATIONS:
-    case BARID_TYPE_RULE_LIST:
-        return rule_items_format(outcome->items);
-    default:
-        return g_strdup_printf("%" G_GINT64_FORMAT, outcome->number);
-    }
-}
-
 static void
 shadow_tell(const BaridRule *rule, BaridScope *scope, const RuleOutcome *outcome,
             const RuleOutcome *other)
 {
     const struct RuleShadow *self = rule->shadow;
-    g_autofree gchar *value = shadow_format(self, outcome);
-    g_autofree gchar *shadow_value = shadow_format(self, other);
+    g_autofree gchar *value = rule_outcome_format(self->type, outcome);
+    g_autofree gchar *shadow_value = rule_outcome_format(self->type, other);
     RuleShadowDifference difference = {
         .area = self->area,
         .key = self->key,
@@ -127,7 +106,7 @@ rule_shadow_compare(const BaridRule *self, BaridScope *scope, const RuleOutcome 
 
     if (rule_shadow_keeper.allowed != NULL && !rule_shadow_keeper.allowed(scope))
         return;
-    rule_run(self->shadow->rule, scope, &other);
+    rule_run(self->shadow->rule, scope, NULL, &other);
     tally_note(self->shadow->tally);
     if (!shadow_is_same(self->shadow, outcome, &other))
         shadow_tell(self, scope, outcome, &other);

@@ -49,8 +49,8 @@ typedef struct {
     gboolean has_failed;           /* a look-up did */
 } RuleOutcome;
 void rule_shadow_compare(const BaridRule *self, BaridScope *scope, const RuleOutcome *outcome);
-/* Runs the rule alone, without its shadow. */
-void rule_run(const BaridRule *self, BaridScope *scope, RuleOutcome *out_outcome);
+/* The value for people, of a setting of (type); caller owns it. */
+gchar *rule_outcome_format(BaridSettingType type, const RuleOutcome *outcome);
 void rule_shadow_free(struct RuleShadow *self);
 
 #endif

@@ -53,11 +53,13 @@ void
 settings_context_init(SettingsContext *self, ConfigTree *tree, ConfigProblems *problems,
                       const gchar *state_dir)
 {
-    self->tree = tree;
-    self->problems = problems;
-    self->effective = g_ptr_array_new_with_free_func(effective_setting_free);
-    self->state_dir = state_dir;
-    self->lists = rule_lists_new(tree, problems, state_dir);
+    *self = (SettingsContext){
+        .tree = tree,
+        .problems = problems,
+        .effective = g_ptr_array_new_with_free_func(effective_setting_free),
+        .state_dir = state_dir,
+        .lists = rule_lists_new(tree, problems, state_dir),
+    };
 }
 
 void
@@ -369,6 +371,15 @@ settings_type_is_rule_of_list(BaridSettingType type)
     return type == BARID_TYPE_RULE_DURATIONS || type == BARID_TYPE_RULE_LIST;
 }
 
+static gchar *
+settings_check_text(const gchar *text, gpointer data)
+{
+    const SettingsBinding *binding = data;
+
+    return binding->context->check_text(binding->setting->name, text,
+                                        binding->context->check_text_data);
+}
+
 /* NULL after reporting what is wrong in (value), which is the setting's or its shadow's. */
 static BaridRule *
 settings_compile_rule(SettingsBinding *binding, ConfigValue *value)
@@ -380,6 +391,8 @@ settings_compile_rule(SettingsBinding *binding, ConfigValue *value)
         .maximum = setting->maximum,
         .on_failure = setting->on_failure,
         .words = setting->words,
+        .check_text = context->check_text == NULL ? NULL : settings_check_text,
+        .check_data = binding,
         .needs_entry = (setting->flags & BARID_SETTING_NEEDS_ENTRY) != 0,
     };
     const gchar *nothing = setting->type == BARID_TYPE_RULE_TEXT       ? "\"\""

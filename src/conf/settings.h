@@ -27,6 +27,10 @@ typedef struct {
 typedef GBytes *(*SettingsOpenFile)(const gchar *section, const gchar *key, const gchar *path,
                                     gpointer data, GError **error);
 
+/* Why (text), which a rule of setting (key) gives, is none of its values, caller owns it; NULL when
+ * it is one. */
+typedef gchar *(*SettingsCheckText)(const gchar *key, const gchar *text, gpointer data);
+
 /* What is bound in one generation: the tree, the problems, and all effective settings. */
 typedef struct {
     ConfigTree *tree;
@@ -37,6 +41,8 @@ typedef struct {
      * NULL otherwise. */
     const gchar *scratch_dir;
     RuleLists *lists;       /* of the tree's [list NAME] sections; rules point into it */
+    SettingsCheckText check_text; /* of texts that rules give; NULL without */
+    gpointer check_text_data;
     SettingsOpenFile open_file; /* NULL reads files directly */
     gpointer open_file_data;
 } SettingsContext;

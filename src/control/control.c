@@ -507,6 +507,12 @@ control_listen(Control *self, Scheduler *scheduler, int fd, GError **error)
     return fiber_group_spawn(&self->acceptors, control_serve, self, error);
 }
 
+gboolean
+control_is_draining(const Control *self)
+{
+    return self->draining;
+}
+
 void
 control_drain(Control *self)
 {

@@ -26,6 +26,9 @@ typedef struct {
     JsonObject *options;      /* never NULL */
 } ControlRequest;
 
+/* Whether a younger process serves, and answers for this one. */
+gboolean control_is_draining(const Control *self);
+
 typedef struct {
     Generation *generation;
     Queue *queue;

@@ -9,6 +9,7 @@ src_control_libcontrol_la_SOURCES = \
 	src/control/live-trace.c src/control/live-trace.h \
 	src/control/live-trace-record.c \
 	src/control/merge.c src/control/merge.h \
+	src/control/shadow-counts.c src/control/shadow-counts.h \
 	src/control/verbs.c src/control/verbs.h \
 	src/control/verbs-config.c \
 	src/control/verbs-explain.c \

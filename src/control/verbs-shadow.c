@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * "shadow report": what settings' shadows and modules in shadow mode would have treated
- * differently. The numbers are counted while the server works; which messages and sessions
+ * differently. The numbers are kept over a restart (shadow-counts.h); which messages and sessions
  * it was stands in their records, in the queue and in the history.
  */
 #include "control/verbs.h"
 
 #include "base/clock.h"
-#include "conf/rule-shadow.h"
 #include "control/record.h"
+#include "control/shadow-counts.h"
 #include "queue/queue-scan.h"
 
 enum {
@@ -26,37 +26,6 @@ typedef struct {
     GPtrArray *cases;   /* of JsonNode * */
     GHashTable *known;  /* "KIND ID" of them */
 } ShadowReport;
-
-/* --- what is counted --- */
-
-static void
-shadow_write_setting(const EffectiveSetting *effective, JsonWriter *writer)
-{
-    json_writer_begin_object(writer, NULL);
-    json_writer_text(writer, "kind", "setting");
-    json_writer_text(writer, "section", effective->section);
-    json_writer_text(writer, "key", effective->key);
-    json_writer_text(writer, "value", effective->value);
-    json_writer_text(writer, "shadow", effective->shadow);
-    json_writer_text(writer, "file", effective->shadow_position.file);
-    json_writer_integer(writer, "line", effective->shadow_position.line);
-    tally_write(rule_get_shadow_tally(effective->rule), writer);
-    json_writer_end_object(writer);
-}
-
-static void
-shadow_write_counts(const Generation *generation, JsonWriter *writer)
-{
-    json_writer_begin_array(writer, "shadows");
-    for (guint i = 0; i < generation->context.effective->len; i++) {
-        const EffectiveSetting *effective = g_ptr_array_index(generation->context.effective, i);
-
-        if (rule_get_shadow(effective->rule) != NULL)
-            shadow_write_setting(effective, writer);
-    }
-    host_write_shadows(generation->host, writer);
-    json_writer_end_array(writer);
-}
 
 /* --- which it was --- */
 
@@ -225,8 +194,9 @@ verb_shadow_report(Control *self, const ControlRequest *request, JsonWriter *wri
         !request_get_count(request, "limit", SHADOW_LIMIT, &report.limit, error) ||
         !request_get_count(request, "scan", SHADOW_SCAN, &report.scan, error))
         return FALSE;
-    json_writer_time(writer, "counted_since", control_get_services(self)->started_ms);
-    shadow_write_counts(generation, writer);
+    shadow_counts_write(generation,
+                        control_is_draining(self) ? SHADOW_COUNTS_OWN : SHADOW_COUNTS_ALL,
+                        control_get_services(self)->started_ms, writer);
     report.cases = g_ptr_array_new_with_free_func((GDestroyNotify)json_node_unref);
     report.known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     shadow_write_cases(&report, writer);

@@ -66,6 +66,27 @@ decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *
     *end = input;
 }
 
+void
+decision_set_reasons(Decision *self, Arena *arena, const RuleReasons *reasons)
+{
+    if (reasons == NULL)
+        return;
+    decision_add_input(self, arena, "setting", reasons->setting);
+    if (reasons->value != NULL)
+        self->reasons = rule_reasons_keep_in(reasons, arena);
+    if (g_strcmp0(reasons->position.file, "default") != 0)
+        self->rule = reasons->position;
+}
+
+static void
+decision_write_reasons(const RuleReasons *reasons, JsonWriter *writer)
+{
+    json_writer_begin_array(writer, "rules");
+    for (; reasons != NULL; reasons = reasons->next)
+        rule_reasons_write(reasons, writer);
+    json_writer_end_array(writer);
+}
+
 static void
 decision_write_optional(JsonWriter *writer, const gchar *key, const gchar *value)
 {
@@ -104,6 +125,8 @@ decision_write(const Decision *self, JsonWriter *writer)
             json_writer_text(writer, input->key, input->value);
         json_writer_end_object(writer);
     }
+    if (self->reasons != NULL)
+        decision_write_reasons(self->reasons, writer);
     json_writer_end_object(writer);
 }
 

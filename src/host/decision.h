@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/json-writer.h"
-#include "conf/config-problem.h"
+#include "conf/rule-reasons.h"
 
 #define DECISIONS_MAX 512
 /* The reason of an entry about a rule that could not look something up. */
@@ -41,6 +41,7 @@ typedef struct Decision {
     gint64 duration_us;
     ConfigPosition rule;   /* file NULL without one */
     DecisionInput *inputs;
+    const RuleReasons *reasons; /* of the rules that it comes of, linked; or NULL */
 } Decision;
 
 typedef struct {
@@ -59,6 +60,8 @@ Decision *decision_record_add(DecisionRecord *self, Arena *arena, const gchar *s
 /* Marks a shadow's entry as one that would have changed something. */
 void decision_record_mark(DecisionRecord *self, Decision *entry);
 void decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *value);
+/* Says that the rule with (reasons), which may be NULL, decided. */
+void decision_set_reasons(Decision *self, Arena *arena, const RuleReasons *reasons);
 /* Writes one entry as an object of an array. */
 void decision_write(const Decision *self, JsonWriter *writer);
 /* Writes an array under (key): one object per entry. */

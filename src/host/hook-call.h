@@ -17,6 +17,8 @@ typedef struct HookCall {
     const gchar *enhanced, *reason, *text;
     DecisionInput *inputs;
     guint n_inputs, n_inputs_dropped;
+    const RuleReasons *reasons; /* of the rules that it asked; linked */
+    guint n_reasons;
     gint64 waited_us;
     guint n_dns_questions;
     const gchar *refused; /* what it tried without declaring it */
@@ -26,7 +28,12 @@ typedef struct HookCall {
     BaridVerdict verdict; /* what it came to, applied or not */
 } HookCall;
 
-enum { HOOK_INPUTS_MAX = 32, HOOK_INPUT_BYTES_MAX = 512, HOOK_EDITS_MAX = 100 };
+enum {
+    HOOK_INPUTS_MAX = 32,
+    HOOK_INPUT_BYTES_MAX = 512,
+    HOOK_EDITS_MAX = 100,
+    HOOK_REASONS_MAX = 8, /* rules whose reasons one call keeps */
+};
 
 /* Around a function of the module: the fiber knows the call, who is to blame and how long it
  * may take. */
@@ -45,6 +52,8 @@ HookCall *hook_call_get_current(void);
 gboolean hook_call_may(HookCall *self, BaridNeeds need, const gchar *what);
 void hook_call_refuse(HookCall *self, const gchar *what);
 gboolean hook_call_declares_finding(const HookCall *self, const gchar *name);
+/* Keeps why the rules that hooks ask gave what they gave; once. */
+void hook_call_register_reasons(void);
 gboolean hook_observer_produces(const ScopeObserver *observer, const gchar *finding);
 
 #endif

@@ -45,6 +45,7 @@ host_new(const gchar *const *folders)
 
     scope_register_variables();
     scope_register_shadows();
+    hook_call_register_reasons();
     self->folders = g_strdupv((gchar **)(guintptr)folders);
     self->modules = g_ptr_array_new();
     self->offered = g_ptr_array_new();
@@ -565,20 +566,13 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
     json_writer_end_array(writer);
 }
 
-void
-host_write_shadows(const Host *self, JsonWriter *writer)
+Tally *
+host_get_shadow(const Host *self, guint index, const gchar **out_name,
+                ConfigPosition *out_position)
 {
-    for (guint i = 0; i < self->modules->len; i++) {
-        const HostModule *module = g_ptr_array_index(self->modules, i);
+    const HostModule *module = g_ptr_array_index(self->modules, index);
 
-        if (module->shadow == NULL)
-            continue;
-        json_writer_begin_object(writer, NULL);
-        json_writer_text(writer, "kind", "module");
-        json_writer_text(writer, "name", module->module->name);
-        json_writer_text(writer, "file", module->position.file);
-        json_writer_integer(writer, "line", module->position.line);
-        tally_write(module->shadow, writer);
-        json_writer_end_object(writer);
-    }
+    *out_name = module->module->name;
+    *out_position = module->position;
+    return module->shadow;
 }

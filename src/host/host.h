@@ -7,6 +7,7 @@
 #ifndef HOST_H
 #define HOST_H
 
+#include "base/tally.h"
 #include "conf/rule-language.h"
 #include "conf/settings.h"
 #include "dns/resolver.h"
@@ -83,9 +84,10 @@ guint host_get_n_modules(const Host *self);
 /* One object per module: name, summary, state, mode, needs, hooks with order and reasons,
  * counters. For "modules list" and "modules order". */
 void host_write_modules(const Host *self, JsonWriter *writer, const gchar *key);
-/* Into an open array: {kind: "module", name, file, line, evaluated, different, changes} for each
- * module in shadow mode. */
-void host_write_shadows(const Host *self, JsonWriter *writer);
+/* What the module of that index would have done in shadow mode; NULL when it is in none. Name and
+ * position are borrowed. */
+Tally *host_get_shadow(const Host *self, guint index, const gchar **out_name,
+                       ConfigPosition *out_position);
 void host_write_order(const Host *self, JsonWriter *writer, const gchar *key);
 /* The command that (words) (NULL-ended) begin with, of one word or two, or NULL; run it with
  * host_run_command(). */

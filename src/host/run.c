@@ -49,6 +49,38 @@ hook_call_declares_finding(const HookCall *self, const gchar *name)
     return run_module_declares(self->module->module, name);
 }
 
+/* --- why rules gave what they gave --- */
+
+static Arena *
+hook_call_wants_reasons(void)
+{
+    const HookCall *call = hook_call_get_current();
+
+    return call == NULL || call->n_reasons >= HOOK_REASONS_MAX ? NULL : call->scope->arena;
+}
+
+/* The same rule with the same outcome is told once. */
+static void
+hook_call_keep_reasons(RuleReasons *reasons)
+{
+    HookCall *call = hook_call_get_current();
+
+    for (const RuleReasons *at = call->reasons; at != NULL; at = at->next) {
+        if (at->setting == reasons->setting && at->branch == reasons->branch &&
+            strcmp(at->value, reasons->value) == 0)
+            return;
+    }
+    reasons->next = call->reasons;
+    call->reasons = reasons;
+    call->n_reasons++;
+}
+
+void
+hook_call_register_reasons(void)
+{
+    rule_reasons_register(hook_call_wants_reasons, hook_call_keep_reasons);
+}
+
 HookCallOuter
 hook_call_enter(HookCall *self)
 {
@@ -244,6 +276,13 @@ run_keep_changes(HookCall *call, BaridVerdict verdict)
     txn->edits_tail = call->edits_tail;
 }
 
+static const gchar *
+run_dup_subject(const HookCall *call)
+{
+    return arena_printf(call->scope->arena, "%.*s", (int)call->recipient->address.len,
+                        (const gchar *)call->recipient->address.data);
+}
+
 static Decision *
 run_record(const HookCall *call, BaridVerdict verdict, gint64 duration_us)
 {
@@ -259,13 +298,39 @@ run_record(const HookCall *call, BaridVerdict verdict, gint64 duration_us)
     entry->reason = call->reason;
     entry->text = call->text;
     entry->inputs = call->inputs;
+    entry->reasons = call->reasons;
     entry->duration_us = duration_us;
     entry->rule = call->module->position;
     entry->shadow = call->module->common.mode == HOST_MODE_SHADOW;
     if (call->recipient != NULL)
-        entry->subject = arena_printf(scope->arena, "%.*s", (int)call->recipient->address.len,
-                                      (const gchar *)call->recipient->address.data);
+        entry->subject = run_dup_subject(call);
     return entry;
+}
+
+/* What "when" says. A module that it leaves out is in the record, with the reason. */
+static gboolean
+run_is_wanted(HookCall *call)
+{
+    const BaridRule *when = call->module->common.when;
+    const RuleReasons *reasons;
+    Decision *entry;
+
+    if (when == NULL)
+        return TRUE;
+    if (rule_eval_explained(when, call->scope, call->scope->arena, &reasons) != 0) {
+        if (!barid_rule_is_constant(when))
+            call->reasons = reasons;
+        return TRUE;
+    }
+    entry = decision_record_add(&call->scope->decisions, call->scope->arena,
+                                call->module->module->name, call->hook->stage);
+    if (entry == NULL)
+        return FALSE;
+    entry->reason = "not-wanted";
+    decision_set_reasons(entry, call->scope->arena, reasons);
+    if (call->recipient != NULL)
+        entry->subject = run_dup_subject(call);
+    return FALSE;
 }
 
 /* Calls one hook and says what its verdict amounts to. */
@@ -282,8 +347,7 @@ run_hook(Host *host, const HostHook *hook, BaridScope *scope, const BaridRecipie
                            .scope = scope, .recipient = recipient};
     out_call->edits_tail = &out_call->edits;
     *out_entry = NULL;
-    if (hook->module->common.when != NULL &&
-        !barid_rule_eval_bool(hook->module->common.when, scope))
+    if (!run_is_wanted(out_call))
         return BARID_CONTINUE;
     out_call->text = host_module_why_out(hook->module);
     if (out_call->text != NULL) {

@@ -105,6 +105,9 @@ struct BaridTransaction {
     struct MessageStream *stream; /* of the content that arrives, or NULL */
 };
 
+/* Where a message came from, in the order of EnvelopeSource; NULL-terminated. */
+extern const gchar *const scope_source_words[];
+
 struct BaridAttempt {
     BaridScope scope;
     const gchar *queue_id;
@@ -119,7 +122,7 @@ struct BaridAttempt {
     gint64 expires_ms;     /* when it is given up; 0 while that is not known */
     gint64 size;
     guint n_recipients;    /* of this attempt */
-    const gchar *source;   /* "smtp", "lmtp", "dsn" or "system" */
+    const gchar *source;   /* one of scope_source_words */
     const gchar *last_status, *last_error; /* of the attempt before; NULL without one */
     /* Of the session that the message came in. */
     BaridSlice user, listener, helo_domain, received_from;

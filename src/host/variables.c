@@ -13,6 +13,11 @@
 #include "mime/header.h"
 #include "mime/mail-domain.h"
 
+static const gchar *const weekday_words[] = {"sun", "mon", "tue", "wed",
+                                             "thu", "fri", "sat", NULL};
+static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
+const gchar *const scope_source_words[] = {"smtp", "lmtp", "dsn", "system", NULL};
+
 static void
 variable_text(RuleValue *out, const gchar *text)
 {
@@ -201,9 +206,7 @@ variable_get_time_of_day(const struct tm *tm)
 static BaridSlice
 variable_get_weekday(const struct tm *tm)
 {
-    static const gchar *const days[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
-
-    return barid_slice_from_text(days[CLAMP(tm->tm_wday, 0, 6)]);
+    return barid_slice_from_text(weekday_words[CLAMP(tm->tm_wday, 0, 6)]);
 }
 
 static gint64
@@ -310,6 +313,11 @@ scope_register_variables(void)
                                variables[i].getter);
         rule_variable_set_last(variables[i].name, variables[i].last);
     }
+    rule_variable_set_words("weekday", weekday_words);
+    rule_variable_set_words("utc-weekday", weekday_words);
+    rule_variable_set_words("protocol", protocol_words);
+    rule_variable_set_words("source", scope_source_words);
+    rule_variable_set_section("listener", "listener");
     rule_lookups_register();
     g_once_init_leave(&registered, 1);
 }

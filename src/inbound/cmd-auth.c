@@ -89,16 +89,19 @@ auth_first(Session *self, const SmtpCommand *command, const gchar *challenge, Au
 static SessionStep
 auth_refuse(Session *self)
 {
+    const RuleReasons *why;
+
     session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_REJECT, 535,
                    "bad-credentials", "authentication failed");
     self->n_refusals++;
     if (!session_delay(self,
                        barid_rule_get_duration(self->inbound->auth.error_delay, &self->facts)))
         return SESSION_BREAKS;
-    if (++self->n_auth_errors >=
-        barid_rule_get_integer(self->inbound->auth.max_errors, &self->facts)) {
+    if (++self->n_auth_errors >= rule_eval_explained(self->inbound->auth.max_errors,
+                                                     &self->facts.scope, self->arena, &why)) {
         session_reply(self, 535, "5.7.8", "authentication failed");
-        return session_close(self, "4.7.0", "auth-errors", "too many failed authentications");
+        return session_close_by(self, "auth", why, "4.7.0", "auth-errors",
+                                "too many failed authentications");
     }
     return session_reply(self, 535, "5.7.8", "authentication failed");
 }

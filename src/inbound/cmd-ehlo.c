@@ -5,12 +5,21 @@
 static SessionStep
 ehlo_check_name(Session *self, BaridSlice name)
 {
-    gboolean strict = barid_rule_get_bool(self->inbound->ehlo.reject_non_fqdn, &self->facts);
+    BaridScope *scope = &self->facts.scope;
+    g_autoptr(Arena) scratch = NULL;
+    const RuleReasons *why;
+    gboolean strict;
 
-    if (mail_domain_is_fqdn(name) || (!strict && mail_domain_is_valid(name)))
+    if (mail_domain_is_fqdn(name))
         return SESSION_GOES_ON;
-    session_decide(&self->facts.scope, BARID_STAGE_EHLO, "ehlo", BARID_REJECT, 550, "bad-name",
-                   "no fully qualified name");
+    /* A client may say EHLO for ever: only a refusal keeps what it was decided by. */
+    scratch = arena_new(1024);
+    strict = rule_eval_explained(self->inbound->ehlo.reject_non_fqdn, scope, scratch, &why) != 0;
+    if (!strict && mail_domain_is_valid(name))
+        return SESSION_GOES_ON;
+    session_decide_by(session_decide(scope, BARID_STAGE_EHLO, "ehlo", BARID_REJECT, 550,
+                                     "bad-name", "no fully qualified name"),
+                      scope, strict ? why : NULL);
     self->n_refusals++;
     session_reply(self, 550, "5.5.0", "that is no fully qualified name or address literal");
     return SESSION_ENDS; /* of this command */

@@ -4,6 +4,25 @@
 
 #include "base/clock.h"
 
+static SessionStep
+mail_refuse_size(Session *self)
+{
+    BaridScope *scope = &self->txn.facts.scope;
+    const gchar *text = arena_printf(scope->arena, "the message is larger than %" G_GINT64_FORMAT,
+                                     self->txn.max_size);
+    Decision *entry =
+        session_decide(scope, BARID_STAGE_MAIL, "data", BARID_REJECT, 552, "too-large", text);
+
+    if (entry != NULL)
+        decision_add_input(entry, scope->arena, "announced",
+                           arena_printf(scope->arena, "%" G_GUINT64_FORMAT,
+                                        self->txn.mail.size_bytes));
+    session_decide_by(entry, scope, self->txn.why_max_size);
+    self->n_refusals++;
+    counter_add(self->inbound->n_refused, 1);
+    return session_reply(self, 552, "5.3.4", "%s", text);
+}
+
 /* A parameter of an extension that was not offered is refused as if unknown (RFC 5321
  * section 4.1.1.11: 555). */
 static SessionStep
@@ -19,26 +38,39 @@ mail_check_parameters(Session *self, const SmtpMail *mail)
     if (!mail->address.is_ascii && mail->address.full.len > 0 && !mail->smtputf8)
         return session_reply(self, 553, "5.6.7", "that address needs SMTPUTF8");
     if (mail->has_size && self->txn.max_size > 0 && mail->size_bytes > (guint64)self->txn.max_size)
-        return session_reply(self, 552, "5.3.4", "the message is larger than %" G_GINT64_FORMAT,
-                             self->txn.max_size);
+        return mail_refuse_size(self);
     return SESSION_GOES_ON;
 }
 
 static SessionStep
-mail_refuse_unknown(Session *self)
+mail_refuse_unknown(Session *self, const RuleReasons *why)
 {
     static const gchar text[] = "authentication is required";
     BaridScope *scope = &self->facts.scope;
-    ConfigPosition rule;
-    guint branch;
 
-    rule_get_last_branch(self->inbound->auth.require, &rule, &branch);
     session_decide_by(session_decide(scope, BARID_STAGE_MAIL, "auth", BARID_REJECT, 530,
                                      "auth-required", text),
-                      scope, "auth require", &rule);
+                      scope, why);
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
     return session_reply(self, 530, "5.7.0", "%s", text);
+}
+
+/* A client may say MAIL and RSET for ever: what the rule was asked with is the session's only
+ * when it refuses. */
+static SessionStep
+mail_check_user(Session *self)
+{
+    const BaridRule *require = self->inbound->auth.require;
+    g_autoptr(Arena) scratch = NULL;
+    const RuleReasons *why;
+
+    if (barid_rule_is_constant(require) && !barid_rule_get_bool(require, &self->facts))
+        return SESSION_GOES_ON;
+    scratch = arena_new(1024);
+    if (rule_eval_explained(require, &self->facts.scope, scratch, &why) == 0)
+        return SESSION_GOES_ON;
+    return mail_refuse_unknown(self, why);
 }
 
 static SessionStep
@@ -49,16 +81,15 @@ mail_check_state(Session *self)
                              self->facts.lmtp ? "LHLO" : "EHLO");
     if (self->txn.open)
         return session_reply(self, 503, "5.5.1", "there is a transaction already");
-    if (self->facts.user == NULL && barid_rule_get_bool(self->inbound->auth.require, &self->facts))
-        return mail_refuse_unknown(self);
-    return SESSION_GOES_ON;
+    return self->facts.user == NULL ? mail_check_user(self) : SESSION_GOES_ON;
 }
 
 static gboolean
-mail_has_messages_left(Session *self)
+mail_has_messages_left(Session *self, const RuleReasons **out_why)
 {
-    return self->n_messages <
-           (guint)barid_rule_get_integer(self->inbound->data.max_messages, &self->txn.facts);
+    return self->n_messages < (guint)rule_eval_explained(self->inbound->data.max_messages,
+                                                         &self->txn.facts.scope, self->txn.arena,
+                                                         out_why);
 }
 
 /* Every failure forgets the sender; the client may send another MAIL (FEATURES MA7). */
@@ -74,19 +105,23 @@ cmd_mail(Session *self, const SmtpCommand *command)
 {
     guint errors = self->n_errors;
     SessionStep step = mail_check_state(self);
+    const RuleReasons *why;
     HostOutcome outcome;
 
     if (step != SESSION_GOES_ON || self->n_errors != errors)
         return step;
     transaction_begin(self, &command->as.mail);
-    self->txn.max_size = barid_rule_get_size(self->inbound->data.max_size, &self->txn.facts);
+    self->txn.max_size =
+        rule_eval_explained(self->inbound->data.max_size, &self->txn.facts.scope, self->txn.arena,
+                            &self->txn.why_max_size);
     step = mail_check_parameters(self, &self->txn.mail);
     if (step != SESSION_GOES_ON || self->n_errors != errors)
         return mail_fail(self, step);
-    if (!mail_has_messages_left(self)) {
+    if (!mail_has_messages_left(self, &why)) {
+        why = rule_reasons_keep_in(why, self->arena);
         transaction_end(self);
-        return session_close(self, "4.5.3", "messages-per-session",
-                             "no more messages in this session");
+        return session_close_by(self, "data", why, "4.5.3", "messages-per-session",
+                                "no more messages in this session");
     }
     host_run(self->inbound->services.host, BARID_STAGE_MAIL, &self->txn.facts.scope, NULL,
              &outcome);
@@ -96,6 +131,7 @@ cmd_mail(Session *self, const SmtpCommand *command)
     }
     /* Behind the hooks: it may depend on what they find (FEATURES CR16). */
     self->txn.max_recipients =
-        barid_rule_get_integer(self->inbound->rcpt.max_recipients, &self->txn.facts);
+        rule_eval_explained(self->inbound->rcpt.max_recipients, &self->txn.facts.scope,
+                            self->txn.arena, &self->txn.why_max_recipients);
     return session_reply(self, 250, "2.1.0", "sender accepted");
 }

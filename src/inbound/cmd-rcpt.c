@@ -5,8 +5,6 @@
 
 #include "base/text.h"
 
-#define RCPT_RELAY_DENIED "relay-denied"
-
 static const BaridRecipient *
 rcpt_find(Session *self, const BaridRecipient *wanted)
 {
@@ -52,51 +50,53 @@ rcpt_new(Session *self, const SmtpRcpt *parsed)
 }
 
 static SessionStep
-rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *enhanced,
-            const gchar *reason, const gchar *text)
+rcpt_refuse_by(Session *self, const BaridRecipient *rcpt, const RuleReasons *why, guint code,
+               const gchar *enhanced, const gchar *reason, const gchar *text)
 {
     Decision *entry = session_decide(&self->txn.facts.scope, BARID_STAGE_RCPT, "rcpt",
                                      code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
 
     if (entry != NULL)
         entry->subject = session_dup_shown(self->txn.arena, rcpt->address);
-    if (strcmp(reason, RCPT_RELAY_DENIED) == 0)
-        session_decide_by(entry, &self->txn.facts.scope, "rcpt relay", &self->txn.relay_rule);
+    session_decide_by(entry, &self->txn.facts.scope, why);
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
     return session_reply(self, code, enhanced, "%s", text);
 }
 
+static SessionStep
+rcpt_refuse(Session *self, const BaridRecipient *rcpt, guint code, const gchar *enhanced,
+            const gchar *reason, const gchar *text)
+{
+    return rcpt_refuse_by(self, rcpt, NULL, code, enhanced, reason, text);
+}
+
 /* Unknown addresses cost time, and in number the session (FEATURES RC14). */
 static SessionStep
-rcpt_refuse_slowly(Session *self, const BaridRecipient *rcpt, const gchar *enhanced,
-                   const gchar *reason, const gchar *text)
+rcpt_refuse_slowly(Session *self, const BaridRecipient *rcpt, const RuleReasons *why,
+                   const gchar *enhanced, const gchar *reason, const gchar *text)
 {
     const RcptSettings *settings = &self->inbound->rcpt;
     BaridTransaction *txn = &self->txn.facts;
+    const RuleReasons *why_closed;
 
-    if (++self->n_rcpt_errors >= barid_rule_get_integer(settings->max_errors, txn)) {
-        rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
-        return session_close(self, "4.7.0", "too-many-unknown", "too many unknown recipients");
+    if (++self->n_rcpt_errors >=
+        rule_eval_explained(settings->max_errors, &txn->scope, self->txn.arena, &why_closed)) {
+        rcpt_refuse_by(self, rcpt, why, 550, enhanced, reason, text);
+        return session_close_by(self, "rcpt", why_closed, "4.7.0", "too-many-unknown",
+                                "too many unknown recipients");
     }
     if (!session_delay(self, barid_rule_get_duration(settings->error_delay, txn)))
         return SESSION_BREAKS;
-    return rcpt_refuse(self, rcpt, 550, enhanced, reason, text);
+    return rcpt_refuse_by(self, rcpt, why, 550, enhanced, reason, text);
 }
 
 static gboolean
 rcpt_may_relay(Session *self)
 {
-    const BaridRule *relay = self->inbound->rcpt.relay;
-    gboolean may_relay;
-    guint branch;
-
-    if (self->facts.user != NULL)
-        return TRUE;
-    may_relay = barid_rule_get_bool(relay, &self->txn.facts);
-    /* At once: others evaluate rules while this one waits. */
-    rule_get_last_branch(relay, &self->txn.relay_rule, &branch);
-    return may_relay;
+    return self->facts.user != NULL ||
+           rule_eval_explained(self->inbound->rcpt.relay, &self->txn.facts.scope, self->txn.arena,
+                               &self->txn.why_relay) != 0;
 }
 
 /* Why the address was taken: what an explanation begins with. */
@@ -127,7 +127,7 @@ rcpt_decide(Session *self, const BaridRecipient *rcpt, const DirectoryResult *re
     } else if (self->facts.user != NULL) {
         decision_add_input(entry, scope->arena, "authenticated-as", self->facts.user);
     } else {
-        session_decide_by(entry, scope, "rcpt relay", &self->txn.relay_rule);
+        session_decide_by(entry, scope, self->txn.why_relay);
     }
 }
 
@@ -161,18 +161,19 @@ rcpt_resolve(Session *self, const SmtpRcpt *parsed, BaridRecipient *rcpt, Sessio
     }
     if (result.answer == DIRECTORY_UNKNOWN) {
         *out_step =
-            rcpt_refuse_slowly(self, rcpt, "5.1.1", "unknown-recipient", "no such user here");
+            rcpt_refuse_slowly(self, rcpt, NULL, "5.1.1", "unknown-recipient",
+                               "no such user here");
         return FALSE;
     }
     if (result.answer == DIRECTORY_NOT_LOCAL && !rcpt_may_relay(self)) {
         /* Who is refused because nobody could tell may come again. */
-        if (rule_has_last_failed(self->inbound->rcpt.relay)) {
-            *out_step = rcpt_refuse(self, rcpt, 451, "4.7.1", "relay-undecided",
-                                    "cannot tell now whether relaying is allowed");
-            return FALSE;
-        }
-        *out_step =
-            rcpt_refuse_slowly(self, rcpt, "5.7.1", RCPT_RELAY_DENIED, "relaying is not allowed");
+        const RuleReasons *why = self->txn.why_relay;
+
+        *out_step = why->has_failed
+                        ? rcpt_refuse_by(self, rcpt, why, 451, "4.7.1", "relay-undecided",
+                                         "cannot tell now whether relaying is allowed")
+                        : rcpt_refuse_slowly(self, rcpt, why, "5.7.1", "relay-denied",
+                                             "relaying is not allowed");
         return FALSE;
     }
     rcpt_decide(self, rcpt, &result);
@@ -193,7 +194,8 @@ rcpt_add(Session *self, const SmtpRcpt *parsed)
     if (rcpt_find(self, rcpt) != NULL)
         return session_reply(self, 250, "2.1.5", "recipient accepted");
     if (txn->recipients->len >= (guint)self->txn.max_recipients)
-        return rcpt_refuse(self, rcpt, 452, "4.5.3", "max-recipients", "too many recipients");
+        return rcpt_refuse_by(self, rcpt, self->txn.why_max_recipients, 452, "4.5.3",
+                              "max-recipients", "too many recipients");
     txn->current = rcpt;
     if (!rcpt_resolve(self, parsed, rcpt, &step)) {
         txn->current = previous;

@@ -114,7 +114,7 @@ cmd_data(Session *self, const SmtpCommand *command G_GNUC_UNUSED)
     if (!data_receive(self, &decoder, &error))
         return content_lost(self, error);
     if (content_over_transfer_limit(self))
-        return session_close(self, "4.7.28", "transfer-limit", "you have sent too much");
+        return session_close_over_transfer_limit(self);
     return transaction_finish(self, content_get_problem(&decoder));
 }
 
@@ -192,7 +192,7 @@ cmd_bdat(Session *self, const SmtpCommand *command)
     if (!bdat_receive(self, command->as.bdat.size_bytes, wanted, &self->txn.decoder, &error))
         return content_lost(self, error);
     if (content_over_transfer_limit(self))
-        return session_close(self, "4.7.28", "transfer-limit", "you have sent too much");
+        return session_close_over_transfer_limit(self);
     if (outcome.verdict >= BARID_DEFER) {
         self->txn.bdat_failed = TRUE;
         return session_reply_outcome(self, &outcome);

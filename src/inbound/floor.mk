@@ -15,4 +15,5 @@ src_inbound_libinbound_la_SOURCES = \
 	src/inbound/inbound-settings.c src/inbound/inbound-settings.h \
 	src/inbound/server.c \
 	src/inbound/session.c src/inbound/session.h \
+	src/inbound/session-decide.c src/inbound/session-decide.h \
 	src/inbound/transaction.c

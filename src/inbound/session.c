@@ -50,8 +50,9 @@ session_close(Session *self, const gchar *enhanced, const gchar *reason, const g
 gboolean
 session_has_too_many_errors(Session *self)
 {
-    return self->n_errors >= barid_rule_get_integer(self->inbound->session.max_errors,
-                                                    &self->facts);
+    return self->n_errors >= rule_eval_explained(self->inbound->session.max_errors,
+                                                 &self->facts.scope, self->arena,
+                                                 &self->why.max_errors);
 }
 
 SessionStep
@@ -71,7 +72,8 @@ session_reply(Session *self, guint code, const gchar *enhanced, const gchar *for
      * limit meant for harvesters. */
     self->n_errors++;
     if (session_has_too_many_errors(self))
-        return session_close(self, "4.7.0", "too-many-errors", "too many errors");
+        return session_close_by(self, "session", self->why.max_errors, "4.7.0",
+                                "too-many-errors", "too many errors");
     return SESSION_GOES_ON;
 }
 
@@ -90,39 +92,6 @@ session_tell(const Session *self, InboundEvent event, BaridScope *scope)
 {
     if (self->inbound->witness != NULL)
         self->inbound->witness(event, scope, self->inbound->witness_data);
-}
-
-Decision *
-session_decide(BaridScope *scope, BaridStage stage, const gchar *source, BaridVerdict verdict,
-               guint code, const gchar *reason, const gchar *text)
-{
-    Decision *entry = decision_record_add(&scope->decisions, scope->arena, source, stage);
-
-    if (entry == NULL)
-        return NULL;
-    entry->verdict = verdict;
-    entry->code = code;
-    entry->reason = reason;
-    entry->text = text == NULL ? NULL : arena_dup_text(scope->arena, text);
-    return entry;
-}
-
-void
-session_decide_by(Decision *entry, BaridScope *scope, const gchar *setting,
-                  const ConfigPosition *rule)
-{
-    if (entry == NULL)
-        return;
-    decision_add_input(entry, scope->arena, "setting", setting);
-    if (g_strcmp0(rule->file, "default") != 0)
-        entry->rule = *rule;
-}
-
-const gchar *
-session_dup_shown(Arena *arena, BaridSlice bytes)
-{
-    return arena_printf(arena, "%.*s", (int)bytes.len,
-                        bytes.len > 0 ? (const gchar *)bytes.data : "");
 }
 
 gboolean
@@ -177,8 +146,10 @@ session_lost(Session *self, const GError *error)
         return session_close(self, "4.3.2", "shutdown", "shutting down, please come back");
     if (g_error_matches(error, FIBER_ERROR, BARID_ERROR_TIMEOUT)) {
         if (clock_monotonic_ms() >= self->ends_ms)
-            return session_close(self, "4.3.2", "loiter", "the session has lasted too long");
-        return session_close(self, "4.4.2", "timeout", "timeout, closing");
+            return session_close_by(self, "session", self->why.duration, "4.3.2", "loiter",
+                                    "the session has lasted too long");
+        return session_close_by(self, "session", self->why.timeout, "4.4.2", "timeout",
+                                "timeout, closing");
     }
     self->end_reason = g_error_matches(error, NET_ERROR, BARID_ERROR_CLOSED) ? "peer" : "error";
     return SESSION_BREAKS;
@@ -213,7 +184,7 @@ session_next(Session *self)
     if (result == LINE_TOO_LONG)
         return session_reply(self, 500, "5.5.2", "line too long");
     if (stream_get_n_received(self->stream) > (guint64)self->transfer_limit)
-        return session_close(self, "4.7.28", "transfer-limit", "you have sent too much");
+        return session_close_over_transfer_limit(self);
     return session_execute(self, line);
 }
 
@@ -358,8 +329,11 @@ session_init(Session *self, InboundThread *thread, InboundListener *listener, St
     self->hostname = session_choose_hostname(self);
     self->facts.hostname = self->hostname;
     self->mechanisms = barid_rule_eval_list(NULL, NULL);
-    self->timeout_ms = barid_rule_get_duration(inbound->session.timeout, &self->facts);
-    self->transfer_limit = barid_rule_get_size(inbound->session.transfer_limit, &self->facts);
+    self->timeout_ms = rule_eval_explained(inbound->session.timeout, &self->facts.scope,
+                                           self->arena, &self->why.timeout);
+    self->transfer_limit = rule_eval_explained(inbound->session.transfer_limit,
+                                               &self->facts.scope, self->arena,
+                                               &self->why.transfer_limit);
     self->started_ms = clock_wall_ms();
     self->end_reason = "quit";
     self->next = thread->first;
@@ -384,7 +358,7 @@ session_unlink(Session *self)
 static gboolean
 session_is_memorable(const Session *self)
 {
-    return self->n_refusals > 0 || self->keeps_differences ||
+    return self->n_refusals > 0 || self->is_cut_off || self->keeps_differences ||
            (self->facts.scope.decisions.differs && self->n_messages == 0);
 }
 
@@ -473,7 +447,8 @@ session_run(InboundThread *thread, InboundListener *listener, Stream *stream_tak
 
     self->arena = arena;
     session_init(self, thread, listener, stream_taken, remote, local);
-    duration_ms = barid_rule_get_duration(thread->inbound->session.duration, &self->facts);
+    duration_ms = rule_eval_explained(thread->inbound->session.duration, &self->facts.scope, arena,
+                                      &self->why.duration);
     self->ends_ms = clock_monotonic_ms() + duration_ms;
     deadline = fiber_deadline_push(duration_ms);
     session_dialogue(self);

@@ -11,6 +11,7 @@
 #include "base/counter.h"
 #include "inbound/inbound.h"
 #include "inbound/inbound-settings.h"
+#include "inbound/session-decide.h"
 #include "net/line-reader.h"
 #include "smtp/command.h"
 #include "smtp/data-decoder.h"
@@ -48,8 +49,6 @@ struct Inbound {
     gpointer witness_data;
 };
 
-typedef struct Session Session;
-
 struct InboundThread {
     Inbound *inbound;
     Scheduler *scheduler;
@@ -59,12 +58,6 @@ struct InboundThread {
     _Atomic guint n_sessions; /* for the balance between threads */
     gboolean draining;
 };
-
-typedef enum {
-    SESSION_GOES_ON,
-    SESSION_ENDS,  /* after the reply was sent */
-    SESSION_BREAKS, /* the connection is of no use any more */
-} SessionStep;
 
 /* What was offered with the last EHLO. */
 typedef struct {
@@ -89,8 +82,13 @@ struct Session {
     gboolean waiting;   /* for a command, outside a transaction: may be interrupted */
     guint n_errors, n_auth_errors, n_rcpt_errors, n_messages, n_refusals;
     gint64 timeout_ms, ends_ms, transfer_limit;
+    /* What set the limits that end a session. */
+    struct {
+        const RuleReasons *timeout, *duration, *transfer_limit, *max_errors;
+    } why;
     const gchar *end_reason;
     gint64 started_ms;
+    gboolean is_cut_off;        /* by one of its limits */
     gboolean keeps_differences; /* of shadows, from transactions that came to no message */
     /* The transaction at hand; (arena) lives as long as it. */
     struct {
@@ -99,6 +97,7 @@ struct Session {
         gboolean open;
         SmtpMail mail;
         gint64 max_size, max_recipients;
+        const RuleReasons *why_max_size, *why_max_recipients;
         FiberGroup observers;
         gboolean in_bdat;     /* BDAT began: DATA is out of order */
         gboolean bdat_failed; /* RFC 3030 section 2: chunks fail until RSET */
@@ -106,7 +105,7 @@ struct Session {
         Arrival arrival;
         gboolean has_arrival;
         BaridSlice message_id; /* as it will be sent; empty without */
-        ConfigPosition relay_rule; /* that spoke about relaying last */
+        const RuleReasons *why_relay; /* what spoke about relaying last */
         gboolean queued;       /* its record is kept with the message */
     } txn;
 };
@@ -125,16 +124,6 @@ BARID_SUSPENDS SessionStep session_close(Session *self, const gchar *enhanced,
                                          const gchar *reason, const gchar *text);
 /* Tells the witness, if there is one. */
 void session_tell(const Session *self, InboundEvent event, BaridScope *scope);
-/* Notes a decision of the core itself. (scope) session or transaction. */
-Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *source,
-                         BaridVerdict verdict, guint code, const gchar *reason,
-                         const gchar *text);
-/* Notes that (setting), such as "rcpt relay", decided, by the branch at (rule); (entry) may be
- * NULL. */
-void session_decide_by(Decision *entry, BaridScope *scope, const gchar *setting,
-                       const ConfigPosition *rule);
-/* The bytes as text for the record, in (arena). */
-const gchar *session_dup_shown(Arena *arena, BaridSlice bytes);
 /* Sends what is buffered, then waits (duration_ms): against harvesters. */
 BARID_SUSPENDS gboolean session_delay(Session *self, gint64 duration_ms);
 

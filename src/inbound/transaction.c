@@ -66,6 +66,7 @@ remember_decision(Session *self, const Decision *entry)
     copy->wall_ms = entry->wall_ms;
     copy->duration_us = entry->duration_us;
     copy->rule = entry->rule;
+    copy->reasons = rule_reasons_keep_in(entry->reasons, self->arena);
     copy->shadow = entry->shadow;
     if (entry->differs) {
         decision_record_mark(&self->facts.scope.decisions, copy);
@@ -119,6 +120,7 @@ typedef struct {
     const gchar *enhanced;
     const gchar *text;
     const gchar *reason;
+    const RuleReasons *why; /* of the setting that set the limit, or NULL */
 } Refusal;
 
 static gboolean
@@ -127,19 +129,21 @@ judge_content(Session *self, const gchar *content_problem, Refusal *out)
     BaridTransaction *txn = &self->txn.facts;
     HeaderIter iter;
     HeaderField field;
-    gint64 limit = barid_rule_get_integer(self->inbound->data.max_received, txn);
+    const RuleReasons *why;
+    gint64 limit = rule_eval_explained(self->inbound->data.max_received, &txn->scope,
+                                       self->txn.arena, &why);
 
     if (content_problem != NULL) {
-        *out = (Refusal){550, "5.6.0", content_problem, "bare-line-end"};
+        *out = (Refusal){550, "5.6.0", content_problem, "bare-line-end", NULL};
         return FALSE;
     }
     header_iter_init(&iter, txn->message);
     if (header_iter_next(&iter, &field) == HEADER_BAD) {
-        *out = (Refusal){550, "5.6.0", "the message has no header", "no-header"};
+        *out = (Refusal){550, "5.6.0", "the message has no header", "no-header", NULL};
         return FALSE;
     }
     if (limit > 0 && header_count(txn->message, "Received") > (guint)limit) {
-        *out = (Refusal){554, "5.4.6", "too many hops, this message loops", "loop"};
+        *out = (Refusal){554, "5.4.6", "too many hops, this message loops", "loop", why};
         return FALSE;
     }
     return TRUE;
@@ -412,16 +416,26 @@ finish_reply_each(Session *self, const RecipientJudgement *judgement, guint code
 }
 
 static SessionStep
-finish_refuse(Session *self, guint code, const gchar *enhanced, const gchar *reason,
-              const gchar *text)
+finish_refuse_by(Session *self, const RuleReasons *why, guint code, const gchar *enhanced,
+                 const gchar *reason, const gchar *text)
 {
-    session_decide(&self->txn.facts.scope, BARID_STAGE_MESSAGE, "data",
-                   code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
+    BaridScope *scope = &self->txn.facts.scope;
+
+    session_decide_by(session_decide(scope, BARID_STAGE_MESSAGE, "data",
+                                     code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text),
+                      scope, why);
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
     barid_log(BARID_LOG_INFO, "message.refused", "session", self->facts.id, "queue-id",
               self->txn.facts.queue_id, "reason", reason, "text", text, NULL);
     return finish_reply_each(self, NULL, code, enhanced, text);
+}
+
+static SessionStep
+finish_refuse(Session *self, guint code, const gchar *enhanced, const gchar *reason,
+              const gchar *text)
+{
+    return finish_refuse_by(self, NULL, code, enhanced, reason, text);
 }
 
 static SessionStep
@@ -489,11 +503,13 @@ finish_judge(Session *self, const gchar *content_problem)
     Refusal refusal;
 
     if (self->txn.arrival.too_large)
-        return finish_refuse(self, 552, "5.3.4", "too-large", "the message is too large");
+        return finish_refuse_by(self, self->txn.why_max_size, 552, "5.3.4", "too-large",
+                                "the message is too large");
     if (!arrival_finish(&self->txn.arrival, &txn->message, &error))
         return finish_cannot_store(self, error);
     if (!judge_content(self, content_problem, &refusal))
-        return finish_refuse(self, refusal.code, refusal.enhanced, refusal.reason, refusal.text);
+        return finish_refuse_by(self, refusal.why, refusal.code, refusal.enhanced, refusal.reason,
+                                refusal.text);
     if (!judge_by_hooks(self, &outcome))
         return finish_by_outcome(self, &outcome);
     judge_recipients(self, &judgement);

@@ -245,14 +245,38 @@ delivery_find_by_name(Outbound *outbound, QueueJob *job, guint index, const gcha
     return FALSE;
 }
 
+/* Recipients of one attempt have one domain: all go there, and it is told once. Without a reason
+ * an administrator has said so. */
+static void
+delivery_note_route(BaridAttempt *facts, const gchar *hop, const RuleReasons *why)
+{
+    Arena *arena = facts->scope.arena;
+    Decision *entry;
+
+    for (entry = facts->scope.decisions.first; entry != NULL; entry = entry->next) {
+        if (entry->stage == BARID_STAGE_ROUTE && strcmp(entry->source, "outbound") == 0)
+            return;
+    }
+    entry = decision_record_add(&facts->scope.decisions, arena, "outbound", BARID_STAGE_ROUTE);
+    if (entry == NULL)
+        return;
+    entry->reason = why == NULL ? "sent-by-hand" : "next-hop";
+    decision_add_input(entry, arena, "next-hop", hop);
+    decision_set_reasons(entry, arena, why);
+}
+
 static gboolean
 delivery_route_outside(Outbound *outbound, QueueJob *job, guint index, BaridAttempt *facts,
                        DeliveryRecipient *out)
 {
     const OutboundSettings *settings = outbound_get_services(outbound)->settings;
-    g_autofree gchar *hop =
-        job->route != NULL ? g_strdup(job->route) : barid_rule_dup_text(settings->next_hop, facts);
+    const RuleReasons *why = NULL;
+    g_autofree gchar *hop = job->route != NULL
+                                ? g_strdup(job->route)
+                                : rule_eval_text_explained(settings->next_hop, &facts->scope,
+                                                           job->arena, &why);
 
+    delivery_note_route(facts, hop, why);
     if (strcmp(hop, "mx") == 0) {
         out->route = (Route){.kind = ROUTE_MX};
         return TRUE;
@@ -384,6 +408,9 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
         relay_deliver(outbound, pool, &attempt, route);
     }
     fiber_deadline_restore(deadline);
+    job->mx = attempt.facts.mx;
+    job->remote = attempt.facts.remote;
+    job->local = attempt.facts.local;
     delivery_note_failures(job, &attempt.facts.scope);
     delivery_run_result_hooks(outbound, &attempt);
     delivery_keep_decisions(job, &attempt.facts);

@@ -5,7 +5,6 @@
 #include "base/units.h"
 #include "conf/rule-shadow.h"
 #include "mime/mail-address.h"
-#include "outbound/mx.h"
 #include "outbound/smtp-client.h"
 
 enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS = 465 };
@@ -13,6 +12,10 @@ enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS
 static const gchar *const protocol_words[] = {"smtp", "lmtp", NULL};
 static const gchar *const check_words[] = {"with-password", "always", "never", NULL};
 static const gchar *const tls_words[] = {"none", "opportunistic", "required", "implicit", NULL};
+
+static const gchar *const starttls_words[] = {"none", "opportunistic", "required", NULL};
+static const gchar *const family_words[] = {"ipv4-only", "ipv6-only", "ipv4-then-ipv6",
+                                            "ipv6-then-ipv4", NULL};
 
 /* A confined worker needs to know beforehand what it will connect to. */
 #define BARID_SETTING_PORT(key, T, m, d, s)                                           \
@@ -39,7 +42,7 @@ static const BaridSetting outbound_settings[] = {
     BARID_SETTING_RULE_TEXT("address-family", OutboundSettings, address_family, "ipv4-then-ipv6",
                             N_("Which addresses are tried, and which first: ipv4-only, ipv6-only, "
                                "ipv4-then-ipv6 or ipv6-then-ipv4."),
-                            BARID_KNOWN_ATTEMPT),
+                            BARID_KNOWN_ATTEMPT, .words = family_words),
     BARID_SETTING_RULE_TEXT("source-ipv4", OutboundSettings, source_ipv4, "",
                             N_("Own IPv4 addresses to send from, one by chance; empty leaves it "
                                "to the system."),
@@ -75,7 +78,7 @@ static const BaridSetting outbound_settings[] = {
     BARID_SETTING_RULE_TEXT("tls", OutboundSettings, tls, "opportunistic",
                             N_("Whether STARTTLS is used: none, opportunistic (where offered) or "
                                "required."),
-                            BARID_KNOWN_ATTEMPT, .on_failure = "required"),
+                            BARID_KNOWN_ATTEMPT, .on_failure = "required", .words = starttls_words),
     BARID_SETTING_RULE_BOOL("tls-fallback", OutboundSettings, tls_fallback, "yes",
                             N_("Whether a failed opportunistic handshake is followed by another "
                                "connection in the clear."),
@@ -296,33 +299,40 @@ outbound_settings_add_host(OutboundSettings *self, SettingsContext *context,
 
 /* --- words that rules give --- */
 
-static gboolean
-word_is_next_hop(const OutboundSettings *self, const gchar *word)
+static gchar *
+check_next_hop(const gchar *word, ConfigTree *tree)
 {
-    return strcmp(word, "mx") == 0 || strcmp(word, "local") == 0 ||
-           outbound_settings_find_host(self, word) != NULL;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    ConfigSection *section;
+    const gchar *nearest;
+
+    g_ptr_array_add(names, (gpointer)(guintptr) "mx");
+    g_ptr_array_add(names, (gpointer)(guintptr) "local");
+    for (guint i = 0; (section = config_tree_get_nth(tree, "host", i)) != NULL; i++) {
+        if (config_section_get_name(section) != NULL)
+            g_ptr_array_add(names, (gpointer)(guintptr)config_section_get_name(section));
+    }
+    g_ptr_array_add(names, NULL);
+    if (g_strv_contains((const gchar *const *)names->pdata, word))
+        return NULL;
+    nearest = text_nearest(word, (const gchar *const *)names->pdata);
+    return g_strdup_printf("\"%s\" is not mx, local or the name of a [host NAME]%s%s%s", word,
+                           nearest == NULL ? "" : "; did you mean ",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
 }
 
-static gboolean
-word_is_family(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
-{
-    MxFamily family;
-
-    return mx_family_parse(word, &family);
-}
-
-static gboolean
-word_is_rate(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
+/* What each branch of a rule writes out is checked at load; what is computed, when it is there. */
+static gchar *
+outbound_check_text(const gchar *key, const gchar *text, gpointer tree)
 {
     BaridRate rate;
 
-    return units_parse_rate(barid_slice_from_text(word), &rate) == UNITS_OK;
-}
-
-static gboolean
-word_is_tls(const OutboundSettings *self G_GNUC_UNUSED, const gchar *word)
-{
-    return g_strv_contains(tls_words, word) && strcmp(word, "implicit") != 0;
+    if (strcmp(key, "next-hop") == 0)
+        return check_next_hop(text, tree);
+    if (strcmp(key, "rate") == 0 &&
+        units_parse_rate(barid_slice_from_text(text), &rate) != UNITS_OK)
+        return g_strdup_printf("\"%s\" is not none or N/PERIOD, such as 100/1h", text);
+    return NULL;
 }
 
 /* The queue asks for limits where nothing may wait, and for their shadows. */
@@ -346,41 +356,6 @@ outbound_settings_check_stores(const OutboundSettings *self, SettingsContext *co
     }
 }
 
-/* A constant word is checked at load; what a rule makes is checked when it is made. */
-static void
-outbound_settings_check_words(const OutboundSettings *self, SettingsContext *context)
-{
-    const struct {
-        const gchar *key;
-        const BaridRule *rule;
-        gboolean (*is_good)(const OutboundSettings *settings, const gchar *word);
-        const gchar *expected;
-    } rows[] = {
-        {"next-hop", self->next_hop, word_is_next_hop, "mx, local or the name of a [host NAME]"},
-        {"address-family", self->address_family, word_is_family,
-         "ipv4-only, ipv6-only, ipv4-then-ipv6 or ipv6-then-ipv4"},
-        {"rate", self->rate, word_is_rate, "none or N/PERIOD"},
-        {"tls", self->tls, word_is_tls, "none, opportunistic or required"},
-    };
-
-    outbound_settings_check_stores(self, context);
-    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        const BaridRule *rules[] = {rows[i].rule, rule_get_shadow(rows[i].rule)};
-
-        for (guint n = 0; n < G_N_ELEMENTS(rules); n++) {
-            g_autofree gchar *word = NULL;
-
-            if (rules[n] == NULL || !barid_rule_is_constant(rules[n]))
-                continue;
-            word = barid_rule_eval_text(rules[n], NULL);
-            if (!rows[i].is_good(self, word))
-                config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0},
-                                    "outbound", rows[i].key, NULL, 0, "\"%s\" is not %s", word,
-                                    rows[i].expected);
-        }
-    }
-}
-
 OutboundSettings *
 outbound_settings_new(SettingsContext *context)
 {
@@ -388,11 +363,14 @@ outbound_settings_new(SettingsContext *context)
     ConfigSection *section;
 
     self->hosts = g_ptr_array_new_with_free_func(outbound_host_free);
+    context->check_text = outbound_check_text;
+    context->check_text_data = context->tree;
     settings_bind(context, config_tree_find(context->tree, "outbound", NULL), "outbound",
                   outbound_settings, sizeof(BaridSetting), self);
+    context->check_text = NULL;
     for (guint i = 0; (section = config_tree_get_nth(context->tree, "host", i)) != NULL; i++)
         outbound_settings_add_host(self, context, section);
-    outbound_settings_check_words(self, context);
+    outbound_settings_check_stores(self, context);
     return self;
 }
 

@@ -7,7 +7,6 @@
 void
 attempt_facts_fill_message(BaridAttempt *facts, const Envelope *envelope, Arena *arena)
 {
-    static const gchar *const sources[] = {"smtp", "lmtp", "dsn", "system"};
     gssize at = text_find_last(envelope->sender, '@');
     MailAddress address;
 
@@ -17,7 +16,7 @@ attempt_facts_fill_message(BaridAttempt *facts, const Envelope *envelope, Arena 
         .saved = envelope->saved,
         .size = (gint64)envelope->size_bytes,
         .created_ms = envelope->created_ms,
-        .source = sources[MIN((guint)envelope->source, G_N_ELEMENTS(sources) - 1)],
+        .source = scope_source_words[envelope->source],
         .user = envelope->user,
         .listener = envelope->listener,
         .helo_domain = arena_dup_lower(arena, envelope->helo),

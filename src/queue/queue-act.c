@@ -81,7 +81,8 @@ static void
 act_finish_cancel(Queue *self, ActItem *item)
 {
     if (item->is_read)
-        queue_remember(self, &item->message.envelope, &item->message.state, "cancelled");
+        queue_remember(self, &item->message.envelope, &item->message.state,
+                       item->message.content, "cancelled");
     queue_entry_remove(self, item->entry);
     /* A job under way still points at it; its result frees it. */
     if (item->entry->n_jobs > 0)

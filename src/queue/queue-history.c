@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "host/saved.h"
+#include "host/scope.h"
+#include "mime/header.h"
 #include "queue/queue-private.h"
 #include "smtp/command.h"
 
@@ -89,12 +91,11 @@ void
 queue_write_message(const Envelope *envelope, const DeliveryState *state, const gchar *status,
                     JsonWriter *writer)
 {
-    static const gchar *const sources[] = {"smtp", "lmtp", "dsn", "system"};
     gchar id[QUEUE_ID_TEXT_LEN + 1];
 
     json_writer_text(writer, "id", queue_id_format(envelope->id, id));
     json_writer_text(writer, "status", status);
-    json_writer_text(writer, "source", sources[envelope->source]);
+    json_writer_text(writer, "source", scope_source_words[envelope->source]);
     json_writer_time(writer, "created", envelope->created_ms);
     json_writer_slice(writer, "sender", envelope->sender);
     json_writer_integer(writer, "size", (gint64)envelope->size_bytes);
@@ -117,9 +118,44 @@ queue_write_message(const Envelope *envelope, const DeliveryState *state, const 
     message_write_raw(writer, "attempts", "[", state->attempts, "]");
 }
 
+/* Whole fields of (message), as far as (limit) goes. */
+static BaridSlice
+message_cut_header(BaridSlice message, gsize limit)
+{
+    HeaderIter iter;
+    HeaderField field;
+    gsize end = 0;
+
+    header_iter_init(&iter, message);
+    while (header_iter_next(&iter, &field) == HEADER_FIELD) {
+        gsize field_end = (gsize)(field.whole.data - message.data) + field.whole.len;
+
+        if (field_end > limit)
+            break;
+        end = field_end;
+    }
+    return barid_slice(message.data, end);
+}
+
+/* What the server added stands in the prefix; the whole header does where it removed fields, with
+ * the empty line behind it. */
+void
+queue_write_header(const Queue *self, const SpoolContent *content, JsonWriter *writer)
+{
+    BaridSlice prefix, message;
+
+    if (self->options.header_bytes == 0 || content == NULL)
+        return;
+    prefix = spool_content_get_prefix(content);
+    message = text_ends_with(prefix, BARID_SLICE_LITERAL("\r\n\r\n"))
+                  ? prefix
+                  : spool_content_get_body(content);
+    json_writer_slice(writer, "header", message_cut_header(message, self->options.header_bytes));
+}
+
 void
 queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state,
-               const gchar *outcome)
+               const SpoolContent *content, const gchar *outcome)
 {
     g_autoptr(GString) document = NULL;
     g_autoptr(GError) error = NULL;
@@ -134,6 +170,7 @@ queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state
     json_writer_text(&writer, "kind", "message");
     json_writer_time(&writer, "finished", clock_wall_ms());
     queue_write_message(envelope, state, outcome, &writer);
+    queue_write_header(self, content, &writer);
     json_writer_end_object(&writer);
     if (!history_append(self->history, queue_id_format(envelope->id, id), clock_wall_ms(),
                         document->str, &error))

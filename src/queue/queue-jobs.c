@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "queue/attempt-facts.h"
 #include "queue/queue-doubt.h"
 #include "queue/queue-private.h"
@@ -241,7 +242,7 @@ job_settle(Queue *self, QueueEntry *entry, const Envelope *envelope, DeliverySta
         job_store_state(self, entry, envelope, state);
         return;
     }
-    queue_remember(self, envelope, state, "finished");
+    queue_remember(self, envelope, state, content, "finished");
     queue_add_change(self, SPOOL_REMOVE, entry);
     queue_entry_remove(self, entry);
 }
@@ -430,10 +431,39 @@ queue_dispatch_due(Queue *self)
 
 /* --- coming back --- */
 
-/* How long to wait after attempt number (n_attempts). */
-static gint64
-job_get_retry_ms(const Queue *self, const QueueJob *job, guint n_attempts)
+/* Why the next attempt is when it is, among the attempt's decisions. */
+static void
+job_note_retry(QueueJob *job, gint64 wait_ms, guint times, const RuleReasons *why)
 {
+    Decision entry = {
+        .source = "queue",
+        .stage = BARID_STAGE_RESULT,
+        .verdict = BARID_DEFER,
+        .reason = times > 1 ? "retry-in-doubt" : "retry",
+        .wall_ms = clock_wall_ms(),
+    };
+    g_autofree gchar *wait = units_format_duration(wait_ms);
+    JsonWriter writer;
+
+    if (job->decisions == NULL)
+        job->decisions = g_string_new(NULL);
+    if (job->decisions->len > 0)
+        g_string_append_c(job->decisions, ',');
+    decision_add_input(&entry, job->arena, "wait",
+                       times > 1 ? arena_printf(job->arena, "%u times %s", times, wait) : wait);
+    decision_add_input(&entry, job->arena, "attempts",
+                       arena_printf(job->arena, "%u", job->n_attempts + 1));
+    decision_set_reasons(&entry, job->arena, why);
+    json_writer_init(&writer, job->decisions);
+    decision_write(&entry, &writer);
+}
+
+/* How long to wait after the attempt; the rule knows what has become of it. */
+static gint64
+job_get_retry_ms(const Queue *self, QueueJob *job, const DeliveryState *state,
+                 const RuleReasons **out_why)
+{
+    guint n_attempts = state->domains[job->domain].n_attempts;
     const gint64 *retry_ms;
     guint n_retry;
     BaridAttempt facts;
@@ -442,7 +472,19 @@ job_get_retry_ms(const Queue *self, const QueueJob *job, guint n_attempts)
     facts.n_retries = n_attempts;
     facts.n_notices = job->n_notices;
     facts.expires_ms = job->expires_ms;
-    n_retry = barid_rule_get_durations(self->options.retry, &facts, &retry_ms);
+    facts.mx = job->mx;
+    facts.remote = job->remote;
+    facts.local = job->local;
+    for (guint i = 0; i < job->n_recipients; i++) {
+        const RecipientState *rcpt = &state->recipients[job->recipients[i]];
+
+        if (rcpt->status == RECIPIENT_PENDING && facts.last_status == NULL) {
+            facts.last_status = job_dup_text(job, rcpt->code);
+            facts.last_error = job_dup_text(job, rcpt->text);
+        }
+    }
+    n_retry = rule_eval_durations_explained(self->options.retry, &facts.scope, job->arena,
+                                            &retry_ms, out_why);
     return n_retry == 0 ? JOB_UNREADABLE_RETRY_MS : retry_ms[MIN(n_attempts, n_retry) - 1];
 }
 
@@ -604,6 +646,8 @@ static void
 job_apply(Queue *self, QueueJob *job, DeliveryState *state)
 {
     DomainState *domain = &state->domains[job->domain];
+    const RuleReasons *why;
+    gint64 wait_ms;
     guint wait = 1;
 
     domain->peer = BARID_SLICE_EMPTY;
@@ -620,7 +664,10 @@ job_apply(Queue *self, QueueJob *job, DeliveryState *state)
     }
     if (domain->n_attempts < G_MAXUINT16)
         domain->n_attempts++;
-    domain->next_ms = clock_wall_ms() + wait * job_get_retry_ms(self, job, domain->n_attempts);
+    wait_ms = job_get_retry_ms(self, job, state, &why);
+    domain->next_ms = clock_wall_ms() + wait * wait_ms;
+    if (job_domain_has_pending(&job->envelope, state, job->domain))
+        job_note_retry(job, wait_ms, wait, why);
     state->attempts = job_append_attempt(job, state);
 }
 
@@ -647,6 +694,8 @@ queue_take_doubt(Queue *self, const Envelope *envelope, DeliveryState *state,
                                        .text = "interrupted before the answer was noted",
                                        .peer = doubt->peer};
     job_apply(self, &job, state);
+    if (job.decisions != NULL)
+        g_string_free(job.decisions, TRUE);
     return TRUE;
 }
 

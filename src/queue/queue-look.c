@@ -187,6 +187,7 @@ look_write_detailed(Queue *self, const QueueEntry *entry, const QueueMessage *me
 {
     queue_write_message(&message->envelope, &message->state, queue_entry_get_status(entry),
                         writer);
+    queue_write_header(self, message->content, writer);
     look_write_waiting(self, entry, message, writer);
 }
 

@@ -17,6 +17,7 @@ typedef struct {
     const gchar *history_folder; /* NULL keeps none */
     SpoolOptions spool;
     HistoryOptions history;
+    gsize header_bytes;          /* of a message's header in the history at most; 0: none of it */
     /* Rules, borrowed, that read an attempt's facts and no store; NULL is none, or zero. */
     const BaridRule *retry;      /* durations; the last repeats */
     const BaridRule *notify;     /* durations, each from the one before */

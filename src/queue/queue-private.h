@@ -142,7 +142,9 @@ void queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
 
 /* queue-history.c */
 void queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state,
-                    const gchar *outcome);
+                    const SpoolContent *content, const gchar *outcome);
+/* The header as the client sent it, when the history is to have it. */
+void queue_write_header(const Queue *self, const SpoolContent *content, JsonWriter *writer);
 void queue_write_message(const Envelope *envelope, const DeliveryState *state,
                          const gchar *status, JsonWriter *writer);
 const gchar *queue_entry_get_status(const QueueEntry *entry);

@@ -13,13 +13,16 @@ typedef struct {
     BaridRule *dsn_return;                       /* size */
 } QueueArea;
 
+/* With all else that a record tells it must fit into a line of the history. */
+enum { HISTORY_HEADER_MAX = 64 * 1024 };
+
 typedef struct {
     gint64 segment_bytes, large_bytes, reserve_bytes;
     gint64 spare_segments, compact_percent;
 } SpoolArea;
 
 typedef struct {
-    gint64 max_bytes, max_age_ms;
+    gint64 max_bytes, max_age_ms, header_bytes;
 } HistoryArea;
 
 struct QueueSettings {
@@ -87,6 +90,10 @@ static const BaridSetting history_area[] = {
     BARID_SETTING_SIZE("max-size", HistoryArea, max_bytes, "256M",
                        N_("How much is remembered of messages and sessions that are gone.")),
     BARID_SETTING_DURATION("max-age", HistoryArea, max_age_ms, "30d", N_("How long.")),
+    BARID_SETTING_SIZE_IN("header-size", HistoryArea, header_bytes, "0",
+                          N_("How much of a message's header is told of it and remembered, for "
+                             "replay; 0 means none."),
+                          0, HISTORY_HEADER_MAX),
     BARID_SETTING_END,
 };
 
@@ -155,6 +162,7 @@ queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
     out_options->spool.compact_percent = (guint)self->spool.compact_percent;
     out_options->history.max_bytes = (gsize)self->history.max_bytes;
     out_options->history.max_age_ms = self->history.max_age_ms;
+    out_options->header_bytes = (gsize)self->history.header_bytes;
     out_options->retry = self->queue.retry;
     out_options->notify = self->queue.notify;
     out_options->expire = self->queue.expire;

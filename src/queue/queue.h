@@ -10,6 +10,7 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 
+#include "base/address.h"
 #include "base/json-writer.h"
 #include "fiber/fiber.h"
 #include "queue/arrival.h"
@@ -53,6 +54,8 @@ typedef struct QueueJob {
     guint n_recipients;
     const guint *recipients; /* indices in the envelope: those still pending */
     QueueResult *results;    /* one for each of them */
+    const gchar *mx;         /* the host that was tried last, or NULL; for rules, as its address */
+    Address remote, local;
     GString *transcript;     /* timed lines, without content */
     GString *decisions;      /* about it: JSON objects, separated by commas; or NULL */
     DestinationReach reach;  /* what the attempt found out about the destination */

@@ -2,7 +2,7 @@
 /*
  * The word of "baridctl replay": what the history has recorded of a message, or of a refusal,
  * is done again, and what is answered becomes an outcome of the report. A record is JSON of
- * one line: id, created, remote_ip, listener, helo, user, sender, size, message_id, and
+ * one line: id, created, remote_ip, listener, helo, user, sender, size, message_id, header, and
  * recipients[].
  */
 #include <json-glib/json-glib.h>
@@ -248,14 +248,35 @@ replay_send_mail(const Replay *self)
     return replay_step(self, "mail", command);
 }
 
+/* The header that was recorded, else what is known of it, and the end of the data. An empty line
+ * would end the header, and a dot alone the data. */
+static gchar *
+replay_dup_content(const Replay *self)
+{
+    const gchar *header = replay_get_text(self, "header");
+    const gchar *id = replay_get_text(self, "message_id");
+    GString *content = g_string_new(NULL);
+    g_auto(GStrv) lines = g_strsplit(header, "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        const gchar *line = g_strchomp(lines[i]);
+
+        if (*line != '\0')
+            g_string_append_printf(content, "%s%s\r\n", *line == '.' ? "." : "", line);
+    }
+    if (*header == '\0' && *id != '\0')
+        g_string_append_printf(content, "Message-ID: %s\r\n", id);
+    if (*header == '\0')
+        g_string_append(content, "Subject: replay\r\n");
+    g_string_append(content, "\r\n.");
+    return g_string_free(content, FALSE);
+}
+
 static void
 replay_send_content(Replay *self, const gboolean *is_accepted)
 {
-    const gchar *id = replay_get_text(self, "message_id");
     g_autofree gchar *data = replay_ask(self, "DATA");
-    g_autofree gchar *content =
-        g_strdup_printf("%s%s%sSubject: replay\r\n\r\n.", *id == '\0' ? "" : "Message-ID: ", id,
-                        *id == '\0' ? "" : "\r\n");
+    g_autofree gchar *content = replay_dup_content(self);
     g_autofree gchar *reply = *data == '3' ? replay_ask(self, content) : g_strdup(data);
     g_autofree gchar *routes = *reply == '2' ? replay_take_routes(self) : NULL;
 

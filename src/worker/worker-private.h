@@ -35,6 +35,7 @@ struct Worker {
     int ipc_end;
     guint number; /* of the generation */
     gchar *state_dir;
+    gint64 started_ms;
     ConfigFiles *files;
     GArray *sockets; /* of WorkerSocket */
     int control_fd;

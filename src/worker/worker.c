@@ -11,11 +11,14 @@
 #include "base/blame.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/shadow-counts.h"
 #include "ipc/ipc.h"
 #include "net/block-pool.h"
 #include "queue/queue-destinations.h"
 #include "worker/confine.h"
 #include "worker/watchdog.h"
+
+enum { WORKER_SAVE_COUNTS_S = 60 };
 
 /* --- what the supervisor sends --- */
 
@@ -263,7 +266,7 @@ worker_assemble(Worker *self, GError **error)
     ControlServices control = {
         .generation = self->generation,
         .generation_number = self->number,
-        .started_ms = clock_wall_ms(),
+        .started_ms = self->started_ms,
         .request_stop = worker_request_stop,
         .request_reload = worker_request_reload,
         .ask_draining = worker_ask_draining,
@@ -318,6 +321,18 @@ worker_confine(Worker *self, GError **error)
     return ok;
 }
 
+/* What shadows have counted is worth something only over days. */
+static gboolean
+worker_save_counts(gpointer data)
+{
+    const Worker *self = data;
+    g_autoptr(GError) error = NULL;
+
+    if (!shadow_counts_save(self->generation, self->started_ms, &error))
+        barid_log(BARID_LOG_WARNING, "shadow.counts-unsaved", "error", error->message, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
 static void
 worker_serve(Worker *self)
 {
@@ -330,10 +345,12 @@ worker_serve(Worker *self)
     queue_start(self->queue, outbound_dispatch, self->outbound);
     ipc_send(self->ipc_end, IPC_READY, BARID_SLICE_EMPTY, -1, NULL);
     barid_log(BARID_LOG_NOTICE, "worker.ready", "version", PACKAGE_VERSION, NULL);
+    g_timeout_add_seconds(WORKER_SAVE_COUNTS_S, worker_save_counts, self);
     g_main_loop_run(self->loop);
     for (guint i = 0; i < self->n_threads; i++)
         g_thread_join(self->threads[i].thread);
     queue_stop(self->queue);
+    worker_save_counts(self);
     barid_log(BARID_LOG_NOTICE, "worker.stopped", NULL);
 }
 
@@ -413,7 +430,7 @@ worker_raise_limits(void)
 int
 worker_run(int ipc_end, gboolean only_check)
 {
-    Worker self = {.ipc_end = ipc_end, .control_fd = -1};
+    Worker self = {.ipc_end = ipc_end, .control_fd = -1, .started_ms = clock_wall_ms()};
     int status;
 
     /* A terminal's Ctrl-C reaches the whole group; the supervisor says what to do. */

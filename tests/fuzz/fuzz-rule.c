@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "conf/rule-language.h"
+#include "conf/rule-reasons.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -116,16 +116,21 @@ fuzz_compile(const gchar *text, BaridSettingType type, RuleLists *lists)
         rule_compile_text(text, type, BARID_KNOWN_MESSAGE, lists, problems);
     g_autofree gchar *printed = config_problems_to_text(problems);
     g_autofree gchar *result = NULL;
-    ConfigPosition position;
-    guint branch;
+    g_autoptr(Arena) arena = arena_new(1024);
+    g_autoptr(GString) json = g_string_new(NULL);
+    const RuleReasons *reasons;
+    JsonWriter writer;
 
     g_assert((rule == NULL) == (config_problems_get_count(problems) > 0));
     if (rule == NULL)
         return;
     barid_rule_eval_integer(rule, NULL);
-    result = barid_rule_eval_text(rule, NULL);
-    rule_get_last_branch(rule, &position, &branch);
-    g_assert(branch != G_MAXUINT && position.line == 1);
+    result = rule_eval_text_explained(rule, NULL, arena, &reasons);
+    g_assert(reasons->position.line == 1);
+    g_assert(reasons->n_inputs <= RULE_REASONS_INPUTS_MAX);
+    json_writer_init(&writer, json);
+    rule_reasons_write(reasons, &writer);
+    g_assert(json->len < 4096 * 2);
     g_assert(g_utf8_validate(result, -1, NULL));
 }
 

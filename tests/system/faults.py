@@ -139,6 +139,34 @@ def test_broken_configurations():
     assert status == 0 and out["ok"] is True, out
 
 
+def test_misspelt_words():
+    """In every branch, with the place and what was probably meant."""
+    status, out = check_config("""[outbound]
+next-hop = if rcpt-domain == "a.example" then offce
+  else if weekday in {mon, teu} then mx
+  else local
+tls = if sender-domain == "b.example" then
+    requird else none
+rate = if listener == smpt then none else 5 a day
+next-hop.shadow = mix
+[host office]
+address = 192.0.2.1
+[listener smtp]
+address = 127.0.0.1:2525
+[module spf]
+enabled = yes
+mail-from = if is-tls then strict else relaxd
+""")
+    found = {(problem["line"], problem["column"]): problem["message"]
+             for problem in out["problems"]}
+    assert status == 1 and set(found) == {(2, 47), (3, 28), (6, 5), (7, 23), (7, 43), (8, 19),
+                                          (15, 40)}, found
+    for place, meant in [((2, 47), "office"), ((3, 28), "tue"), ((6, 5), "required"),
+                         ((7, 23), "smtp"), ((8, 19), "mx"), ((15, 40), "relaxed")]:
+        assert f"did you mean {meant}?" in found[place], found[place]
+    assert "none or N/PERIOD" in found[7, 43], found
+
+
 def test_missing_module():
     """The start is refused with the module's name and the place that asks for it."""
     server = Server(extra="[module nosuch]\nenabled = yes\n")

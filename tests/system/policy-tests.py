@@ -522,5 +522,28 @@ protocol = lmtp
         assert server.ctl("status")["pid"] == server.worker_pid()
 
 
+def test_replay_of_headers():
+    """The fields that the history has kept are there again, and what name servers said to rules;
+    neither is when it was not kept."""
+    for more, changed in [("[history]\nheader-size = 4K\n", 1), ("", 0)]:
+        with Server(more) as server:
+            with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com") as smtp:
+                smtp.sendmail("bob@example.com", ["alice@example.org"],
+                              "Received: from here\r\n by there\r\nReceived: from there\r\n"
+                              "Subject: two hops\r\n.Dot: yes\r\n\r\ntext\r\n")
+            server.wait_queue_empty()
+            record = server.ctl("explain", "--sender", "bob@example.com")["history"][0]
+            assert ("header" in record) == (changed == 1), record
+            if changed:
+                assert record["header"].startswith("Received: from here\r\n by there\r\n"), record
+                assert record["header"].endswith(".Dot: yes\r\n"), record
+            done = replay(server, write_other(server, "[data]\nmax-received = 1\n"), "--json")
+            answer = json.loads(done.stdout)
+            assert (answer["compared"], answer["changed"]) == (1, changed), answer
+            if changed:
+                after = answer["changes"][0]["after"]
+                assert after["stage"] == "message" and after["reply"].startswith("554"), after
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(globals()))

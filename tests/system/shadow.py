@@ -160,6 +160,51 @@ def test_over_a_reload():
         early.close()
 
 
+def test_over_a_restart():
+    """What was counted is kept with what it was counted for, over a stop, and over the end of a
+    worker that drained."""
+    with Server(CONFIG) as server:
+        with connect(server) as client:
+            begin(client, "bob@example.com")
+            finish(client)
+        since = report(server)["counted_since"]
+        server.stop()
+        server.start()
+        relay = find_shadow(report(server), section="rcpt", key="relay")
+        assert (relay["evaluated"], relay["different"]) == (1, 1), relay
+        assert report(server)["counted_since"] == since
+        with connect(server) as client:
+            begin(client, "bob@example.com")
+            finish(client)
+        old = server.worker_pid()
+        assert server.ctl_raw("reload").returncode == 0
+        end = time.monotonic() + 60
+        while os.path.exists(f"/proc/{old}"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        relay = find_shadow(report(server), section="rcpt", key="relay")
+        assert (relay["evaluated"], relay["different"]) == (2, 2), relay
+        assert relay["changes"] == [{"from": "yes", "to": "no", "count": 2}], relay
+        assert find_shadow(report(server), kind="module", name="greylist")["different"] == 2
+        # Another shadow begins anew; the first one's are there again when it comes back.
+        with open(server.config, encoding="utf-8") as file:
+            text = file.read()
+        for config, count in [(text.replace("carol@example.com", "dora@example.com"), 0),
+                              (text, 2)]:
+            server.stop()
+            with open(server.config, "w", encoding="utf-8") as file:
+                file.write(config)
+            server.start()
+            relay = find_shadow(report(server), section="rcpt", key="relay")
+            assert relay["evaluated"] == count, relay
+        # A file that is damaged counts nothing, and does no harm.
+        server.stop()
+        with open(os.path.join(server.state, "shadow-counts.json"), "w", encoding="utf-8") as file:
+            file.write('{"shadows":[{"identity":5},{"identity":"setting"},3')
+        server.start()
+        assert find_shadow(report(server), section="rcpt", key="relay")["evaluated"] == 0
+
+
 def test_a_refusal_is_explained_by_its_setting():
     with Server() as server:
         with connect(server) as client:
@@ -174,6 +219,33 @@ def test_a_refusal_is_explained_by_its_setting():
             time.sleep(0.05)
         assert 'the setting "rcpt relay" decided, which has its default' in text, text
         assert "if the client had authenticated" in text, text
+
+
+def test_whom_a_rule_names_is_not_who_came():
+    """A session is found by what it offered, not by the addresses in the rules that refused it."""
+    with Server("""[rcpt]
+relay = if sender == "carol@example.com" or rcpt == "erin@elsewhere.example" then yes else no
+""") as server:
+        with connect(server) as client:
+            client.mail("bob@example.com")
+            assert client.rcpt("dave@elsewhere.example")[0] == 550
+        end = time.monotonic() + 20
+        while "sessions" not in server.ctl("explain", "--sender", "bob@example.com"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        found = server.ctl("explain", "--sender", "bob@", "--recipient", "dave@")["sessions"]
+        assert len(found) == 1, found
+        rule = found[0]["decisions"][-1]["rules"][0]
+        assert rule["setting"] == "rcpt relay" and rule["value"] == "no", rule
+        assert [one["held"] for one in rule["conditions"]] == [False], rule
+        assert rule["inputs"] == {"sender": "bob@example.com",
+                                  "rcpt": "dave@elsewhere.example"}, rule
+        for words in [("--sender", "carol@example.com"), ("--recipient", "erin@"),
+                      ("--sender", "bob@example.com", "--recipient", "erin@")]:
+            assert "error" in server.ctl("explain", *words), words
+        text = server.ctl_raw("explain", "--sender", "bob@example.com").stdout.decode()
+        assert 'did not hold: sender == "carol@example.com" or rcpt ==' in text, text
+        assert "sender = bob@example.com" in text, text
 
 
 def test_a_shadow_without_a_rule_is_refused():

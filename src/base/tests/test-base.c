@@ -13,6 +13,7 @@
 #include "base/cursor.h"
 #include "base/json-writer.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "base/wire.h"
@@ -307,6 +308,51 @@ tap_count(BaridLogLevel level G_GNUC_UNUSED, const gchar *line G_GNUC_UNUSED, gp
 }
 
 /* Who looks before making a record must look for the tap, too: "trace" sees all levels. */
+/* What was counted in two places is one: nothing is lost or counted twice. */
+START_TEST(test_tally)
+{
+    g_autoptr(Tally) first = tally_new();
+    g_autoptr(Tally) sum = tally_new();
+    g_autoptr(GString) text = g_string_new(NULL);
+    JsonWriter writer;
+
+    ck_assert(tally_is_empty(first));
+    tally_note(first);
+    tally_note(first);
+    tally_note_change(first, "rcpt", "yes", "no");
+    tally_copy(first, sum);
+    tally_copy(first, sum);
+    ck_assert(!tally_is_empty(first));
+    tally_move(first, sum);
+    ck_assert(tally_is_empty(first));
+    tally_move(first, sum);
+    tally_note_change(sum, NULL, "yes", "no");
+    tally_add_other(sum, 4);
+    json_writer_init(&writer, text);
+    json_writer_begin_object(&writer, NULL);
+    tally_write(sum, &writer);
+    json_writer_end_object(&writer);
+    ck_assert_str_eq(text->str,
+                     "{\"evaluated\":6,\"different\":8,\"changes\":["
+                     "{\"where\":\"rcpt\",\"from\":\"yes\",\"to\":\"no\",\"count\":3},"
+                     "{\"from\":\"yes\",\"to\":\"no\",\"count\":1}],\"other_changes\":4}");
+    /* Past the bound the kinds are not told apart; their number is. */
+    for (guint i = 0; i < 2 * TALLY_CHANGES_MAX; i++) {
+        g_autofree gchar *to = g_strdup_printf("to %u", i);
+
+        tally_note_change(first, NULL, "from", to);
+    }
+    g_string_truncate(text, 0);
+    json_writer_init(&writer, text);
+    json_writer_begin_object(&writer, NULL);
+    tally_move(first, sum);
+    tally_write(sum, &writer);
+    json_writer_end_object(&writer);
+    ck_assert_ptr_nonnull(strstr(text->str, "\"different\":72,"));
+    ck_assert_ptr_nonnull(strstr(text->str, "\"other_changes\":38}"));
+}
+END_TEST
+
 START_TEST(test_log_tap)
 {
     g_autoptr(GString) lines = g_string_new(NULL);
@@ -416,6 +462,7 @@ main(void)
     tcase_add_test(cases, test_text);
     tcase_add_test(cases, test_errors);
     tcase_add_test(cases, test_counters);
+    tcase_add_test(cases, test_tally);
     tcase_add_test(cases, test_log);
     tcase_add_test(cases, test_log_tap);
     tcase_add_loop_test(cases, test_networks_of_modules, 0, G_N_ELEMENTS(mask_rows));

@@ -80,6 +80,15 @@ get_nested(BaridScope *scope, BaridSlice argument G_GNUC_UNUSED, Arena *scratch,
     out_value->as.text = arena_dup_slice(scratch, barid_slice_from_text(text));
 }
 
+static const gchar *const weekday_words[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
+
+static void
+get_weekday(BaridScope *scope G_GNUC_UNUSED, BaridSlice argument G_GNUC_UNUSED,
+            Arena *scratch G_GNUC_UNUSED, RuleValue *out_value)
+{
+    out_value->as.text = BARID_SLICE_LITERAL("tue");
+}
+
 static gboolean
 call_join(const RuleCall *call, RuleValue *out_value)
 {
@@ -109,6 +118,9 @@ rule_fixture_register(void)
     rule_variable_register("finding.", RULE_TEXT, BARID_KNOWN_MESSAGE, get_finding);
     rule_variable_register("raw", RULE_TEXT, BARID_KNOWN_MESSAGE, get_raw);
     rule_variable_register("nested", RULE_TEXT, BARID_KNOWN_MESSAGE, get_nested);
+    rule_variable_register("weekday", RULE_TEXT, BARID_KNOWN_ALWAYS, get_weekday);
+    rule_variable_set_words("weekday", weekday_words);
+    rule_variable_set_section("listener", "listener");
     rule_function_register("join", RULE_TEXT, two_texts, 2, call_join);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/rule-reasons.h"
 #include "conf/tests/rule-fixture.h"
 
 static const gchar lists_text[] =
@@ -504,11 +505,10 @@ START_TEST(test_position)
     g_autoptr(ConfigTree) tree = config_tree_parse(files, problems);
     ConfigSection *section = config_tree_find(tree, "q", NULL);
     Fake fake = fake_default;
-    ConfigPosition position;
-    guint branch;
+    const RuleReasons *reasons;
     g_autofree gchar *text = NULL;
+    g_autoptr(Arena) arena = arena_new(1024);
     g_autoptr(BaridRule) good = NULL;
-    g_autoptr(BaridRule) other = NULL;
 
     ck_assert_ptr_null(rule_compile(config_section_use(section, "limit"), BARID_TYPE_RULE_INTEGER,
                                     BARID_KNOWN_MESSAGE, NULL, problems));
@@ -517,22 +517,15 @@ START_TEST(test_position)
                            "         snder == \"x\" then 2\n         ^~~~~\n");
     good = rule_compile(config_section_use(section, "good"), BARID_TYPE_RULE_INTEGER,
                         BARID_KNOWN_MESSAGE, NULL, problems);
-    other = rule_compile_text("5", BARID_TYPE_RULE_INTEGER, BARID_KNOWN_ALWAYS, NULL, problems);
-    ck_assert_int_eq(barid_rule_eval_integer(good, (BaridScope *)&fake), 2);
-    rule_get_last_branch(good, &position, &branch);
-    ck_assert_uint_eq(branch, 1);
-    ck_assert_uint_eq(position.line, 7);
-    ck_assert_uint_eq(position.column, 8);
+    ck_assert_int_eq(rule_eval_explained(good, (BaridScope *)&fake, arena, &reasons), 2);
+    ck_assert_uint_eq(reasons->branch, 1);
+    ck_assert_uint_eq(reasons->position.line, 7);
+    ck_assert_uint_eq(reasons->position.column, 8);
     fake.size = 0;
-    ck_assert_int_eq(barid_rule_eval_integer(good, (BaridScope *)&fake), 3);
-    rule_get_last_branch(good, &position, &branch);
-    ck_assert_uint_eq(branch, 2);
-    ck_assert_uint_eq(position.line, 9);
-    ck_assert_uint_eq(position.column, 8);
-    ck_assert_int_eq(barid_rule_eval_integer(other, (BaridScope *)&fake), 5);
-    rule_get_last_branch(good, &position, &branch);
-    ck_assert_uint_eq(branch, G_MAXUINT);
-    ck_assert_uint_eq(position.line, 6);
+    ck_assert_int_eq(rule_eval_explained(good, (BaridScope *)&fake, arena, &reasons), 3);
+    ck_assert_uint_eq(reasons->branch, 2);
+    ck_assert_uint_eq(reasons->position.line, 9);
+    ck_assert_uint_eq(reasons->position.column, 8);
 }
 END_TEST
 

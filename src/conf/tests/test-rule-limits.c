@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/rule-reasons.h"
 #include "conf/tests/rule-fixture.h"
 
 static guint limit_warnings;
@@ -47,6 +48,7 @@ START_TEST(test_many_branches)
 {
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(Arena) arena = arena_new(1024);
     g_autoptr(BaridRule) rule = NULL;
     Fake fake = fake_default;
 
@@ -57,14 +59,14 @@ START_TEST(test_many_branches)
                              problems);
     ck_assert_ptr_nonnull(rule);
     for (guint i = 0; i < 1100; i += 7) {
-        ConfigPosition position;
-        guint branch;
+        const RuleReasons *reasons;
 
         fake.size = i;
-        ck_assert_int_eq(barid_rule_eval_integer(rule, (BaridScope *)&fake),
+        ck_assert_int_eq(rule_eval_explained(rule, (BaridScope *)&fake, arena, &reasons),
                          i < 1000 ? (gint64)i * 2 : -1);
-        rule_get_last_branch(rule, &position, &branch);
-        ck_assert_uint_eq(branch, MIN(i, 1000));
+        ck_assert_uint_eq(reasons->branch, MIN(i, 1000));
+        ck_assert_uint_eq(reasons->n_conditions, MIN(i + 1, RULE_REASONS_CONDITIONS_MAX));
+        ck_assert_uint_eq(reasons->n_inputs, MIN(i, 999) == i ? 2 : 1);
     }
 }
 END_TEST
@@ -286,7 +288,7 @@ START_TEST(test_variables)
 
     while (names[count] != NULL)
         count++;
-    ck_assert_uint_eq(count, 13);
+    ck_assert_uint_eq(count, 14);
     ck_assert(rule_variable_get_info("queue-age", &type, &known));
     ck_assert_int_eq(type, RULE_DURATION);
     ck_assert_int_eq(known, BARID_KNOWN_ATTEMPT);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "conf/rule-reasons.h"
 #include "conf/tests/rule-fixture.h"
 
 static const struct {
@@ -334,6 +335,7 @@ START_TEST(test_value)
     g_autoptr(BaridRule) rule = NULL;
     g_autofree gchar *problems = NULL;
     g_autofree gchar *result = NULL;
+    const RuleReasons *reasons;
 
     g_clear_pointer(&noted, g_free);
     rule_setup_init(&setup, lists_text);
@@ -343,14 +345,14 @@ START_TEST(test_value)
     problems = config_problems_to_text(setup.problems);
     ck_assert_msg(rule != NULL, "%s: %s", text, problems);
     if (value_rows[_i].expected != NULL) {
-        result = barid_rule_eval_text(rule, (BaridScope *)&fake);
+        result = rule_eval_text_explained(rule, (BaridScope *)&fake, arena, &reasons);
         ck_assert_msg(strcmp(result, value_rows[_i].expected) == 0, "%s: %s", text, result);
     } else {
-        gint64 number = barid_rule_eval_integer(rule, (BaridScope *)&fake);
+        gint64 number = rule_eval_explained(rule, (BaridScope *)&fake, arena, &reasons);
 
         ck_assert_msg(number == value_rows[_i].number, "%s: %" G_GINT64_FORMAT, text, number);
     }
-    ck_assert_int_eq(rule_has_last_failed(rule), value_rows[_i].failure != NULL);
+    ck_assert_int_eq(reasons->has_failed, value_rows[_i].failure != NULL);
     ck_assert_msg(g_strcmp0(noted, value_rows[_i].failure) == 0, "%s: noted %s", text, noted);
     ck_assert(value_rows[_i].failure == NULL || strchr(text, '/') != NULL ||
               strstr(text, "to-") != NULL || strchr(text, '%') != NULL || rule_reads_store(rule));

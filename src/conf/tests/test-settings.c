@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "conf/rule-shadow.h"
+#include "conf/rule-reasons.h"
 #include "conf/settings.h"
 
 typedef struct {
@@ -458,8 +458,7 @@ END_TEST
 START_TEST(test_shadow)
 {
     g_autofree gchar *tally = NULL;
-    ConfigPosition position;
-    guint branch;
+    const RuleReasons *reasons;
     Bound bound;
 
     bound_init(&bound, "volume = 2K\n"
@@ -471,10 +470,10 @@ START_TEST(test_shadow)
     n_noted = 0;
     shadows_allowed = TRUE;
     ck_assert_int_eq(barid_rule_eval_size(bound.fruit.volume, NULL), 2048);
-    ck_assert_int_eq(barid_rule_eval_size(bound.fruit.volume, NULL), 2048);
-    rule_get_last_branch(bound.fruit.volume, &position, &branch);
-    ck_assert_uint_eq(position.line, 2);
-    ck_assert_uint_eq(branch, 0);
+    ck_assert_int_eq(rule_eval_explained(bound.fruit.volume, NULL, NULL, &reasons), 2048);
+    ck_assert_uint_eq(reasons->position.line, 2);
+    ck_assert_uint_eq(reasons->branch, 0);
+    ck_assert_str_eq(reasons->setting, "fruit volume");
     shadows_allowed = FALSE;
     ck_assert_int_eq(barid_rule_eval_size(bound.fruit.volume, NULL), 2048);
     ck_assert_uint_eq(n_noted, 2);

@@ -167,7 +167,19 @@ run_host(const BaridModule *const *modules, const gchar *config, guint n_runs, R
     host_write_modules(out_run->host, &writer, "modules");
     json_writer_end_object(&writer);
     json_writer_init(&writer, out_run->shadows);
-    host_write_shadows(out_run->host, &writer);
+    for (guint i = 0; i < host_get_n_modules(out_run->host); i++) {
+        ConfigPosition position;
+        const gchar *name;
+        Tally *tally = host_get_shadow(out_run->host, i, &name, &position);
+
+        if (tally == NULL)
+            continue;
+        json_writer_begin_object(&writer, NULL);
+        json_writer_text(&writer, "name", name);
+        json_writer_integer(&writer, "line", position.line);
+        tally_write(tally, &writer);
+        json_writer_end_object(&writer);
+    }
     host_free(out_run->host);
     settings_context_clear(&context);
     config_tree_free(tree);
