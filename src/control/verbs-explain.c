@@ -55,13 +55,33 @@ record_has_recipient(JsonNode *record, const gchar *recipient)
     return FALSE;
 }
 
-/* A session has no sender of its own, but its decisions name those that it offered. */
-static gboolean
-record_mentions(JsonNode *record, const gchar *part)
+/* The input "sender" of a decision of a session. */
+static const gchar *
+record_get_sender(JsonNode *decision)
 {
-    g_autofree gchar *text = json_to_string(record, FALSE);
+    JsonNode *inputs = json_object_get_member(json_node_get_object(decision), "inputs");
 
-    return record_contains(text, part);
+    return inputs != NULL && JSON_NODE_HOLDS_OBJECT(inputs) ? record_get_text(inputs, "sender")
+                                                            : NULL;
+}
+
+/* A session has no sender of its own, but its decisions name those that it offered. What rules
+ * are made of names others, too. */
+static gboolean
+record_offered(JsonNode *record, const gchar *sender, const gchar *recipient)
+{
+    g_autoptr(GPtrArray) all = record_get_objects(record, "decisions");
+    gboolean has_sender = sender == NULL;
+    gboolean has_recipient = recipient == NULL;
+
+    for (guint i = 0; i < all->len; i++) {
+        JsonNode *each = g_ptr_array_index(all, i);
+
+        has_sender = has_sender || record_contains(record_get_sender(each), sender);
+        has_recipient =
+            has_recipient || record_contains(record_get_text(each, "subject"), recipient);
+    }
+    return has_sender && has_recipient;
 }
 
 static gboolean
@@ -70,8 +90,7 @@ explain_wants_people(const Explain *self, JsonNode *record)
     gboolean is_session = record_is_session(record);
 
     if (is_session)
-        return (self->sender == NULL || record_mentions(record, self->sender)) &&
-               (self->recipient == NULL || record_mentions(record, self->recipient));
+        return record_offered(record, self->sender, self->recipient);
     return (self->sender == NULL ||
             record_contains(record_get_text(record, "sender"), self->sender)) &&
            (self->recipient == NULL || record_has_recipient(record, self->recipient));

@@ -221,6 +221,33 @@ def test_a_refusal_is_explained_by_its_setting():
         assert "if the client had authenticated" in text, text
 
 
+def test_whom_a_rule_names_is_not_who_came():
+    """A session is found by what it offered, not by the addresses in the rules that refused it."""
+    with Server("""[rcpt]
+relay = if sender == "carol@example.com" or rcpt == "erin@elsewhere.example" then yes else no
+""") as server:
+        with connect(server) as client:
+            client.mail("bob@example.com")
+            assert client.rcpt("dave@elsewhere.example")[0] == 550
+        end = time.monotonic() + 20
+        while "sessions" not in server.ctl("explain", "--sender", "bob@example.com"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        found = server.ctl("explain", "--sender", "bob@", "--recipient", "dave@")["sessions"]
+        assert len(found) == 1, found
+        rule = found[0]["decisions"][-1]["rules"][0]
+        assert rule["setting"] == "rcpt relay" and rule["value"] == "no", rule
+        assert [one["held"] for one in rule["conditions"]] == [False], rule
+        assert rule["inputs"] == {"sender": "bob@example.com",
+                                  "rcpt": "dave@elsewhere.example"}, rule
+        for words in [("--sender", "carol@example.com"), ("--recipient", "erin@"),
+                      ("--sender", "bob@example.com", "--recipient", "erin@")]:
+            assert "error" in server.ctl("explain", *words), words
+        text = server.ctl_raw("explain", "--sender", "bob@example.com").stdout.decode()
+        assert 'did not hold: sender == "carol@example.com" or rcpt ==' in text, text
+        assert "sender = bob@example.com" in text, text
+
+
 def test_a_shadow_without_a_rule_is_refused():
     server = Server("[server]\nthreads.shadow = 2\n")
     done = server.ctl_raw("config", "check", "--config", server.config)
