@@ -392,7 +392,8 @@ body_explain_far(gpointer data)
 
     queue_note_session(self->queue, "s-far",
                        g_strdup("{\"kind\":\"session\",\"id\":\"s-far\",\"remote_ip\":"
-                                "\"203.0.113.1\",\"decisions\":[{\"subject\":\"Zoe@x\"}]}"));
+                                "\"203.0.113.1\",\"decisions\":[{\"subject\":\"yan@y\","
+                                "\"inputs\":{\"sender\":\"Zoe@x\"}}]}"));
     for (guint i = 0; i < 1500; i++) {
         g_autofree gchar *id = g_strdup_printf("s-%u", i);
 
@@ -406,6 +407,9 @@ body_explain_far(gpointer data)
            "\"scanned\":1501,\"truncated\":false");
     expect(self, "{\"verb\":\"explain\",\"options\":{\"sender\":\"zoe@\"}}",
            "\"id\":\"s-far\"");
+    expect(self, "{\"verb\":\"explain\",\"options\":{\"recipient\":\"YAN@\"}}",
+           "\"id\":\"s-far\"");
+    expect(self, "{\"verb\":\"explain\",\"options\":{\"recipient\":\"zoe@\"}}", "not-found");
     expect(self,
            "{\"verb\":\"explain\",\"options\":{\"remote-ip\":\"203.0.113.1\",\"scan\":\"100\"}}",
            "among the newest 100 records");
