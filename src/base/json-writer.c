@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json-writer.h"
 
+#include <string.h>
+
 #include "base/civil.h"
 
 void
@@ -11,7 +13,7 @@ json_writer_init(JsonWriter *self, GString *out)
 }
 
 /* A byte that stands for itself, and alone. */
-static gboolean
+static inline gboolean
 json_byte_is_plain(guchar byte)
 {
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
@@ -56,35 +58,65 @@ json_writer_escape_one(GString *out, const gchar *text, gsize len)
     return width;
 }
 
+/* Room for (len) bytes more, which the caller fills. */
+static gchar *
+json_writer_extend(GString *out, gsize len)
+{
+    gsize at = out->len;
+
+    g_string_set_size(out, at + len);
+    return out->str + at;
+}
+
+static gsize
+json_measure_plain(const gchar *text, gsize len)
+{
+    gsize pos = 0;
+
+    while (pos < len && json_byte_is_plain((guchar)text[pos]))
+        pos++;
+    return pos;
+}
+
+/* Nearly all texts are plain from end to end: they are written at once. */
 static void
 json_writer_escape(GString *out, BaridSlice value)
 {
     const gchar *text = (const gchar *)value.data;
-    gsize pos = 0;
+    gsize pos = json_measure_plain(text, value.len);
+    gchar *to = json_writer_extend(out, pos + 1);
 
-    g_string_append_c(out, '"');
+    to[0] = '"';
+    if (pos > 0)
+        memcpy(to + 1, text, pos);
     while (pos < value.len) {
-        gsize start = pos;
+        gsize plain;
 
-        while (pos < value.len && json_byte_is_plain((guchar)text[pos]))
-            pos++;
-        g_string_append_len(out, text + start, (gssize)(pos - start));
-        if (pos < value.len)
-            pos += json_writer_escape_one(out, text + pos, value.len - pos);
+        pos += json_writer_escape_one(out, text + pos, value.len - pos);
+        plain = json_measure_plain(text + pos, value.len - pos);
+        g_string_append_len(out, text + pos, (gssize)plain);
+        pos += plain;
     }
     g_string_append_c(out, '"');
 }
 
+/* Keys are the code's own words, in which nothing has to be escaped. */
 static void
 json_writer_lead(JsonWriter *self, const gchar *key)
 {
+    gsize len = key == NULL ? 0 : strlen(key);
+    gchar *to;
+
     if (self->needs_comma)
         g_string_append_c(self->out, ',');
     self->needs_comma = TRUE;
-    if (key != NULL) {
-        json_writer_escape(self->out, barid_slice_from_text(key));
-        g_string_append_c(self->out, ':');
-    }
+    if (key == NULL)
+        return;
+    to = json_writer_extend(self->out, len + 3);
+    to[0] = '"';
+    memcpy(to + 1, key, len);
+    to[len + 1] = '"';
+    to[len + 2] = ':';
 }
 
 void
