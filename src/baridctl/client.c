@@ -55,27 +55,44 @@ client_dup_request(const Options *options)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
+/* -1 with the error, and with errno. */
 static int
 client_connect(const gchar *path, GError **error)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int fd;
+    int reason;
 
     if (strlen(path) >= sizeof name.sun_path) {
         g_set_error(error, CLIENT_ERROR, BARID_ERROR_INVALID,
                     "the socket's path %s is longer than the system allows", path);
+        errno = ENOENT;
         return -1;
     }
     memcpy(name.sun_path, path, strlen(path));
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, sizeof name) == 0)
         return fd;
+    reason = errno;
     g_set_error(error, CLIENT_ERROR, BARID_ERROR_CLOSED,
                 "no server answers at %s: %s (is barid running? --state DIR or --socket FILE "
-                "name another)", path, g_strerror(errno));
+                "name another)", path, g_strerror(reason));
     if (fd >= 0)
         close(fd);
+    errno = reason;
     return -1;
+}
+
+gboolean
+client_has_server(const Options *options)
+{
+    g_autofree gchar *path = client_dup_socket_path(options);
+    int fd = client_connect(path, NULL);
+    gboolean is_absent = fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED);
+
+    if (fd >= 0)
+        close(fd);
+    return !is_absent;
 }
 
 FILE *

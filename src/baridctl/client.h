@@ -14,6 +14,8 @@ GQuark client_error_quark(void);
 gchar *client_dup_socket_path(const Options *options);
 /* The request's line for the words and options. */
 gchar *client_dup_request(const Options *options);
+/* Whether a server is where the options say; one that does not let us in is there, too. */
+gboolean client_has_server(const Options *options);
 /* Connects and sends; the stream is read with client_read_line(), closed with fclose(). */
 FILE *client_open(const Options *options, GError **error);
 /* The answer of the server that (where) names to (words), a command line; NULL with the

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "baridctl/client.h"
 #include "baridctl/ctl.h"
 #include "baridctl/online.h"
 #include "baridctl/sendmail.h"
@@ -88,14 +89,27 @@ help_put(FILE *out, const gchar *word)
 
 /* --- running --- */
 
-/* "config show" is the running server's, unless a file is named. */
+/* "config show" is the running server's, unless a file is named or no server is there. Who
+ * names a socket wants an answer from there. */
+static gboolean
+ctl_asks_server(const Options *options)
+{
+    if (options_has(options, "config"))
+        return FALSE;
+    if (options_has(options, "socket") || client_has_server(options))
+        return TRUE;
+    if (!options_has(options, "json"))
+        ctl_complain(_("no server is running: these are the settings on disk"));
+    return FALSE;
+}
+
 static const CtlVerb *
 ctl_find_offline(const Options *options)
 {
     const gchar *const *words = options_get_words(options);
     g_autofree gchar *name = g_strjoin(" ", words[0], words[1], NULL);
 
-    if (strcmp(name, "config show") == 0 && !options_has(options, "config"))
+    if (strcmp(name, "config show") == 0 && ctl_asks_server(options))
         return NULL;
     for (const CtlVerb *verb = offline_verbs; verb->verb != NULL; verb++) {
         if (strcmp(verb->verb, name) == 0 || strcmp(verb->verb, words[0]) == 0)

@@ -42,19 +42,46 @@ explain_put_word(const Show *self, JsonObject *object, const gchar *key)
 /* --- decisions --- */
 
 static void
+explain_put_value(const Show *self, const gchar *name, const gchar *value, const gchar *indent)
+{
+    fprintf(self->out, "%s%s", indent, self->dim);
+    show_put(self, name);
+    fputs(" = ", self->out);
+    show_put(self, value == NULL ? "" : value);
+    fprintf(self->out, "%s\n", self->plain);
+}
+
+/* A key that was explained several times has an array of texts. */
+static void
 explain_put_values(const Show *self, JsonObject *inputs, const gchar *indent)
 {
     g_autoptr(GList) names = inputs == NULL ? NULL : json_object_get_members(inputs);
 
     for (GList *name = names; name != NULL; name = name->next) {
-        const gchar *value = show_get_text(inputs, name->data);
+        JsonNode *node = json_object_get_member(inputs, name->data);
 
-        fprintf(self->out, "%s%s", indent, self->dim);
-        show_put(self, name->data);
-        fputs(" = ", self->out);
-        show_put(self, value == NULL ? "" : value);
-        fprintf(self->out, "%s\n", self->plain);
+        if (!JSON_NODE_HOLDS_ARRAY(node)) {
+            explain_put_value(self, name->data, show_get_text(inputs, name->data), indent);
+            continue;
+        }
+        for (guint i = 0; i < json_array_get_length(json_node_get_array(node)); i++)
+            explain_put_value(self, name->data,
+                              json_array_get_string_element(json_node_get_array(node), i), indent);
     }
+}
+
+/* A [rule NAME] that the conditions above it speak of. */
+static void
+explain_put_named(const Show *self, JsonObject *named)
+{
+    if (named == NULL)
+        return;
+    fprintf(self->out, "          %s", self->dim);
+    explain_put_member(self, named, "name", _("[rule "), "] ");
+    fputs(show_get_bool(named, "held") ? _("held: ") : _("did not hold: "), self->out);
+    explain_put_member(self, named, "text", "", "");
+    explain_put_member(self, named, "file", _(", at "), "");
+    fprintf(self->out, ":%" G_GINT64_FORMAT "%s\n", show_get_integer(named, "line"), self->plain);
 }
 
 /* One rule that had a say: what was asked, what held, and with which values. */
@@ -78,6 +105,8 @@ explain_put_reasons(const Show *self, JsonObject *rule)
         explain_put_member(self, condition, "text", "", "");
         fprintf(self->out, "%s\n", self->plain);
     }
+    for (guint i = 0; i < show_get_n(rule, "named"); i++)
+        explain_put_named(self, show_get_nth(rule, "named", i));
     explain_put_values(self, show_get_object(rule, "inputs"), "          ");
 }
 

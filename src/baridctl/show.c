@@ -464,7 +464,7 @@ show_changed_shadow(const Show *self, JsonObject *change)
     const gchar *running = show_get_text(change, "running_shadow");
     const gchar *on_disk = show_get_text(change, "on_disk_shadow");
 
-    if (running == NULL && on_disk == NULL)
+    if (g_strcmp0(running, on_disk) == 0)
         return;
     fprintf(self->out, "  %s- shadow: ", self->bad);
     show_put(self, running == NULL ? _("(not there)") : running);

@@ -143,7 +143,11 @@ config_problem_append(GString *out, const ConfigProblem *problem)
 {
     const ConfigPosition *position = &problem->position;
 
-    if (position->file != NULL)
+    /* What is wrong with a whole file has no line, and often begins with its name. */
+    if (position->file != NULL && position->line == 0) {
+        if (!g_str_has_prefix(problem->message, position->file))
+            g_string_append_printf(out, "%s: ", position->file);
+    } else if (position->file != NULL)
         g_string_append_printf(out, "%s:%u:%u: ", position->file, position->line,
                                position->column);
     if (problem->section != NULL)

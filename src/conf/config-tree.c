@@ -504,6 +504,25 @@ config_section_use(ConfigSection *self, const gchar *key)
     return value;
 }
 
+void
+config_section_report(ConfigSection *self, ConfigProblems *problems, const gchar *key,
+                      const gchar *format, ...)
+{
+    ConfigValue *value = key == NULL ? NULL : config_section_use(self, key);
+    g_autofree gchar *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    if (value != NULL)
+        config_value_report(value, problems, 0, value->raw.len, "%s", message);
+    else
+        config_problems_add(problems, self->position, config_section_get_label(self), key,
+                            self->source_line, (guint)strlen(config_section_get_label(self)) + 2,
+                            "%s", message);
+}
+
 guint
 config_section_get_n_keys(const ConfigSection *self)
 {

@@ -42,6 +42,10 @@ void config_section_claim(ConfigSection *self);
 
 /* The key's value and marks it as used; NULL when absent. */
 ConfigValue *config_section_use(ConfigSection *self, const gchar *key);
+/* Adds a problem with the value of (key), all of it underlined; with the section's head where the
+ * key is absent or NULL. */
+void config_section_report(ConfigSection *self, ConfigProblems *problems, const gchar *key,
+                           const gchar *format, ...) G_GNUC_PRINTF(4, 5);
 /* The keys present, in order; for sections whose keys are free (e.g. aliases). */
 guint config_section_get_n_keys(const ConfigSection *self);
 const gchar *config_section_get_key(const ConfigSection *self, guint index);

@@ -125,6 +125,18 @@ rule_code_list_children(RuleCompiler *self, const RuleNode *node, guint *out_cou
     return children;
 }
 
+/* Where a [rule NAME] leads that held or did not: by way of a note of it. */
+static guint32
+rule_code_note(RuleCompiler *self, const RuleNode *node, gboolean held, guint32 next)
+{
+    return rule_code_add(self, (RuleInstruction){
+                                   .op = RULE_OP_NAMED,
+                                   .target = held ? 1 : 0,
+                                   .on_true = next,
+                                   .with = node->with,
+                               });
+}
+
 /* Returns where the condition begins. The recursion is as deep as the text's nesting, which
  * the parser limits. */
 static guint32
@@ -139,6 +151,10 @@ rule_code_condition(RuleCompiler *self, const RuleNode *node, guint32 on_true, g
         return node->constant ? on_true : on_false;
     case RULE_NODE_NOT:
         return rule_code_condition(self, node->first, on_false, on_true);
+    case RULE_NODE_NAMED:
+        on_true = rule_code_note(self, node, TRUE, on_true);
+        on_false = rule_code_note(self, node, FALSE, on_false);
+        return rule_code_condition(self, node->first, on_true, on_false);
     case RULE_NODE_EXPR:
         break; /* the parser leaves none */
     case RULE_NODE_TEST:

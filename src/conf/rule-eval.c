@@ -319,6 +319,7 @@ rule_run_test(RuleRun *self, const RuleInstruction *test)
     case RULE_OP_CALL:
     case RULE_OP_TO_TEXT:
     case RULE_OP_CAPTURE:
+    case RULE_OP_NAMED:
         g_assert_not_reached();
     }
     if (is_true && test->target != 0)
@@ -350,6 +351,11 @@ rule_run_program(RuleRun *self)
             break;
         case RULE_OP_CALL:
             at = rule_run_call(self, at);
+            break;
+        case RULE_OP_NAMED:
+            if (G_UNLIKELY(self->reasons != NULL))
+                rule_reasons_add_named(self->reasons, at->with.named, at->target != 0);
+            at = &rule->program[at->on_true];
             break;
         case RULE_OP_CAPTURE:
             rule_run_load_capture(self, at);

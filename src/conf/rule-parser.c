@@ -442,6 +442,28 @@ rule_parser_take_whole(RuleParser *self)
     return node;
 }
 
+/* A constant has nothing that could hold or not. */
+static RuleNode *
+rule_parser_new_named(RuleParser *self, const RuleNamed *rule, const RuleToken *name,
+                      RuleNode *inner)
+{
+    g_autofree gchar *text = NULL;
+    RuleNamedShown *shown;
+    RuleNode *node;
+
+    if (inner->kind == RULE_NODE_CONSTANT)
+        return inner;
+    text = text_escape(text_trim(config_value_get_raw(rule->value)), RULE_REASONS_TEXT_MAX);
+    shown = arena_new0(self->arena, RuleNamedShown);
+    shown->name =
+        arena_printf(self->arena, "%.*s", (int)name->text.len, (const gchar *)name->text.data);
+    shown->condition = arena_dup_text(self->arena, text);
+    shown->position = config_value_locate(rule->value, 0);
+    node = rule_parser_new_node(self, RULE_NODE_NAMED, inner);
+    node->with.named = shown;
+    return node;
+}
+
 static RuleNode *
 rule_parser_expand(RuleParser *self, RuleNamed *rule, const RuleToken *name)
 {
@@ -462,7 +484,7 @@ rule_parser_expand(RuleParser *self, RuleNamed *rule, const RuleToken *name)
     self->lexer = outer;
     self->is_lost = FALSE;
     if (self->n_problems == n_problems && node != NULL)
-        return node;
+        return rule_parser_new_named(self, rule, name, node);
     rule_parser_report(self, name->offset, name->width, "[rule %.*s] cannot be used here",
                        (int)name->text.len, (const gchar *)name->text.data);
     return rule_parser_new_constant(self, FALSE);

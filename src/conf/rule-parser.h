@@ -42,6 +42,7 @@ typedef enum {
     RULE_NODE_AND,
     RULE_NODE_OR,
     RULE_NODE_NOT,
+    RULE_NODE_NAMED, /* (first) stands in a [rule NAME] */
     RULE_NODE_TEST,
     RULE_NODE_EXPR, /* (left) alone: no test yet, nor known to be yes or no */
 } RuleNodeKind;

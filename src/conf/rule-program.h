@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The compiled rule: one array of instructions. A test goes on at one of two earlier
- * instructions, all others at the next; as tests only lead backwards, every run ends. The
- * array therefore reads from the results at its start to the first test near its end.
+ * instructions, what a named rule came to at one, all others at the next; as these only lead
+ * backwards, every run ends. The array therefore reads from the results at its start to the first
+ * test near its end.
  */
 #ifndef RULE_PROGRAM_H
 #define RULE_PROGRAM_H
@@ -28,6 +29,7 @@ typedef enum {
                                data is in (right) */
     RULE_OP_TO_TEXT,        /* register (target) = the text form of (left) */
     RULE_OP_CAPTURE,        /* register (target) = the capture (left) */
+    RULE_OP_NAMED,          /* a [rule NAME] held if (target) is not 0; goes on at (on_true) */
     /* Tests. */
     RULE_OP_IS_TRUE,
     RULE_OP_EQUAL_NUMBER, /* also durations and yes/no */
@@ -57,6 +59,13 @@ typedef struct {
     const RuleSet *answers; /* or NULL: any will do */
 } RuleDnsQuestion;
 
+/* A [rule NAME] that is used in a condition, for the record of decisions. */
+typedef struct RuleNamedShown {
+    const gchar *name;
+    const gchar *condition; /* as written, cut */
+    ConfigPosition position;
+} RuleNamedShown;
+
 typedef union {
     const RuleVariable *variable;
     const RuleFunctionInfo *function;
@@ -65,6 +74,7 @@ typedef union {
     const RuleRegex *regex;
     gpointer store;
     const RuleDnsQuestion *dns;
+    const RuleNamedShown *named;
 } RuleTarget;
 
 typedef struct {

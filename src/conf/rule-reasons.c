@@ -100,6 +100,22 @@ rule_reasons_add_answer(RuleReasons *self, const gchar *what, BaridSlice subject
         input->value = answer == RULE_ANSWER_FOUND ? "found" : "absent";
 }
 
+void
+rule_reasons_add_named(RuleReasons *self, const RuleNamedShown *rule, gboolean held)
+{
+    for (guint i = 0; i < self->n_named; i++) {
+        if (strcmp(self->named[i].rule->name, rule->name) == 0)
+            return;
+    }
+    if (self->n_named == RULE_REASONS_NAMED_MAX) {
+        self->n_dropped++;
+        return;
+    }
+    if (self->named == NULL)
+        self->named = arena_alloc(self->arena, RULE_REASONS_NAMED_MAX * sizeof *self->named);
+    self->named[self->n_named++] = (RuleReasonNamed){.rule = rule, .held = held};
+}
+
 /* --- when it has run --- */
 
 gchar *
@@ -176,12 +192,27 @@ rule_reasons_keep_in(const RuleReasons *self, Arena *arena)
     copy->conditions = arena_alloc(arena, self->n_conditions * sizeof *copy->conditions);
     for (guint i = 0; i < self->n_conditions; i++)
         copy->conditions[i] = self->conditions[i];
+    copy->named = arena_alloc(arena, self->n_named * sizeof *copy->named);
+    for (guint i = 0; i < self->n_named; i++)
+        copy->named[i] = self->named[i];
     copy->inputs = arena_alloc(arena, self->n_inputs * sizeof *copy->inputs);
     for (guint i = 0; i < self->n_inputs; i++) {
         copy->inputs[i].name = arena_dup_text(arena, self->inputs[i].name);
         copy->inputs[i].value = arena_dup_text(arena, self->inputs[i].value);
     }
     return copy;
+}
+
+static void
+reasons_write_named(const RuleReasonNamed *named, JsonWriter *writer)
+{
+    json_writer_begin_object(writer, NULL);
+    json_writer_text(writer, "name", named->rule->name);
+    json_writer_text(writer, "text", named->rule->condition);
+    json_writer_bool(writer, "held", named->held);
+    json_writer_text(writer, "file", named->rule->position.file);
+    json_writer_integer(writer, "line", named->rule->position.line);
+    json_writer_end_object(writer);
 }
 
 void
@@ -204,6 +235,12 @@ rule_reasons_write(const RuleReasons *self, JsonWriter *writer)
         json_writer_end_object(writer);
     }
     json_writer_end_array(writer);
+    if (self->n_named > 0) {
+        json_writer_begin_array(writer, "named");
+        for (guint i = 0; i < self->n_named; i++)
+            reasons_write_named(&self->named[i], writer);
+        json_writer_end_array(writer);
+    }
     json_writer_begin_object(writer, "inputs");
     for (guint i = 0; i < self->n_inputs; i++)
         json_writer_text(writer, self->inputs[i].name, self->inputs[i].value);

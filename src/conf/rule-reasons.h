@@ -10,8 +10,9 @@
 #include "conf/rule-language.h"
 #include "conf/rule-shadow.h"
 
-/* Conditions and inputs past these are counted, not kept; texts are cut. */
+/* Conditions, named rules and inputs past these are counted, not kept; texts are cut. */
 #define RULE_REASONS_CONDITIONS_MAX 8
+#define RULE_REASONS_NAMED_MAX 8
 #define RULE_REASONS_INPUTS_MAX 8
 #define RULE_REASONS_TEXT_MAX 120
 
@@ -19,6 +20,12 @@ typedef struct {
     const gchar *text; /* as written */
     gboolean held;
 } RuleReasonCondition;
+
+/* A [rule NAME] in one of the conditions. */
+typedef struct {
+    const struct RuleNamedShown *rule;
+    gboolean held;
+} RuleReasonNamed;
 
 /* "remote-ip" and "192.0.2.7"; "store \"x.example\"" and "absent". */
 typedef struct {
@@ -34,8 +41,9 @@ typedef struct RuleReasons {
     guint branch;            /* counts from 0 */
     gboolean has_failed;     /* a look-up did */
     guint failed_branch;     /* where the last one that failed stands */
-    guint n_conditions, n_inputs, n_dropped;
+    guint n_conditions, n_named, n_inputs, n_dropped;
     RuleReasonCondition *conditions; /* NULL for a constant */
+    RuleReasonNamed *named;          /* NULL without any; innermost first */
     RuleReasonInput *inputs;
 } RuleReasons;
 
@@ -52,8 +60,8 @@ guint rule_eval_durations_explained(const BaridRule *rule, BaridScope *scope, Ar
                                     const gint64 **out_ms, const RuleReasons **out_reasons);
 /* In (arena), which may outlive that of (self); itself when it is there already. */
 const RuleReasons *rule_reasons_keep_in(const RuleReasons *self, Arena *arena);
-/* One object of an array: {setting, value, file, line, conditions: [{text, held}], inputs: {}};
- * nothing for a constant. */
+/* One object of an array: {setting, value, file, line, conditions: [{text, held}],
+ * named: [{name, text, held, file, line}], inputs: {}}; nothing for a constant. */
 void rule_reasons_write(const RuleReasons *self, JsonWriter *writer);
 
 /* Who keeps what the rules of modules were decided by. (wants) gives the arena for it, NULL when
@@ -76,6 +84,8 @@ RuleReasons *rule_reasons_new_wanted(const BaridRule *rule);
 void rule_reasons_keep(RuleReasons *self);
 /* A value was read; once for each (name). */
 void rule_reasons_add(RuleReasons *self, const gchar *name, const RuleValue *value);
+/* A named rule held or did not; once for each. */
+void rule_reasons_add_named(RuleReasons *self, const struct RuleNamedShown *rule, gboolean held);
 /* (what) was asked for (subject): "store" "x.example". (text) is what was there, whether that was
  * what the condition asks for or not; empty leaves it at "found" or "absent". */
 void rule_reasons_add_answer(RuleReasons *self, const gchar *what, BaridSlice subject,

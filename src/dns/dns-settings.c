@@ -57,9 +57,11 @@ dns_resolver_new_from_settings(SettingsContext *context)
     if (settings_bind(context, section, "resolver", resolver_settings, sizeof(BaridSetting),
                       &options)) {
         self = dns_resolver_new(&options, &error);
-        if (self == NULL)
-            config_problems_add(context->problems, (ConfigPosition){"resolver", 0, 0}, "resolver",
+        if (self == NULL && section == NULL)
+            config_problems_add(context->problems, (ConfigPosition){NULL, 0, 0}, "resolver",
                                 "servers", NULL, 0, "%s", error->message);
+        else if (self == NULL)
+            config_section_report(section, context->problems, "servers", "%s", error->message);
     }
     settings_clear(resolver_settings, sizeof(BaridSetting), &options);
     return self;

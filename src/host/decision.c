@@ -94,6 +94,43 @@ decision_write_optional(JsonWriter *writer, const gchar *key, const gchar *value
         json_writer_text(writer, key, value);
 }
 
+/* The next one with the key of (input). */
+static const DecisionInput *
+decision_find_next(const DecisionInput *input)
+{
+    const gchar *key = input->key;
+
+    do
+        input = input->next;
+    while (input != NULL && strcmp(input->key, key) != 0);
+    return input;
+}
+
+/* An object has each key once: what was explained several times is an array, in that order.
+ * There are HOOK_INPUTS_MAX inputs at most. */
+static void
+decision_write_inputs(const DecisionInput *inputs, JsonWriter *writer)
+{
+    json_writer_begin_object(writer, "inputs");
+    for (const DecisionInput *input = inputs; input != NULL; input = input->next) {
+        const DecisionInput *first = inputs;
+
+        while (strcmp(first->key, input->key) != 0)
+            first = first->next;
+        if (first != input)
+            continue;
+        if (decision_find_next(input) == NULL) {
+            json_writer_text(writer, input->key, input->value);
+            continue;
+        }
+        json_writer_begin_array(writer, input->key);
+        for (; first != NULL; first = decision_find_next(first))
+            json_writer_text(writer, NULL, first->value);
+        json_writer_end_array(writer);
+    }
+    json_writer_end_object(writer);
+}
+
 void
 decision_write(const Decision *self, JsonWriter *writer)
 {
@@ -119,12 +156,8 @@ decision_write(const Decision *self, JsonWriter *writer)
         json_writer_integer(writer, "line", self->rule.line);
     }
     json_writer_integer(writer, "duration_us", self->duration_us);
-    if (self->inputs != NULL) {
-        json_writer_begin_object(writer, "inputs");
-        for (const DecisionInput *input = self->inputs; input != NULL; input = input->next)
-            json_writer_text(writer, input->key, input->value);
-        json_writer_end_object(writer);
-    }
+    if (self->inputs != NULL)
+        decision_write_inputs(self->inputs, writer);
     if (self->reasons != NULL)
         decision_write_reasons(self->reasons, writer);
     json_writer_end_object(writer);

@@ -62,7 +62,8 @@ void decision_record_mark(DecisionRecord *self, Decision *entry);
 void decision_add_input(Decision *self, Arena *arena, const gchar *key, const gchar *value);
 /* Says that the rule with (reasons), which may be NULL, decided. */
 void decision_set_reasons(Decision *self, Arena *arena, const RuleReasons *reasons);
-/* Writes one entry as an object of an array. */
+/* Writes one entry as an object of an array. In its object "inputs", a key that was added
+ * several times has an array of its values. */
 void decision_write(const Decision *self, JsonWriter *writer);
 /* Writes an array under (key): one object per entry. */
 void decision_record_write(const DecisionRecord *self, JsonWriter *writer, const gchar *key);

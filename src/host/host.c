@@ -143,9 +143,7 @@ host_load_section(Host *self, SettingsContext *context, ConfigSection *section)
     }
     module = host_open_module(self, name, &error);
     if (module == NULL) {
-        config_problems_add(context->problems, config_section_get_position(section),
-                            config_section_get_label(section), NULL, NULL, 0, "%s",
-                            error->message);
+        config_section_report(section, context->problems, NULL, "%s", error->message);
         host_use_all_keys(section);
         return FALSE;
     }

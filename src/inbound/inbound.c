@@ -61,8 +61,7 @@ certificate_load(Inbound *self, SettingsContext *context, ConfigSection *section
     settings_clear(certificate_settings, sizeof(BaridSetting), &settings);
     if (certificate.key == NULL) {
         if (ok)
-            config_problems_add(context->problems, config_section_get_position(section), label,
-                                NULL, NULL, 0, "%s", error->message);
+            config_section_report(section, context->problems, NULL, "%s", error->message);
         g_clear_pointer(&certificate.chain, g_bytes_unref);
         return FALSE;
     }
@@ -154,24 +153,23 @@ listener_check_addresses(InboundListener *listener, SettingsContext *context,
 {
     gboolean ok = listener->settings.address != NULL && listener->settings.address[0] != NULL;
 
-    for (gchar **text = listener->settings.address; ok && *text != NULL; text++) {
+    for (guint i = 0; ok && listener->settings.address[i] != NULL; i++) {
+        const gchar *text = listener->settings.address[i];
         Address address;
 
-        if (g_str_has_prefix(*text, "unix:") && (*text)[strlen("unix:")] != '\0') {
+        if (g_str_has_prefix(text, "unix:") && text[strlen("unix:")] != '\0') {
             listener->is_local = TRUE;
             continue;
         }
-        if (!address_parse(barid_slice_from_text(*text), &address)) {
-            config_problems_add(context->problems, config_section_get_position(section),
-                                config_section_get_label(section), "address", NULL, 0,
-                                "\"%s\" is not IP:PORT, [IPv6]:PORT or unix:PATH", *text);
+        if (!address_parse(barid_slice_from_text(text), &address)) {
+            /* The setting has no default: the section has the key. */
+            config_value_report_item(config_section_use(section, "address"), context->problems, i,
+                                     "\"%s\" is not IP:PORT, [IPv6]:PORT or unix:PATH", text);
             return FALSE;
         }
     }
     if (!ok)
-        config_problems_add(context->problems, config_section_get_position(section),
-                            config_section_get_label(section), "address", NULL, 0,
-                            "an address is required");
+        config_section_report(section, context->problems, "address", "an address is required");
     return ok;
 }
 
@@ -241,9 +239,8 @@ listener_set_hostname(InboundListener *listener, const gchar *server_name,
     if (*name == '\0')
         return;
     if (!mail_domain_is_valid(barid_slice_from_text(name)))
-        config_problems_add(context->problems, config_section_get_position(section),
-                            config_section_get_label(section), "hostname", NULL, 0,
-                            "\"%s\" is no host name", name);
+        config_section_report(section, context->problems, "hostname", "\"%s\" is no host name",
+                              name);
     listener->fixed_hostname = g_steal_pointer(&name);
     listener->hostname = listener->fixed_hostname;
 }
@@ -264,9 +261,7 @@ listener_load(Inbound *self, SettingsContext *context, ConfigSection *section)
     }
     listener_set_hostname(listener, self->services.hostname, context, section);
     if (!listener_set_up_tls(self, listener, &error))
-        config_problems_add(context->problems, config_section_get_position(section),
-                            config_section_get_label(section), "certificate", NULL, 0, "%s",
-                            error->message);
+        config_section_report(section, context->problems, "certificate", "%s", error->message);
     g_ptr_array_add(self->listeners, listener);
 }
 

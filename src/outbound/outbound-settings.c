@@ -202,14 +202,6 @@ host_parse_target(gchar *text, guint16 fallback_port, HostTarget *out)
     return host_parse_name(text, fallback_port, out);
 }
 
-static void
-host_report(SettingsContext *context, ConfigSection *section, const gchar *key,
-            const gchar *text)
-{
-    config_problems_add(context->problems, config_section_get_position(section),
-                        config_section_get_label(section), key, NULL, 0, "%s", text);
-}
-
 static TlsTrust *
 host_read_trust(const OutboundHost *self, const SettingsContext *context, ConfigSection *section,
                 GError **error)
@@ -238,13 +230,14 @@ host_check_trust(OutboundHost *self, SettingsContext *context, ConfigSection *se
     g_autoptr(GError) error = NULL;
 
     if (self->check == HOST_CHECK_ALWAYS && !has_tls)
-        host_report(context, section, "certificate-check", "there is no certificate without TLS");
+        config_section_report(section, context->problems, "certificate-check",
+                              "there is no certificate without TLS");
     if (!has_tls || self->check == HOST_CHECK_NEVER ||
         (self->check == HOST_CHECK_WITH_PASSWORD && !has_user))
         return;
     self->trust = host_read_trust(self, context, section, &error);
     if (self->trust == NULL)
-        host_report(context, section, "trust", error->message);
+        config_section_report(section, context->problems, "trust", "%s", error->message);
 }
 
 static void
@@ -254,24 +247,26 @@ host_check(OutboundHost *self, SettingsContext *context, ConfigSection *section)
     gboolean has_password = self->password != NULL && *self->password != '\0';
 
     self->targets = g_array_new(FALSE, TRUE, sizeof(HostTarget));
-    for (gchar **text = self->addresses; text != NULL && *text != NULL; text++) {
+    for (guint i = 0; self->addresses != NULL && self->addresses[i] != NULL; i++) {
         HostTarget target;
 
-        if (host_parse_target(*text, host_get_default_port(self), &target))
+        if (host_parse_target(self->addresses[i], host_get_default_port(self), &target))
             g_array_append_val(self->targets, target);
         else
-            host_report(context, section, "address",
-                        "write NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH");
+            config_value_report_item(config_section_use(section, "address"), context->problems, i,
+                                     "write NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH");
     }
     if (self->targets->len == 0)
-        host_report(context, section, "address", "an address is required");
+        config_section_report(section, context->problems, "address", "an address is required");
     if (has_user != has_password)
-        host_report(context, section, "password", "user and password belong together");
+        /* The line of the password is not shown. */
+        config_section_report(section, context->problems, "user",
+                              "user and password belong together");
     if (self->local_ip != NULL && *self->local_ip != '\0') {
         self->has_source =
             address_parse_ip(barid_slice_from_text(self->local_ip), &self->source);
         if (!self->has_source)
-            host_report(context, section, "local-ip", "write an IP address");
+            config_section_report(section, context->problems, "local-ip", "write an IP address");
     }
     host_check_trust(self, context, section);
 }
@@ -289,7 +284,8 @@ outbound_settings_add_host(OutboundSettings *self, SettingsContext *context,
         return;
     }
     if (host->name == NULL || strcmp(host->name, "mx") == 0 || strcmp(host->name, "local") == 0) {
-        host_report(context, section, NULL, "write [host NAME]; \"mx\" and \"local\" are taken");
+        config_section_report(section, context->problems, NULL,
+                              "write [host NAME]; \"mx\" and \"local\" are taken");
         outbound_host_free(host);
         return;
     }
@@ -351,8 +347,9 @@ outbound_settings_check_stores(const OutboundSettings *self, SettingsContext *co
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rule_reads_store(rows[i].rule))
-            config_problems_add(context->problems, (ConfigPosition){"outbound", 0, 0}, "outbound",
-                                rows[i].key, NULL, 0, "this rule must not read a store");
+            config_section_report(config_tree_find(context->tree, "outbound", NULL),
+                                  context->problems, rows[i].key,
+                                  "this rule must not read a store");
     }
 }
 

@@ -14,15 +14,47 @@ enum {
     JOB_DISPATCH_STEP = 256,
     JOB_FRESH_SHARE = 4, /* one of so many slots is kept for first attempts */
     JOB_IN_DOUBT_WAIT = 3, /* times the usual wait */
+    STATE_EXPIRY_NOTES = 16, /* domains of a message whose expiry is explained */
 };
 
 typedef enum { JOB_FRESH, JOB_CALLED } JobTurn;
 typedef void (*JobLook)(Queue *self, QueueEntry *entry, SpoolContent *content,
                         const Envelope *envelope, DeliveryState *state, guint domain);
 
+/* Which rule says when the domain is given up; what has its default needs no record. A constant
+ * says the same of all domains. */
+static void
+state_note_expiry(const Envelope *envelope, guint domain, gint64 expire_ms,
+                  const RuleReasons *why, Arena *arena, GString *decisions)
+{
+    Decision entry = {
+        .source = "queue",
+        .stage = BARID_STAGE_QUEUED,
+        .verdict = BARID_CONTINUE,
+        .reason = "expire",
+        .wall_ms = clock_wall_ms(),
+    };
+    g_autofree gchar *expire = NULL;
+    JsonWriter writer;
+
+    if (why == NULL || g_strcmp0(why->position.file, "default") == 0 ||
+        domain >= STATE_EXPIRY_NOTES || (why->value == NULL && domain > 0))
+        return;
+    expire = units_format_duration(expire_ms);
+    if (why->value != NULL)
+        entry.subject = arena_printf(arena, "%.*s", (int)envelope->domains[domain].len,
+                                     (const gchar *)envelope->domains[domain].data);
+    decision_add_input(&entry, arena, "expire", expire);
+    decision_set_reasons(&entry, arena, why);
+    if (decisions->len > 0)
+        g_string_append_c(decisions, ',');
+    json_writer_init(&writer, decisions);
+    decision_write(&entry, &writer);
+}
+
 void
 queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
-                 DeliveryState *out_state)
+                 GString *decisions, DeliveryState *out_state)
 {
     *out_state = (DeliveryState){.held = held};
     out_state->domains = arena_alloc(arena, sizeof(DomainState) * MAX(envelope->n_domains, 1));
@@ -30,14 +62,18 @@ queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboo
         arena_alloc(arena, sizeof(RecipientState) * MAX(envelope->n_recipients, 1));
     for (guint i = 0; i < envelope->n_domains; i++) {
         DomainState *domain = &out_state->domains[i];
+        const RuleReasons *why;
         const gint64 *notify_ms;
+        gint64 expire_ms;
         guint n_notify;
         BaridAttempt facts;
 
         domain->next_ms = envelope->created_ms;
         attempt_facts_fill(&facts, envelope, i, arena);
-        domain->expires_ms =
-            envelope->created_ms + barid_rule_get_duration(self->options.expire, &facts);
+        expire_ms = rule_eval_explained(self->options.expire, &facts.scope, arena, &why);
+        domain->expires_ms = envelope->created_ms + expire_ms;
+        if (decisions != NULL)
+            state_note_expiry(envelope, i, expire_ms, why, arena, decisions);
         n_notify = barid_rule_get_durations(self->options.notify, &facts, &notify_ms);
         /* A notification is never notified about (RFC 3461 section 6.2). */
         if (n_notify > 0 && envelope->sender.len > 0)
@@ -358,7 +394,7 @@ job_dispatch(Queue *self, QueueEntry *entry, JobLook func, guint domain)
         envelope_parse(spool_content_get_envelope(content), self->turn, &envelope)) {
         if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
                                   self->turn, &state))
-            queue_state_init(self, &envelope, self->turn, entry->held, &state);
+            queue_state_init(self, &envelope, self->turn, entry->held, NULL, &state);
         func(self, entry, content, &envelope, &state, domain);
         return;
     }
@@ -742,7 +778,7 @@ queue_take_result(Queue *self, QueueJob *job)
     }
     if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &job->envelope,
                               job->arena, &state))
-        queue_state_init(self, &job->envelope, job->arena, entry->held, &state);
+        queue_state_init(self, &job->envelope, job->arena, entry->held, NULL, &state);
     job_apply(self, job, &state);
     if (queue_find(self, job->envelope.id) != entry) {
         /* Cancelled meanwhile: the last job frees it. */

@@ -162,7 +162,7 @@ notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean g
     rcpt->address = about->sender;
     rcpt->notify = SMTP_NOTIFY_NEVER;
     envelope_group_domains(&envelope, self->turn);
-    queue_state_init(self, &envelope, self->turn, FALSE, &state);
+    queue_state_init(self, &envelope, self->turn, FALSE, NULL, &state);
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
     envelope_write(&envelope, &bytes);
     change->envelope = arena_dup_slice(self->turn, buffer_get_slice(&bytes));

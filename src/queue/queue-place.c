@@ -253,7 +253,7 @@ place_on_replayed(QueueId id, BaridSlice envelope_bytes, BaridSlice state_bytes,
         return NULL;
     }
     if (!delivery_state_parse(state_bytes, &envelope, self->turn, &state))
-        queue_state_init(self, &envelope, self->turn, FALSE, &state);
+        queue_state_init(self, &envelope, self->turn, FALSE, NULL, &state);
     entry = queue_entry_new(id);
     entry->place = (guint8)replay->place;
     if (!place_set_doubtful(self, place, entry, &envelope, &state))

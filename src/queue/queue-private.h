@@ -131,9 +131,9 @@ void queue_take_result(Queue *self, QueueJob *job);
 /* Where a domain of a message goes and what is allowed there; texts in the turn's arena. */
 void queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState *state,
                       guint domain, DestinationLimits *out_limits);
-/* Fills in a fresh message's state: due now, its expiry and first notice. */
+/* Fills in a fresh state; why it expires is added to (decisions), JSON objects, unless NULL. */
 void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
-                      DeliveryState *out_state);
+                      GString *decisions, DeliveryState *out_state);
 
 /* queue-notify.c: adds a DSN for what became final or late, and marks it as told. */
 typedef enum { NOTIFY_FINAL = 1 << 0, NOTIFY_LATE = 1 << 1 } QueueNotifyWhat;

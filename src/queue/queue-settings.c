@@ -123,8 +123,9 @@ queue_settings_check_stores(const QueueArea *area, SettingsContext *context)
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rule_reads_store(rows[i].rule) || rule_reads_store(rule_get_shadow(rows[i].rule)))
-            config_problems_add(context->problems, (ConfigPosition){"queue", 0, 0}, "queue",
-                                rows[i].key, NULL, 0, "this rule must not read a store");
+            config_section_report(config_tree_find(context->tree, "queue", NULL),
+                                  context->problems, rows[i].key,
+                                  "this rule must not read a store");
     }
 }
 

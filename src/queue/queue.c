@@ -202,20 +202,38 @@ queue_sleep(Queue *self, gint64 until_ms)
 
 /* --- submissions --- */
 
+/* The JSON array (first) with the objects of (more) behind its own. */
+static BaridSlice
+submission_join_decisions(BaridSlice first, const GString *more, Arena *arena)
+{
+    const gchar *text = (const gchar *)first.data;
+    gsize len = first.len == 0 ? 0 : first.len - 1; /* without its end */
+
+    if (more->len == 0)
+        return first;
+    return barid_slice_from_text(arena_printf(arena, "%.*s%s%s]", len == 0 ? 1 : (int)len,
+                                              len == 0 ? "[" : text, len > 1 ? "," : "",
+                                              more->str));
+}
+
 gboolean
 queue_submit(Queue *self, const QueueSubmission *submission, GError **error)
 {
     QueueSubmitTask task = {.task = {.kind = QUEUE_TASK_SUBMIT}};
     g_autoptr(Arena) arena = arena_new(512);
+    g_autoptr(GString) decisions = g_string_new(NULL);
     g_auto(Buffer) envelope = {0};
     g_auto(Buffer) bytes = {0};
     DeliveryState state;
+    Envelope noted;
 
     buffer_init(&envelope, SPOOL_ENVELOPE_MAX);
     buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
     envelope_group_domains(submission->envelope, arena);
-    queue_state_init(self, submission->envelope, arena, submission->held, &state);
-    if (!envelope_write(submission->envelope, &envelope) ||
+    queue_state_init(self, submission->envelope, arena, submission->held, decisions, &state);
+    noted = *submission->envelope;
+    noted.decisions = submission_join_decisions(noted.decisions, decisions, arena);
+    if (!envelope_write(&noted, &envelope) ||
         !delivery_state_write(&state, submission->envelope, &bytes)) {
         g_set_error_literal(error, QUEUE_ERROR, BARID_ERROR_TOO_LARGE, "the envelope is too large");
         return FALSE;

@@ -273,7 +273,8 @@ check_finding(Dialogue *self, const gchar *text)
         return dialogue_fail(self, "write finding: NAME = VALUE");
     if (value != NULL && g_pattern_match_simple(g_strstrip(parts[1]), value))
         return TRUE;
-    all = witness_dup_findings(&self->witness);
+    all = value != NULL ? g_strconcat(name, " = ", value, NULL)
+                        : witness_dup_findings(&self->witness);
     return dialogue_differ(self, text, *all == '\0' ? "no findings" : all);
 }
 

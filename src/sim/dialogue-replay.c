@@ -209,29 +209,60 @@ replay_connect(const Replay *self)
 
 /* --- the message --- */
 
-/* "ADDRESS -> HOP, ..." of the message that was queued last, which then goes. */
+/* Whether the recipient of the envelope is (rcpt), or what an alias made of it. */
+static gboolean
+replay_is_of(const EnvelopeRecipient *recipient, const gchar *rcpt)
+{
+    return barid_slice_equal_text(recipient->orcpt_address.len > 0 ? recipient->orcpt_address
+                                                                   : recipient->address, rcpt);
+}
+
+/* "ADDRESS -> HOP, ..." of all that (rcpt) became; of the whole message when that is not known. */
 static gchar *
-replay_take_routes(Replay *self)
+replay_dup_routes(const Replay *self, const Envelope *envelope, const gchar *rcpt, Arena *arena)
+{
+    GString *out = g_string_new(NULL);
+    gboolean is_known = FALSE;
+
+    for (guint i = 0; i < envelope->n_recipients; i++)
+        is_known = is_known || replay_is_of(&envelope->recipients[i], rcpt);
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        BaridSlice address = envelope->recipients[i].address;
+
+        if (is_known && !replay_is_of(&envelope->recipients[i], rcpt))
+            continue;
+        g_string_append_printf(out, "%s%.*s -> %s", out->len > 0 ? ", " : "", (int)address.len,
+                               (const gchar *)address.data,
+                               outbound_find_route(self->dialogue->outbound, envelope, i, arena));
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Tells the recipients of the message that was queued last, which then goes. */
+static void
+replay_take_message(const Replay *self, const gboolean *is_accepted)
 {
     Dialogue *dialogue = self->dialogue;
     g_autoptr(Arena) arena = arena_new(4096);
     g_autoptr(SpoolContent) content = dialogue_open_newest(dialogue);
-    GString *out = g_string_new(NULL);
-    Envelope envelope;
     QueueFilter filter = {.limit = 0};
+    Envelope envelope;
+    gboolean is_there = content != NULL &&
+                        envelope_parse(spool_content_get_envelope(content), arena, &envelope) &&
+                        dialogue_get_outbound(dialogue) != NULL;
 
-    if (content == NULL ||
-        !envelope_parse(spool_content_get_envelope(content), arena, &envelope) ||
-        dialogue_get_outbound(dialogue) == NULL)
-        return g_string_free(out, FALSE);
-    for (guint i = 0; i < envelope.n_recipients; i++)
-        g_string_append_printf(out, "%s%.*s -> %s", i > 0 ? ", " : "",
-                               (int)envelope.recipients[i].address.len,
-                               (const gchar *)envelope.recipients[i].address.data,
-                               outbound_find_route(dialogue->outbound, &envelope, i, arena));
+    for (guint i = 0; i < replay_get_n_rcpts(self); i++) {
+        const gchar *rcpt = replay_get_rcpt(self, i);
+        g_autofree gchar *routes =
+            is_there ? replay_dup_routes(self, &envelope, rcpt, arena) : g_strdup("");
+
+        if (is_accepted[i])
+            replay_write(self, rcpt, "message", "250 accepted", routes);
+    }
+    if (!is_there)
+        return;
     filter.id = envelope.id;
     queue_act(dialogue->queue, QUEUE_CANCEL, &filter);
-    return g_string_free(out, FALSE);
 }
 
 static gboolean
@@ -278,12 +309,14 @@ replay_send_content(Replay *self, const gboolean *is_accepted)
     g_autofree gchar *data = replay_ask(self, "DATA");
     g_autofree gchar *content = replay_dup_content(self);
     g_autofree gchar *reply = *data == '3' ? replay_ask(self, content) : g_strdup(data);
-    g_autofree gchar *routes = *reply == '2' ? replay_take_routes(self) : NULL;
 
+    if (*reply == '2') {
+        replay_take_message(self, is_accepted);
+        return;
+    }
     for (guint i = 0; i < replay_get_n_rcpts(self); i++) {
         if (is_accepted[i])
-            replay_write(self, replay_get_rcpt(self, i), "message",
-                         *reply == '2' ? "250 accepted" : reply, routes);
+            replay_write(self, replay_get_rcpt(self, i), "message", reply, NULL);
     }
 }
 

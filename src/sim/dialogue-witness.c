@@ -71,6 +71,8 @@ witness_see(InboundEvent event, BaridScope *scope, gpointer witness)
     case INBOUND_TRANSACTION_BEGINS:
         self->txn = scope_get_transaction(scope);
         self->txn_mark = 0;
+        /* What was found out about an earlier message is not about this one. */
+        g_hash_table_remove_all(self->findings);
         break;
     case INBOUND_TRANSACTION_ENDS:
         if (self->txn == NULL || scope != &self->txn->scope)

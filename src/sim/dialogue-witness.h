@@ -23,7 +23,8 @@ typedef struct {
     BaridTransaction *txn;
     guint session_mark, txn_mark; /* decisions made before the last command */
     GPtrArray *decisions;    /* of WitnessDecision *: of what has ended since */
-    GHashTable *findings;    /* name -> value, of what has ended */
+    GHashTable *findings;    /* name -> value, of the last transaction, and of a session that
+                                has ended */
 } Witness;
 
 void witness_init(Witness *self);

@@ -84,6 +84,34 @@ def test_config_diff():
         assert run(server, *config)[0] == 3
 
 
+def test_config_show_without_a_server():
+    """The settings on disk where no server runs; the running server's where one does."""
+    server = Server(extra=CONFIG)
+    status, out, error = run(server, "config", "show", "--config", server.config, "--changed")
+    assert status == 0 and "delay" in out and "[ehlo]" not in out and error == "", (out, error)
+    for words, has_changed, has_default in [([], True, True), (["--changed"], True, False),
+                                            (["--defaults"], False, True)]:
+        words = ["config", "show", "--config", server.config, "--json", *words]
+        settings = json.loads(run(server, *words)[1])["settings"]
+        kinds = {each["is_default"] for each in settings}
+        assert (False in kinds) == has_changed and (True in kinds) == has_default, (words, kinds)
+    # Without a file: what a server would start with, and that it is not what one runs.
+    for words in [[], ["--defaults"], ["rcpt", "relay"]]:
+        status, out, error = run(server, "config", "show", *words)
+        assert status == 0 and "relay" in out, (words, status, out)
+        assert error == "baridctl: no server is running: these are the settings on disk\n", error
+    status, out, error = run(server, "config", "show", "--json", "--changed")
+    assert status == 0 and "settings" in json.loads(out) and error == "", (status, error)
+    assert run(server, "config", "show", "rcpt", "rely")[0] == 1
+    # Who names a socket wants the server behind it.
+    nowhere = os.path.join(server.folder, "nowhere")
+    status, _, error = run(server, "config", "show", "--socket", nowhere)
+    assert status == 3 and "no server answers" in error, (status, error)
+    with server:
+        status, out, error = run(server, "config", "show", "module greylist", "delay")
+        assert status == 0 and "1ms" in out and error == "", (status, out, error)
+
+
 def test_wrong_use():
     with Server(extra=CONFIG) as server:
         for words, wanted in [

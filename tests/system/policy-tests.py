@@ -517,6 +517,18 @@ protocol = lmtp
         assert moved["after"]["route"] == "alice@example.org -> mailboxes", moved
         text = replay(server, other).stdout.decode()
         assert "3 of 3 recipients would be treated differently" in text, text
+        # A recipient whose route stays is no change, wherever the message's others go.
+        with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com") as smtp:
+            smtp.sendmail("two@example.com", ["alice@example.org", "carol@example.org"],
+                          "Subject: x\r\n\r\nx\r\n")
+        server.wait_queue_empty()
+        answer = json.loads(replay(server, write_other(server, """
+[user carol]
+addresses = carol@example.org
+"""), "--json").stdout)
+        others = [change["recipient"] for change in answer["changes"]]
+        assert others == ["carol@example.org"], answer
+        assert answer["changes"][0]["after"]["route"].endswith("maildir carol"), answer
         broken = replay(server, write_other(server, "[rcpt]\nrelai = yes\n"))
         assert broken.returncode == 1 and b"relai" in broken.stderr, broken.stderr
         assert server.ctl("status")["pid"] == server.worker_pid()

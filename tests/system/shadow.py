@@ -248,6 +248,38 @@ relay = if sender == "carol@example.com" or rcpt == "erin@elsewhere.example" the
         assert "sender = bob@example.com" in text, text
 
 
+def test_all_steps_under_one_key_are_explained():
+    """JSON readers see all signatures, and people, too; named rules say whether they held."""
+    with Server("""[rule friends]
+condition = sender-domain == "example.com" or sender-domain == "example.net"
+[rcpt]
+relay = rule "friends" and remote-ip in 127.0.0.0/8
+[outbound]
+next-hop = "drop"
+[host drop]
+address = 127.0.0.1:9
+[module dkim]
+enabled = yes
+""") as server:
+        with connect(server) as client:
+            client.sendmail("bob@example.com", ["dave@elsewhere.example"],
+                            "DKIM-Signature: v=1; d=one.example\r\n"
+                            "DKIM-Signature: v=1; d=two.example\r\nSubject: x\r\n\r\nx\r\n")
+        message = server.ctl("explain", "--sender", "bob@example.com")["messages"][0]
+        dkim = [each for each in message["decisions"]
+                if "dkim.signature" in each.get("inputs", {})][0]
+        domains = [each.split()[0] for each in dkim["inputs"]["dkim.signature"]]
+        assert domains == ["one.example", "two.example"], dkim
+        rules = [rule for each in message["decisions"] for rule in each.get("rules", [])
+                 if rule["setting"] == "rcpt relay"]
+        named = rules[0]["named"]
+        assert len(named) == 1 and named[0]["name"] == "friends" and named[0]["held"], rules
+        assert named[0]["text"].startswith('sender-domain == "example.com" or'), named
+        text = server.ctl_raw("explain", message["id"]).stdout.decode()
+        assert text.count("dkim.signature = ") == 2, text
+        assert '[rule friends] held: sender-domain == "example.com" or' in text, text
+
+
 def test_a_shadow_without_a_rule_is_refused():
     server = Server("[server]\nthreads.shadow = 2\n")
     done = server.ctl_raw("config", "check", "--config", server.config)

@@ -33,6 +33,12 @@ lookup_store(BaridScope *scope G_GNUC_UNUSED, gpointer store G_GNUC_UNUSED, Bari
     return RULE_ANSWER_ABSENT;
 }
 
+static const gchar named_text[] =
+    "[rule large]\ncondition = size > 4M\n"
+    "[rule all]\ncondition = yes\n"
+    "[rule plain-large]\ncondition = rule \"large\" and\n  not is-tls\n";
+static RuleSetup setup;
+
 #define BEGIN "{\"setting\":\"q limit\",\"value\":"
 #define AT(n) ",\"file\":\"default\",\"line\":" #n
 #define IP "\"remote-ip\":\"192.0.2.7\""
@@ -86,6 +92,18 @@ static const struct {
      ",\"held\":false},"
      "{\"text\":\"\\\"b\\\" in store \\\"fruits\\\"\",\"held\":false}],"
      "\"inputs\":{\"is-tls\":\"yes\",\"store b\":\"failed\"}}"},
+    {"named rules, the inner one first", BARID_TYPE_RULE_INTEGER,
+     "if not rule \"plain-large\" and rule \"large\" and rule \"all\" then 1 else 2",
+     BEGIN "\"1\"" AT(1) ",\"conditions\":[{\"text\":\"not rule \\\"plain-large\\\" and "
+     "rule \\\"large\\\" and rule \\\"all\\\"\",\"held\":true}],\"named\":["
+     "{\"name\":\"large\",\"text\":\"size > 4M\",\"held\":true,\"file\":\"f\",\"line\":2},"
+     "{\"name\":\"plain-large\",\"text\":\"rule \\\"large\\\" and not is-tls\",\"held\":false,"
+     "\"file\":\"f\",\"line\":6}],\"inputs\":{\"size\":\"5242880\",\"is-tls\":\"yes\"}}"},
+    {"a named rule that was not asked", BARID_TYPE_RULE_INTEGER,
+     "if is-tls or rule \"large\" then 1 else 2",
+     BEGIN "\"1\"" AT(1) ","
+     "\"conditions\":[{\"text\":\"is-tls or rule \\\"large\\\"\",\"held\":true}],"
+     "\"inputs\":{\"is-tls\":\"yes\"}}"},
     {"bytes of a peer", BARID_TYPE_RULE_INTEGER, "if raw == \"x\" then 1 else 2",
      BEGIN "\"2\"" AT(1) ",\"conditions\":[{\"text\":\"raw == \\\"x\\\"\",\"held\":false}],"
      "\"inputs\":{\"raw\":\"a\\\\x00b\\\\xff\"}}"},
@@ -97,7 +115,7 @@ compile(Arena *arena, BaridSettingType type, const gchar *text)
 {
     g_autoptr(ConfigProblems) problems = config_problems_new();
     BaridRule *rule = rule_compile(config_value_new_text(arena, "q", "limit", text), type,
-                                   BARID_KNOWN_ATTEMPT, NULL, problems);
+                                   BARID_KNOWN_ATTEMPT, setup.lists, problems);
     g_autofree gchar *printed = config_problems_to_text(problems);
 
     ck_assert_msg(rule != NULL, "%s: %s", text, printed);
@@ -226,10 +244,12 @@ main(void)
     log_set_level(BARID_LOG_WARNING);
     rule_fixture_register();
     rule_store_register(resolve_store, lookup_store, NULL);
+    rule_setup_init(&setup, named_text);
     runner = srunner_create(make_suite());
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    rule_setup_clear(&setup);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
