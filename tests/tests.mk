@@ -136,7 +136,7 @@ check-programs: $(check_PROGRAMS) $(check_LTLIBRARIES)
 list-check-programs:
 	@echo $(check_PROGRAMS)
 
-EXTRA_DIST += tests/run.py tests/leaks.supp tests/dialogue tests/lint tests/npm tests/peers tests/system
+EXTRA_DIST += tests/run.py tests/leaks.supp tests/data tests/dialogue tests/lint tests/npm tests/peers tests/system
 
 # Whole folders are shipped; what a build inside them left there is not.
 dist-hook:

@@ -81,8 +81,10 @@ check_message_read(CheckMessage *self, const gchar *path, GError **error)
 
     buffer_init(&self->message, CHECK_MESSAGE_MAX);
     self->text = message_read(path, &len, error);
-    if (self->text == NULL)
+    if (self->text == NULL) {
+        g_prefix_error(error, "%s: ", path);
         return FALSE;
+    }
     self->original = barid_slice(self->text, len);
     end = text_find(self->original, '\n');
     self->has_crlf = end > 0 && self->text[end - 1] == '\r';

@@ -6,8 +6,15 @@ EXTRA_DIST += src/baridctl/completion.bash
 install-data-local:
 	$(MKDIR_P) $(DESTDIR)$(completiondir)
 	$(INSTALL_DATA) $(srcdir)/src/baridctl/completion.bash $(DESTDIR)$(completiondir)/baridctl
+# A sendmail of another mail system is left alone.
+install-exec-hook:
+	$(MKDIR_P) $(DESTDIR)$(sbindir)
+	test -e $(DESTDIR)$(sbindir)/sendmail || \
+	  ln -srf $(DESTDIR)$(bindir)/baridctl $(DESTDIR)$(sbindir)/sendmail
 uninstall-local:
 	rm -f $(DESTDIR)$(completiondir)/baridctl
+	case "$$(readlink $(DESTDIR)$(sbindir)/sendmail)" in */baridctl) \
+	  rm -f $(DESTDIR)$(sbindir)/sendmail;; esac
 src_baridctl_baridctl_SOURCES = \
 	src/baridctl/check.c src/baridctl/check.h \
 	src/baridctl/check-subject.c src/baridctl/check-subject.h \

@@ -9,6 +9,7 @@
 #include "baridctl/online.h"
 #include "baridctl/sendmail.h"
 #include "base/json-writer.h"
+#include "base/text.h"
 #include "control/control.h"
 
 void
@@ -78,6 +79,9 @@ help_put(FILE *out, const gchar *word)
 {
     fputs(_("Usage: baridctl VERB [ARGUMENT ...] [OPTION ...]\n\nVerbs:\n"), out);
     help_put_verbs(out, word);
+    if (word == NULL || strcmp(word, "sendmail") == 0)
+        help_put_verb(out, "sendmail [OPTION ...] [RECIPIENT ...]",
+                      N_("Do what programs expect of a program of that name."));
     if (word != NULL)
         return;
     fputs(_("\nOptions:\n"), out);
@@ -116,6 +120,31 @@ ctl_find_offline(const Options *options)
             return verb;
     }
     return NULL;
+}
+
+/* What (words) should have been, when they begin a group of verbs that work alone, such as
+ * "check", and go on with none of them; NULL otherwise. The caller owns it. */
+static gchar *
+ctl_describe_slip(const gchar *const *words)
+{
+    g_autofree gchar *group = g_strconcat(words[0], " ", NULL);
+    g_autofree gchar *name = g_strjoin(" ", words[0], words[1], NULL);
+    g_autoptr(GPtrArray) verbs = g_ptr_array_new();
+    const gchar *nearest;
+    guint n_words;
+
+    for (const CtlVerb *verb = offline_verbs; verb->verb != NULL; verb++) {
+        if (g_str_has_prefix(verb->verb, group))
+            g_ptr_array_add(verbs, (gpointer)(guintptr)verb->verb);
+    }
+    if (verbs->len == 0 || control_find_verb(words, &n_words) != NULL)
+        return NULL;
+    g_ptr_array_add(verbs, NULL);
+    nearest = text_nearest(name, (const gchar *const *)verbs->pdata);
+    if (nearest != NULL)
+        return g_strdup_printf(_("there is no verb \"%s\"; did you mean \"%s\"?"), name, nearest);
+    return g_strdup_printf(_("there is no verb \"%s\"; \"baridctl --help %s\" lists the others"),
+                           name, words[0]);
 }
 
 /* Words in capitals are the arguments that must be there. */
@@ -166,6 +195,7 @@ static CtlStatus
 ctl_run(const Options *options)
 {
     const gchar *const *words = options_get_words(options);
+    g_autofree gchar *slip = NULL;
     const CtlVerb *offline;
 
     if (options_has(options, "version")) {
@@ -181,7 +211,11 @@ ctl_run(const Options *options)
         return CTL_USAGE;
     }
     offline = ctl_find_offline(options);
-    return offline != NULL ? ctl_run_offline(offline, options) : online_run(options);
+    if (offline != NULL)
+        return ctl_run_offline(offline, options);
+    slip = ctl_describe_slip(words);
+    return slip != NULL ? ctl_fail(options, CTL_USAGE, "unknown-verb", slip)
+                        : online_run(options);
 }
 
 /* For sendmail's -bp and -q. */

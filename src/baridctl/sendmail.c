@@ -144,6 +144,31 @@ sendmail_take_option(Sendmail *self, const gchar *const *argv, guint *index)
     }
 }
 
+static void
+sendmail_take_list(Sendmail *self, BaridSlice rest)
+{
+    BaridSlice address;
+
+    while (barid_address_list_next(&rest, &address) &&
+           self->recipients->len < SENDMAIL_RECIPIENTS_MAX) {
+        g_autofree gchar *text = barid_slice_dup_text(text_trim(address), NULL);
+
+        if (text != NULL && *text != '\0')
+            g_ptr_array_add(self->recipients, g_steal_pointer(&text));
+    }
+}
+
+/* Recipients, as they would stand in a field: there may be several with commas. */
+static void
+sendmail_take_word(Sendmail *self, const gchar *word)
+{
+    guint before = self->recipients->len;
+
+    sendmail_take_list(self, barid_slice_from_text(word));
+    if (self->recipients->len == before)
+        g_ptr_array_add(self->recipients, g_strdup(word));
+}
+
 static gboolean
 sendmail_parse(Sendmail *self, const gchar *const *argv)
 {
@@ -151,7 +176,7 @@ sendmail_parse(Sendmail *self, const gchar *const *argv)
 
     for (guint i = 0; argv[i] != NULL; i++) {
         if (options_end || argv[i][0] != '-' || argv[i][1] == '\0') {
-            g_ptr_array_add(self->recipients, g_strdup(argv[i]));
+            sendmail_take_word(self, argv[i]);
         } else if (strcmp(argv[i], "--") == 0) {
             options_end = TRUE;
         } else if (strcmp(argv[i], "--state") == 0 && argv[i + 1] != NULL) {
@@ -197,38 +222,61 @@ sendmail_get_message(const Sendmail *self)
     return barid_slice(self->message->str, self->message->len);
 }
 
+/* The line that a mailbox file has before each message goes; text that is no header, such as
+ * the whole of "echo ... | sendmail", becomes the body. */
 static void
-sendmail_take_field(Sendmail *self, const HeaderField *field)
+sendmail_tidy_message(Sendmail *self)
 {
-    BaridSlice rest = field->value, address;
+    HeaderIter iter;
+    HeaderField field;
+    HeaderStep step;
 
-    while (barid_address_list_next(&rest, &address) &&
-           self->recipients->len < SENDMAIL_RECIPIENTS_MAX) {
-        g_autofree gchar *text = barid_slice_dup_text(text_trim(address), NULL);
+    if (g_str_has_prefix(self->message->str, "From ")) {
+        const gchar *end = strstr(self->message->str, "\r\n");
 
-        if (text != NULL && *text != '\0')
-            g_ptr_array_add(self->recipients, g_steal_pointer(&text));
+        g_string_erase(self->message, 0, end == NULL ? -1 : end + 2 - self->message->str);
     }
+    header_iter_init(&iter, sendmail_get_message(self));
+    while ((step = header_iter_next(&iter, &field)) == HEADER_FIELD)
+        ;
+    if (step == HEADER_BAD)
+        g_string_insert(self->message, (gssize)header_iter_get_body_offset(&iter), "\r\n");
 }
 
-/* Recipients come from To, Cc and Bcc; Bcc is taken out, so that nobody reads it. */
+static gboolean
+sendmail_is_one_of(BaridSlice name, const gchar *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (barid_slice_equal_nocase(name, barid_slice_from_text(*names)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Recipients come from To, Cc and Bcc, or of a message that is sent on from their likes (RFC
+ * 5322 section 3.6.6); Bcc is taken out, so that nobody reads it. */
 static void
 sendmail_take_recipients(Sendmail *self)
 {
+    static const gchar *const first[] = {"to", "cc", "bcc", NULL};
+    static const gchar *const resent[] = {"resent-to", "resent-cc", "resent-bcc", NULL};
+    static const gchar *const hidden[] = {"bcc", "resent-bcc", NULL};
     g_autoptr(GString) kept = g_string_sized_new(self->message->len);
+    const gchar *const *names = first;
     HeaderIter iter;
     HeaderField field;
     gsize end = 0;
 
+    for (guint i = 0; resent[i] != NULL; i++) {
+        if (header_find(sendmail_get_message(self), resent[i], 0, &field))
+            names = resent;
+    }
     header_iter_init(&iter, sendmail_get_message(self));
     while (header_iter_next(&iter, &field) == HEADER_FIELD) {
-        gboolean is_bcc = barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("bcc"));
-
-        if (is_bcc || barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("to")) ||
-            barid_slice_equal_nocase(field.name, BARID_SLICE_LITERAL("cc")))
-            sendmail_take_field(self, &field);
+        if (sendmail_is_one_of(field.name, names))
+            sendmail_take_list(self, field.value);
         end = (gsize)(field.whole.data + field.whole.len - (const guint8 *)self->message->str);
-        if (!is_bcc)
+        if (!sendmail_is_one_of(field.name, hidden))
             g_string_append_len(kept, (const gchar *)field.whole.data, (gssize)field.whole.len);
     }
     /* With the empty line. */
@@ -464,16 +512,38 @@ sendmail_is_clean(const gchar *text)
     return text == NULL || text[strcspn(text, "\r\n<> ")] == '\0';
 }
 
+/* Whether (address) stays between the brackets of a command: blanks and brackets may stand in
+ * a quoted local part alone, and the end of a line nowhere. */
+static gboolean
+sendmail_is_address(const gchar *address)
+{
+    gboolean is_quoted = FALSE;
+
+    if (address == NULL)
+        return TRUE;
+    for (const gchar *p = address; *p != '\0'; p++) {
+        if (*p == '\r' || *p == '\n' || (!is_quoted && strchr("<> ", *p) != NULL))
+            return FALSE;
+        if (*p == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted && *p == '\\' && p[1] != '\0' && p[1] != '\r' && p[1] != '\n')
+            p++;
+    }
+    return !is_quoted;
+}
+
 static int
 sendmail_submit(Sendmail *self)
 {
     g_autofree gchar *user = sendmail_dup_user();
-    g_autofree gchar *sender = sendmail_complete(self, self->sender != NULL ? self->sender : user);
+    g_autofree gchar *author = sendmail_complete(self, user);
+    const gchar *given = self->sender != NULL ? self->sender : user;
+    g_autofree gchar *sender = sendmail_complete(self, given);
     HeaderField field;
     int status;
 
     if (!header_find(sendmail_get_message(self), "From", 0, &field))
-        sendmail_add_from(self, sender);
+        sendmail_add_from(self, *sender != '\0' ? sender : author);
     status = sendmail_name_sender(self, sender);
     if (status == EX_OK)
         status = sendmail_name_recipients(self);
@@ -497,6 +567,9 @@ sendmail_deliver(Sendmail *self)
 
     if (!sendmail_read_message(self))
         return sendmail_complain(EX_IOERR, "cannot read the message");
+    if (self->message->len >= SENDMAIL_MESSAGE_MAX)
+        return sendmail_complain(EX_DATAERR, "the message is larger than 1 GiB");
+    sendmail_tidy_message(self);
     if (self->from_header)
         sendmail_take_recipients(self);
     if (self->recipients->len == 0)
@@ -504,11 +577,11 @@ sendmail_deliver(Sendmail *self)
     if (self->sender != NULL && strcmp(self->sender, "<>") == 0)
         self->sender = "";
     for (guint i = 0; i < self->recipients->len; i++) {
-        if (!sendmail_is_clean(g_ptr_array_index(self->recipients, i)))
+        if (!sendmail_is_address(g_ptr_array_index(self->recipients, i)))
             return sendmail_complain(EX_DATAERR, "not an address: %s",
                                      (const gchar *)g_ptr_array_index(self->recipients, i));
     }
-    if (!sendmail_is_clean(self->sender) || !sendmail_is_clean(self->notify) ||
+    if (!sendmail_is_address(self->sender) || !sendmail_is_clean(self->notify) ||
         !sendmail_is_clean(self->envid))
         return sendmail_complain(EX_USAGE, "an option holds what does not belong there");
     if (!sendmail_connect(self))
@@ -561,6 +634,15 @@ sendmail_clear(Sendmail *self)
     g_free(self->hostname);
 }
 
+/* What the verbs of baridctl end with, in the words of <sysexits.h>. */
+static int
+sendmail_translate(int status)
+{
+    static const int statuses[] = {EX_OK, EX_UNAVAILABLE, EX_USAGE, EX_TEMPFAIL};
+
+    return status >= 0 && status < (int)G_N_ELEMENTS(statuses) ? statuses[status] : EX_SOFTWARE;
+}
+
 int
 sendmail_run(const gchar *name, const gchar *const *argv, SendmailVerb run_verb)
 {
@@ -582,10 +664,10 @@ sendmail_run(const gchar *name, const gchar *const *argv, SendmailVerb run_verb)
             status = sendmail_speak(&self);
             break;
         case MODE_LIST:
-            status = run_verb(list, self.state);
+            status = sendmail_translate(run_verb(list, self.state));
             break;
         case MODE_RETRY:
-            status = run_verb(retry, self.state);
+            status = sendmail_translate(run_verb(retry, self.state));
             break;
         case MODE_NOTHING:
             status = EX_OK; /* aliases are read as they are needed */

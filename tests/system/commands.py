@@ -3,12 +3,14 @@
 """Commands that modules add: their options reach the module, checked, and the answer comes
 as JSON or for people."""
 import json
+import os
 import smtplib
+import subprocess
 import sys
 import time
-import os
 
 sys.path.insert(0, os.path.dirname(__file__))
+import server as barid
 from server import Server
 from tap import run_tests
 
@@ -127,6 +129,22 @@ def test_wrong_use():
             assert status == 2 and wanted in error, (words, status, error)
         status, _, error = run(server, "greylist", "forget", *TRIPLET, "--store", "nowhere")
         assert status == 1 and "there is no [store nowhere]" in error, (status, error)
+
+
+def test_slips():
+    """Of verbs and files that need no server, nothing is said about one."""
+    for words, status, wanted in [
+            (["check", "dkmi", "x"], 2, "there is no verb \"check dkmi\"; did you mean \"check dkim\"?"),
+            (["check", "zzzzzzzz"], 2, "\"baridctl --help check\" lists"),
+            (["sign"], 2, "there is no verb \"sign\""),
+            (["check", "dkim", "/nowhere/at/all"], 1, "/nowhere/at/all: No such file"),
+            (["check", "dsn", "/nowhere/at/all"], 1, "/nowhere/at/all: No such file")]:
+        done = subprocess.run([os.path.join(barid.BUILD, "src/baridctl/baridctl"), *words],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == status and wanted in done.stderr, (words, done)
+    done = subprocess.run([os.path.join(barid.BUILD, "src/baridctl/baridctl"), "--help"],
+                          capture_output=True, text=True, timeout=60)
+    assert "\n  sendmail [OPTION ...]" in done.stdout, done
 
 
 def test_list():

@@ -61,6 +61,45 @@ def test_header_recipients():
         assert all(f"Return-Path: <{USER}@mx.example.org>" in mail for mail in mails), mails[0]
 
 
+def test_sent_on():
+    """RFC 5322 section 3.6.6: those of the first sending do not get it again."""
+    with Server(CONFIG) as server:
+        done = sendmail(server, "-t", text="Resent-To: alice@example.org\nTo: x@elsewhere.example\n"
+                                           "Resent-Bcc: y@example.org\nBcc: z@example.org\n\nhi\n")
+        assert done.returncode == 0, done
+        mails = delivered(server, 2)
+        assert not any("Bcc" in mail or "elsewhere" not in mail for mail in mails), mails
+        assert sorted(mail.split("Delivered-To: ")[1].split("@")[0] for mail in mails) == [
+            "alice", "y"], mails
+
+
+def test_text_alone():
+    """Text without a header is the body; the line of a mailbox file is no part of the message."""
+    with Server(CONFIG) as server:
+        for text in ("the disk is full\nof text\n", "From x Sat Jan  1 00:00:00 2000\nTo: you\n\ntwo\n",
+                     "Subject: x\nno field\n"):
+            done = sendmail(server, "alice@example.org", text=text)
+            assert done.returncode == 0, done
+        mails = delivered(server, 3)
+        assert not any("\nFrom x" in mail for mail in mails), mails
+        assert sorted(mail.split("\n\n", 1)[1] for mail in mails) == [
+            "no field\n", "the disk is full\nof text\n", "two\n"], mails
+
+
+def test_words():
+    """Several recipients in one word, with names; quoted local parts; the null reverse-path."""
+    with Server(CONFIG) as server:
+        done = sendmail(server, "-f", "<>", 'Alice <alice@example.org>, "a <b"@example.org',
+                        text="Subject: x\n\nhi\n")
+        assert (done.returncode, done.stderr) == (0, b""), done
+        mails = delivered(server, 2)
+        assert all("Return-Path: <>\n" in mail and f"<{USER}@mx.example.org>\n" in mail
+                   for mail in mails), mails
+        assert any('Delivered-To: "a <b"@example.org\n' in mail for mail in mails), mails
+        for word in ('"a"b>@example.org', '"a', "a b@example.org", '"a\\\nb"@example.org'):
+            assert sendmail(server, word, text="\nhi\n").returncode == 65, word
+
+
 def test_elsewhere_is_queued():
     """A user of this host may send to others; a stranger over TCP may not."""
     with Server(CONFIG + "[queue]\nconcurrency = 0\n") as server:
@@ -84,6 +123,7 @@ def test_refusals():
         assert sendmail(server, "a@example.org>\r\nDATA", text="\n").returncode == 65
         delivered(server, 0)  # all or none
     assert sendmail(server, "alice@example.org", text="\nhi\n").returncode == 75
+    assert [sendmail(server, word).returncode for word in ("-bp", "-q")] == [75, 75]
 
 
 def test_no_listener():
