@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """bench-auth.py [--quick] [--out FILE] [--only NAMES] [--no-peers]: what it costs to verify mail
-with SPF, DKIM and DMARC, Barid beside Postfix with OpenDKIM and OpenDMARC, and with rspamd.
+with SPF, DKIM and DMARC, Barid beside Postfix with OpenDKIM and OpenDMARC.
 
 Mail of 4 KiB with one signature (RSA-2048), accepted only. CPU time is that of all processes
 of a server and its filters; the client and the name server, which all ask, are not counted.
@@ -96,7 +96,6 @@ OPEN_START = ["/bin/sh", "-c", "opendkim -f & opendmarc -f & "
 
 class OpenPostfix(Postfix):
     name = "Postfix+OpenDKIM+OpenDMARC"
-    filters = ["opendkim", "opendmarc"]  # by their sockets
 
     def make_program(self):
         return unpacked.Postfix(self.port, POSTFIX_SETTINGS + OPEN_MILTERS, OPEN_COMMANDS,
@@ -105,55 +104,10 @@ class OpenPostfix(Postfix):
     def after_start(self):
         folder = os.path.join(self.program.folder, "spool/milters/")
         end = time.monotonic() + 20
-        while not all(os.path.exists(folder + name) for name in self.filters):
+        while not all(os.path.exists(folder + name) for name in ("opendkim", "opendmarc")):
             if time.monotonic() > end:
                 raise RuntimeError("the filters did not start")
             time.sleep(0.1)
-
-
-RSPAMD_PACKAGES = ["rspamd", "libhyperscan5", "libluajit2-5.1-2", "libsodium23", "libunwind8",
-                   "libicu72"]
-# Those checks alone: no rules, no statistics.
-RSPAMD_COMMANDS = """
-mkdir -p /var/spool/milters /var/lib/rspamd
-chown postfix /var/spool/milters /var/lib/rspamd
-cat > /etc/rspamd/bench.conf <<END
-options {
-    filters = "spf,dkim";
-    local_addrs = ["192.0.2.1"];
-    dns { nameserver = ["127.0.0.1"]; }
-}
-logging { type = "console"; level = "warning"; }
-actions { reject = 1000; }
-modules { path = "/usr/share/rspamd/plugins/"; }
-spf { }
-dkim { }
-dmarc { }
-milter_headers { use = ["authentication-results"]; }
-worker "rspamd_proxy" {
-    bind_socket = "/var/spool/milters/rspamd mode=0666";
-    milter = yes;
-    count = 1;
-    upstream "local" { default = yes; self_scan = yes; }
-}
-END
-"""
-RSPAMD_MILTERS = """
-smtpd_milters = unix:/var/spool/milters/rspamd
-milter_default_action = tempfail
-"""
-RSPAMD_START = ["/bin/sh", "-c", "rspamd -f -u postfix -g postfix -c /etc/rspamd/bench.conf & "
-                "exec /usr/lib/postfix/sbin/master -d -c /etc/postfix"]
-
-
-class RspamdPostfix(OpenPostfix):
-    name = "Postfix+rspamd"
-    filters = ["rspamd"]
-
-    def make_program(self):
-        return unpacked.Postfix(self.port, POSTFIX_SETTINGS + RSPAMD_MILTERS, RSPAMD_COMMANDS,
-                                name="mx.example.org", others=RSPAMD_PACKAGES,
-                                command=RSPAMD_START)
 
 
 # --- mail and its records ---
@@ -289,8 +243,7 @@ def bench_latency(table, _sources, _options):
 
 def unpack_all():
     """What is needed later: there is no network inside."""
-    for package in ["postfix", "nsd", "libprotobuf-c1", "libfstrm0", *OPEN_PACKAGES,
-                    *RSPAMD_PACKAGES]:
+    for package in ["postfix", "nsd", "libprotobuf-c1", "libfstrm0", *OPEN_PACKAGES]:
         unpacked.unpack(package)
 
 
@@ -302,7 +255,7 @@ def main():
     parser.add_argument("--only", default=",".join(PARTS))
     options = parser.parse_args()
     options.messages = 4000 if options.quick else 16000
-    options.peers = [] if options.no_peers else [OpenPostfix, RspamdPostfix]
+    options.peers = [] if options.no_peers else [OpenPostfix]
     if hosts.MARK not in os.environ:
         unpack_all()
     hosts.enter()
