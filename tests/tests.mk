@@ -116,8 +116,8 @@ tests_bench_smtp_count_SOURCES = tests/bench/smtp-count.c
 tests_bench_smtp_count_LDADD = $(GLIB_LIBS)
 tests_bench_smtp_load_SOURCES = tests/bench/smtp-load.c
 tests_bench_smtp_load_LDADD = $(GNUTLS_LIBS) $(GLIB_LIBS)
-EXTRA_DIST += tests/bench/bench-relay.py tests/bench/bench-server.py tests/bench/measure.py \
-	tests/bench/relays.py tests/bench/servers.py
+EXTRA_DIST += tests/bench/bench-auth.py tests/bench/bench-relay.py tests/bench/bench-server.py \
+	tests/bench/measure.py tests/bench/relays.py tests/bench/servers.py
 
 # A module of the system tests, which put it beside the others in a build of their own.
 check_LTLIBRARIES += tests/system/probe/probe.la

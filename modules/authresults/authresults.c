@@ -187,6 +187,18 @@ append_dkim(GString *out, BaridTransaction *txn)
         append_signature(out, &signature);
 }
 
+/* RFC 6541 section 8.3. */
+static void
+append_third_party(GString *out, BaridTransaction *txn)
+{
+    const gchar *result = barid_finding_get(txn, "dkim.atps");
+
+    if (result == NULL || strcmp(result, "none") == 0)
+        return;
+    append_result(out, "dkim-atps", result, NULL);
+    append_property(out, "header.from", barid_finding_get(txn, "dkim.atps.domain"));
+}
+
 /* RFC 9989 section 8.1: the policy that is to be applied, after "sp", "np" and "t". */
 static void
 append_dmarc(GString *out, BaridTransaction *txn)
@@ -228,6 +240,7 @@ add_results(BaridTransaction *txn, const gchar *id, GError **error)
     append_iprev(value, txn);
     append_spf(value, txn);
     append_dkim(value, txn);
+    append_third_party(value, txn);
     append_dmarc(value, txn);
     append_arc(value, txn);
     if (value->len == id_len)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dkim-verify.h"
 
+#include "dkim-third-party.h"
+
 /* A name may have several records, of which one is the key; a name with more has none. */
 enum { RECORDS_MAX = 10 };
 
@@ -76,12 +78,13 @@ dkim_verify(BaridTransaction *txn, BaridVerifier *verifier)
     g_autoptr(BaridDnsBatch) batch = barid_dns_batch_new();
     g_autoptr(BaridHeaderIndex) header = NULL;
     g_autoptr(GArray) questions = NULL;
+    g_autoptr(DkimThirdParties) third_parties = NULL;
 
     barid_verifier_examine(verifier, barid_now_ms());
     questions = questions_new(verifier, batch);
-    if (questions->len == 0)
-        return;
-    barid_dns_batch_ask(txn, batch);
+    third_parties = dkim_third_parties_new(txn, verifier, batch);
+    if (questions->len > 0)
+        barid_dns_batch_ask(txn, batch);
     header = barid_header_index_new(barid_transaction_get_header(txn));
     for (guint i = 0; i < questions->len; i++) {
         const KeyQuestion *question = &g_array_index(questions, KeyQuestion, i);
@@ -90,6 +93,7 @@ dkim_verify(BaridTransaction *txn, BaridVerifier *verifier)
 
         verify_one(txn, verifier, question->signature, answer, error, header);
     }
+    dkim_third_parties_tell(third_parties, txn, verifier, batch);
 }
 
 /* --- findings --- */

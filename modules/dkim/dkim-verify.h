@@ -5,7 +5,8 @@
 
 #include <barid/barid.h>
 
-/* Looks up all keys side by side and settles every signature. */
+/* Looks up all keys side by side and settles every signature; records what the authors' domains
+ * say of third parties. */
 BARID_SUSPENDS void dkim_verify(BaridTransaction *txn, BaridVerifier *verifier);
 /* Records the findings of the settled signatures. */
 void dkim_tell(BaridTransaction *txn, const BaridVerifier *verifier);

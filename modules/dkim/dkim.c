@@ -33,6 +33,7 @@ static const BaridSetting settings[] = {
 typedef struct {
     const DkimSettings *settings;
     DkimSigners *signers;
+    gboolean signs; /* some messages, maybe */
 } Dkim;
 
 /* A word that is none counts as the strictest: it was meant to do something. */
@@ -66,7 +67,8 @@ message_begin(BaridTransaction *txn, gpointer state)
     const Dkim *self = state;
     BaridVerifier *verifier = barid_verifier_new(BARID_SIGNATURE_DKIM);
 
-    dkim_signers_want_bodies(self->signers, verifier);
+    if (self->signs)
+        dkim_signers_want_bodies(self->signers, verifier);
     barid_slot_set(txn, verifier, message_free);
     return verifier;
 }
@@ -179,16 +181,19 @@ dkim_stop(gpointer state)
     g_free(self);
 }
 
-/* Names that cannot be known before are asked for when they are. */
+/* Names that cannot be known before are asked for when they are. Where there are none, no body
+ * is hashed for them. */
 static gboolean
-dkim_check_names(const Dkim *self, GError **error)
+dkim_check_names(Dkim *self, GError **error)
 {
     const BaridRule *rule = self->settings->sign;
     const gchar *const *names;
 
+    self->signs = TRUE;
     if (!barid_rule_is_constant(rule))
         return TRUE;
     names = barid_rule_eval_list(rule, NULL);
+    self->signs = names[0] != NULL;
     for (guint i = 0; names[i] != NULL; i++) {
         if (!dkim_signers_has(self->signers, names[i])) {
             g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
@@ -222,7 +227,8 @@ static const BaridHook hooks[] = {
     BARID_HOOK_END,
 };
 
-static const gchar *const findings[] = {"dkim", "dkim.domains", "dkim.signatures", NULL};
+static const gchar *const findings[] = {"dkim",         "dkim.domains",     "dkim.signatures",
+                                       "dkim.atps",    "dkim.atps.domain", NULL};
 
 BARID_MODULE_DEFINE(dkim) = {
     BARID_MODULE_HEADER,

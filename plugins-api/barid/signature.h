@@ -77,6 +77,13 @@ guint barid_signature_get_instance(const BaridSignature *self);
 gboolean barid_signature_is_testing(const BaridSignature *self);
 /* Where its key is: "SELECTOR._domainkey.DOMAIN", of type TXT; NULL when it is malformed. */
 const gchar *barid_signature_get_key_name(const BaridSignature *self);
+/* "atps=": the author's domain that is said to have authorised the signer (RFC 6541); NULL without
+ * or when it is malformed. */
+const gchar *barid_signature_get_third_party(const BaridSignature *self);
+/* Where that domain says so, of type TXT; NULL without, or when it is hashed in an unknown way. */
+const gchar *barid_signature_get_third_party_name(const BaridSignature *self);
+/* Whether a record there authorises (domain) to sign (section 4.4). */
+gboolean barid_third_party_record_permits(BaridSlice record, const gchar *domain);
 
 /* --- the header, as signatures pick fields from it --- */
 

@@ -7,6 +7,7 @@ src_signature_libsignature_la_SOURCES = \
 	src/signature/key-record.c \
 	src/signature/result.c \
 	src/signature/signature.c src/signature/signature-private.h \
+	src/signature/third-party.c \
 	src/signature/verifier.c
 SIGNATURE_LIBS = src/signature/libsignature.la $(MIME_LIBS) $(GNUTLS_LIBS)
 if HAVE_CHECK

@@ -33,6 +33,7 @@ struct BaridSignature {
     guint8 bytes[SIGNATURE_BYTES_MAX];
     gsize n_bytes;
     gchar *domain, *selector, *identity, *algorithm, *key_name;
+    gchar *third_party, *third_party_name; /* or NULL */
     gchar mark[9];
     gboolean testing;
     struct SignatureBody *body;
@@ -44,6 +45,10 @@ void signature_free(BaridSignature *self);
 /* BARID_SIGNATURE_PENDING when it is one that can be verified. */
 BaridSignatureReason signature_algorithm_parse(BaridSlice word, SignatureAlgorithm *out);
 const gchar *signature_kind_get_field(BaridSignatureKind kind);
+
+/* Where (author) says whether (signer) may sign for it, hashed as "atpsh=" says; the caller owns
+ * it. NULL when that says nothing known. */
+gchar *signature_third_party_dup_name(const gchar *signer, const gchar *author, BaridSlice hash);
 
 /* --- keys --- */
 

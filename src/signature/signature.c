@@ -253,6 +253,20 @@ parse_query(BaridSignature *self G_GNUC_UNUSED, const BaridTagList *tags)
     return BARID_SIGNATURE_QUERY;
 }
 
+/* RFC 6541 section 4.2: what is wrong there leaves the signature as it is. */
+static BaridSignatureReason
+parse_third_party(BaridSignature *self, const BaridTagList *tags)
+{
+    BaridSlice third_party = barid_tag_list_get(tags, "atps");
+
+    if (is_domain(third_party)) {
+        self->third_party = dup_value(third_party);
+        self->third_party_name = signature_third_party_dup_name(
+            self->domain, self->third_party, barid_tag_list_get(tags, "atpsh"));
+    }
+    return BARID_SIGNATURE_PENDING;
+}
+
 /* What says whose it is, for people: known even where something else is wrong. */
 static void
 parse_labels(BaridSignature *self, const BaridTagList *tags)
@@ -281,6 +295,7 @@ parse_tags(BaridSignature *self)
     static BaridSignatureReason (*const steps[])(BaridSignature *, const BaridTagList *) = {
         parse_required, parse_algorithm, parse_canonical, parse_owner,
         parse_names,    parse_hashes,    parse_numbers,   parse_query,
+        parse_third_party,
     };
     BaridTagList tags;
 
@@ -328,6 +343,8 @@ signature_free(BaridSignature *self)
     g_free(self->identity);
     g_free(self->algorithm);
     g_free(self->key_name);
+    g_free(self->third_party);
+    g_free(self->third_party_name);
     g_free(self->copy);
     g_free(self);
 }
@@ -386,4 +403,16 @@ const gchar *
 barid_signature_get_key_name(const BaridSignature *self)
 {
     return self->key_name;
+}
+
+const gchar *
+barid_signature_get_third_party(const BaridSignature *self)
+{
+    return self->third_party;
+}
+
+const gchar *
+barid_signature_get_third_party_name(const BaridSignature *self)
+{
+    return self->third_party_name;
 }

@@ -7,8 +7,10 @@
  * "send" prints: messages seconds p50_us p99_us max_us, the last three of the time between
  * the final dot and its reply. Its words: "tls" (STARTTLS first), "recipients=N" (of each
  * message), "domain=NAME" (theirs), "places=N" (instead, messages go to N domains by turns,
- * each an address literal of 127.0.0.0/8 that no other has). "idle" prints "ready" when all
- * sessions have said EHLO. */
+ * each an address literal of 127.0.0.0/8 that no other has), "source=ADDRESS" (which it comes
+ * from), "content=FILE" (instead of one of SIZE; its lines end with CRLF, none begins with a
+ * dot). "idle" prints "ready" when all sessions have said EHLO. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
@@ -50,6 +52,8 @@ typedef struct {
     int epoll_fd;
     gchar *content;
     gsize content_len;
+    const gchar *content_file;
+    guint32 source; /* address in host's byte order; 0: any */
     gint64 *waits_ns;
 } Load;
 
@@ -69,9 +73,9 @@ die(const gchar *what)
     exit(1);
 }
 
-/* One source address has too few ports for many sessions: 127.0.0.2 and up are used. */
+/* From the address (source), in host's byte order; 0: any. */
 static int
-connect_from(guint16 port, guint source)
+connect_from(guint16 port, guint32 source)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -81,7 +85,7 @@ connect_from(guint16 port, guint source)
         die("socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (source > 0) {
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+        address.sin_addr.s_addr = htonl(source);
         if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0)
             die("bind");
     }
@@ -163,7 +167,7 @@ client_open(Load *load, Client *client)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
 
-    *client = (Client){.fd = connect_from(load->port, 0)};
+    *client = (Client){.fd = connect_from(load->port, load->source)};
     if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) != 0)
         die("epoll_ctl");
 }
@@ -313,15 +317,35 @@ compare_ns(gconstpointer a, gconstpointer b)
     return difference < 0 ? -1 : difference > 0;
 }
 
-static void
-load_make_content(Load *load)
+static GString *
+make_text(guint size)
 {
     GString *text = g_string_new("From: <bench@example.net>\r\nTo: <alice@example.org>\r\n"
                                  "Subject: bench\r\n\r\n");
 
-    while (text->len + 80 < load->size)
+    while (text->len + 80 < size)
         g_string_append(text, "The quick brown fox jumps over the lazy dog, and does so again "
                               "and again.\r\n");
+    return text;
+}
+
+static void
+load_make_content(Load *load)
+{
+    g_autoptr(GError) error = NULL;
+    GString *text;
+
+    if (load->content_file != NULL) {
+        g_autofree gchar *content = NULL;
+
+        if (!g_file_get_contents(load->content_file, &content, NULL, &error)) {
+            fprintf(stderr, "smtp-load: %s\n", error->message);
+            exit(1);
+        }
+        text = g_string_new(content);
+    } else {
+        text = make_text(load->size);
+    }
     g_string_append(text, ".\r\n");
     load->content_len = text->len;
     load->content = g_string_free(text, FALSE);
@@ -428,7 +452,8 @@ run_idle(guint16 port, guint n_sessions, gboolean tls)
 
     gnutls_certificate_allocate_credentials(&trust);
     for (guint i = 0; i < n_sessions; i++) {
-        int fd = connect_from(port, 1 + i / SENDERS_A_SOURCE);
+        /* One address has too few ports for many sessions. */
+        int fd = connect_from(port, INADDR_LOOPBACK + 1 + i / SENDERS_A_SOURCE);
 
         greet(fd);
         if (tls)
@@ -457,6 +482,10 @@ load_take_word(Load *load, const gchar *word)
         load->n_places = number(word + strlen("places="));
     else if (g_str_has_prefix(word, "domain="))
         load->domain = word + strlen("domain=");
+    else if (g_str_has_prefix(word, "source="))
+        load->source = ntohl(inet_addr(word + strlen("source=")));
+    else if (g_str_has_prefix(word, "content="))
+        load->content_file = word + strlen("content=");
 }
 
 int

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gate in front of a name server: it notes what is asked, and can hold questions until some
-others have been asked, too."""
+others have been asked, too, or delay every answer."""
 import socket
 import threading
+import time
 
 SECONDS = 5
 
@@ -27,9 +28,10 @@ def receive_exactly(link, size):
 
 
 class Gate:
-    """with Gate(port) as gate: ... gate.port, gate.asked"""
+    """with Gate(port) as gate: ... gate.port, gate.asked; answers come after (delay) seconds."""
 
-    def __init__(self, port):
+    def __init__(self, port, delay=0):
+        self.delay = delay
         self.target = ("127.0.0.1", port)
         self.asked = []
         self.together = set()
@@ -50,6 +52,7 @@ class Gate:
             self.condition.notify_all()
             if self.asked[-1] in self.together:
                 self.condition.wait_for(lambda: self.together <= set(self.asked), SECONDS)
+        time.sleep(self.delay)
 
     def answer(self, packet, peer):
         self.note(packet)

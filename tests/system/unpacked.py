@@ -39,11 +39,11 @@ def list_tree(pid):
 
 
 class Unpacked:
-    """(setup) is a script that runs inside first. What the server writes below /var/spool is
+    """(package) and (others) are seen inside. (setup) is a script that runs there first. What the server writes below /var/spool is
     in "spool" of its (folder). Needs root."""
 
-    def __init__(self, package, setup, command, prefix=()):
-        self.tree = unpack(package)
+    def __init__(self, package, setup, command, prefix=(), others=()):
+        self.trees = ":".join(unpack(name) for name in (package, *others))
         self.command = [*prefix, os.path.join(PEERS, "inside")], command
         self.folder = tempfile.mkdtemp(prefix="barid-peer-")
         with open(os.path.join(self.folder, "setup"), "w", encoding="utf-8") as file:
@@ -53,7 +53,7 @@ class Unpacked:
     def start(self):
         before, behind = self.command
         with open(os.path.join(self.folder, "log"), "wb") as log:
-            self.process = subprocess.Popen([*before, self.folder, self.tree, *behind],
+            self.process = subprocess.Popen([*before, self.folder, self.trees, *behind],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def run_inside(self, *command):
@@ -109,12 +109,13 @@ class Postfix(Unpacked):
     """Listens on (port) with main.cf's (settings); (commands) run once before."""
 
     def __init__(self, port, settings, commands="", name="postfix.example",
-                 interfaces="127.0.0.1", protocols="ipv4", prefix=()):
+                 interfaces="127.0.0.1", protocols="ipv4", prefix=(), others=(),
+                 command=("/usr/lib/postfix/sbin/master", "-d", "-c", "/etc/postfix")):
         self.port = port
         super().__init__("postfix", POSTFIX_SETUP.format(
             port=port, settings=settings.strip(), commands=commands.strip(), name=name,
             interfaces=interfaces, protocols=protocols),
-            ["/usr/lib/postfix/sbin/master", "-d", "-c", "/etc/postfix"], prefix)
+            list(command), prefix, others)
 
     def read_log(self):
         return super().read_log() + read(os.path.join(self.folder, "spool/postfix.log"))

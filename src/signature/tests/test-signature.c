@@ -634,6 +634,58 @@ START_TEST(test_tags)
 }
 END_TEST
 
+/* RFC 6541 sections 4.3, 4.4. The hashes are those of "example.com". */
+START_TEST(test_third_party)
+{
+    static const struct {
+        const gchar *tags, *name;
+    } rows[] = {
+        {"atps=author.example; atpsh=sha256",
+         "un42n5xov642kxrxrqiyanhcoupgql5lt4wtbkyt2ijflbwodfdq._atps.author.example"},
+        {"atps=author.example; atpsh=sha1", "bsvpesvrudbtiqganl7jtx4ymns3a6a7._atps.author.example"},
+        {"atps=author.example; atpsh=none", "example.com._atps.author.example"},
+        {"atps=author.example; atpsh=md5", NULL},
+        {"atps=author.example", NULL},
+        {"atps=a..b; atpsh=none", NULL},
+        {"atpsh=none", NULL},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree gchar *field = g_strdup_printf(
+            "DKIM-Signature: v=1; a=ed25519-sha256; d=Example.com; s=s; h=From; %s;\r\n"
+            " bh=Ck5SoRNWUpSR4X0COv7R5ub2pUTtl6xz4dTFz++ji4M=; b=AAAA\r\n", rows[i].tags);
+        BaridVerifier *verifier = barid_verifier_new(BARID_SIGNATURE_DKIM);
+        const BaridSignature *signature;
+
+        barid_verifier_field(verifier, barid_slice_from_text("DKIM-Signature"),
+                             barid_slice_from_text(field));
+        signature = barid_verifier_get_signature(verifier, 0);
+        ck_assert_int_eq(barid_signature_get_reason(signature), BARID_SIGNATURE_PENDING);
+        ck_assert_pstr_eq(barid_signature_get_third_party_name(signature), rows[i].name);
+        barid_verifier_free(verifier);
+    }
+}
+END_TEST
+
+START_TEST(test_third_party_record)
+{
+    static const struct {
+        const gchar *record;
+        gboolean permits;
+    } rows[] = {
+        {"v=ATPS1", TRUE},          {"v=ATPS1; d=Signer.example;", TRUE},
+        {"d=signer.example", FALSE}, {"v=ATPS1; d=other.example", FALSE},
+        {"v=ATPS2", FALSE},         {"v=ATPS1; d=", FALSE},
+        {"", FALSE},                {"v=ATPS1; v=ATPS1", FALSE},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        ck_assert_msg(barid_third_party_record_permits(barid_slice_from_text(rows[i].record),
+                                                       "signer.example") == rows[i].permits,
+                      "%s", rows[i].record);
+}
+END_TEST
+
 /* Two signatures, of which the upper one covers the lower one. */
 START_TEST(test_several)
 {
@@ -721,6 +773,8 @@ make_suite(void)
     tcase_add_test(tcase, test_quoted);
     tcase_add_test(tcase, test_body_length);
     tcase_add_test(tcase, test_tags);
+    tcase_add_test(tcase, test_third_party);
+    tcase_add_test(tcase, test_third_party_record);
     tcase_add_test(tcase, test_several);
     tcase_add_test(tcase, test_many);
     tcase_add_test(tcase, test_results);
