@@ -642,7 +642,8 @@ START_TEST(test_third_party)
     } rows[] = {
         {"atps=author.example; atpsh=sha256",
          "un42n5xov642kxrxrqiyanhcoupgql5lt4wtbkyt2ijflbwodfdq._atps.author.example"},
-        {"atps=author.example; atpsh=sha1", "bsvpesvrudbtiqganl7jtx4ymns3a6a7._atps.author.example"},
+        {"atps=author.example; atpsh=sha1",
+         "bsvpesvrudbtiqganl7jtx4ymns3a6a7._atps.author.example"},
         {"atps=author.example; atpsh=none", "example.com._atps.author.example"},
         {"atps=author.example; atpsh=md5", NULL},
         {"atps=author.example", NULL},
