@@ -102,6 +102,9 @@ def try_with_peers(tap, level, user, expectations, onward, peer):
             tap.test(all(int(status[key], 16) == 0 for key in ("CapPrm", "CapEff", "CapBnd")) and
                      status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2",
                      f"{name}: no capabilities, no new privileges, filtered calls")
+            with open(f"/proc/{server.worker_pid()}/limits", encoding="utf-8") as file:
+                core = next(line for line in file if line.startswith("Max core file size"))
+            tap.test(core.split()[4:6] == ["0", "0"], f"{name}: no core dumps: {core.strip()}")
         tap.test(server.ctl_raw("reload").returncode == 0, f"{name}: reload")
 
 
