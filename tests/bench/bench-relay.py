@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from measure import CACHE, ROUNDS, Sources, Table, profile
+from measure import CACHE, ROUNDS, Sources, Table, profile, share_of
 from relays import CountingSink, RelayBarid, RelayOpenSmtpd, RelayPostfix
 from servers import raise_file_limit, read
 
@@ -61,22 +61,23 @@ def bench_row(table, sources, options, name, what, goal, messages, **how):
                                                                        count, **how)
             except (RuntimeError, subprocess.CalledProcessError) as error:
                 print(f"# {peer_class.name}, {what}: {error}", flush=True)
-    table.add(f"CPU seconds per 1000 relayed, {what}", ours, peers, f"< {goal:.2f}")
+    table.add(f"CPU seconds per 1000 relayed, {what}", ours, peers, goal)
     print("# messages a second:", {key: round(rate) for key, rate in rates.items()},
           flush=True)
 
 
 def bench_relay(table, sources, options):
-    bench_row(table, sources, options, "small", "4 KiB", 0.15, options.messages)
+    bench_row(table, sources, options, "small", "4 KiB", share_of(0.15, 1.82), options.messages)
 
 
 def bench_large(table, sources, options):
-    bench_row(table, sources, options, "large", "100 KiB", 0.35, options.messages // 4, size=LARGE)
+    bench_row(table, sources, options, "large", "100 KiB", share_of(0.35, 2.7),
+              options.messages // 4, size=LARGE)
 
 
 def bench_many(table, sources, options):
-    bench_row(table, sources, options, "many", "50 recipients", 0.60, options.messages // 8,
-              words=("recipients=50",))
+    bench_row(table, sources, options, "many", "50 recipients", share_of(0.60, 6.8),
+              options.messages // 8, words=("recipients=50",))
 
 
 # --- accepting with TLS ---
@@ -106,7 +107,7 @@ def bench_tls(table, sources, options):
             with peer_class(sink, options.retry, hold=True) as peer:
                 peers[peer.name] = measure_tls(peer, sources, sink, options.messages // 20)
     table.add("CPU seconds per 1000 accepted, STARTTLS, P-256, own connections", ours, peers,
-              "< 0.35")
+              share_of(0.35, 2.0))
 
 
 # --- beside deferred mail ---

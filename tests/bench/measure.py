@@ -16,22 +16,28 @@ SIZE = 4096
 ROUNDS = 3
 
 
+def share_of(goal, postfix):
+    """A goal that was set where Postfix took (postfix): what counts is its share of that."""
+    return f"< {goal:g}; {goal / postfix:.3f} of Postfix"
+
+
 class Table:
     def __init__(self):
         self.rows = []
 
     def add(self, what, barid, peers, goal, unit=""):
-        """(peers) by name; the ratio is of the nearest peer to Barid."""
+        """(peers) by name; the ratio is of the nearest peer to Barid, the share of Postfix."""
         values = [value for value in peers.values() if value]
         ratio = f"{min(values) / barid:.1f}" if values and barid else ""
+        share = f"{barid / peers['Postfix']:.3f}" if peers.get("Postfix") else ""
         others = ", ".join(f"{name} {value:.3g}" for name, value in peers.items() if value)
-        row = f"| {what} | {barid:.3g} {unit} | {others} | {ratio} | {goal} |"
+        row = f"| {what} | {barid:.3g} {unit} | {others} | {ratio} | {share} | {goal} |"
         self.rows.append(row)
         print(row, flush=True)
 
     def text(self):
-        return "\n".join(["| what | Barid | peers | best peer / Barid | goal |",
-                          "|---|---|---|---|---|", *self.rows]) + "\n"
+        return "\n".join(["| what | Barid | peers | best peer / Barid | of Postfix | goal |",
+                          "|---|---|---|---|---|---|", *self.rows]) + "\n"
 
 
 class Sources:
