@@ -200,8 +200,12 @@ stream_receive_tls(Stream *self)
     got = gnutls_record_recv(self->tls, self->in + self->in_end, BLOCK_BYTES - self->in_end);
     if (got >= 0)
         return got;
+    /* GnuTLS answers the peer's own messages when we send. Should it ever do so here and find no
+     * room, trying again would keep the thread busy for as long as the peer does not read. */
     if (got == GNUTLS_E_AGAIN)
-        errno = self->wire.blocked ? EAGAIN : EINTR;
+        errno = self->wire.blocked                            ? EAGAIN
+                : gnutls_record_get_direction(self->tls) == 0 ? EINTR
+                                                              : EPROTO;
     else if (got == GNUTLS_E_INTERRUPTED || !gnutls_error_is_fatal((int)got))
         errno = EINTR;
     else if (got == GNUTLS_E_PREMATURE_TERMINATION)
