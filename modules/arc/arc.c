@@ -23,7 +23,7 @@ static const gchar *const policies[] = {"off", "relaxed", "strict", NULL};
 static const BaridSetting settings[] = {
     BARID_SETTING_RULE_TEXT("verify", ArcSettings, verify, "relaxed",
                             N_("What is done about chains: off, relaxed or strict."),
-                            BARID_KNOWN_MESSAGE, .on_failure = "relaxed"),
+                            BARID_KNOWN_MESSAGE, .on_failure = "relaxed", .words = policies),
     BARID_SETTING_LIST("trusted-sealers", ArcSettings, trusted_sealers, "",
                        N_("The domains of forwarders whose word is taken.")),
     BARID_SETTING_RULE_BOOL("seal", ArcSettings, seal, "no",

@@ -20,7 +20,7 @@ static const gchar *const policies[] = {"off", "relaxed", "strict", NULL};
 static const BaridSetting settings[] = {
     BARID_SETTING_RULE_TEXT("verify", DkimSettings, verify, "relaxed",
                             N_("What is done about signatures: off, relaxed or strict."),
-                            BARID_KNOWN_MESSAGE, .on_failure = "relaxed"),
+                            BARID_KNOWN_MESSAGE, .on_failure = "relaxed", .words = policies),
     BARID_SETTING_RULE_BOOL("accept-body-length", DkimSettings, accept_body_length, "no",
                             N_("Whether a signature that leaves a part of the body out is good."),
                             BARID_KNOWN_MESSAGE, .on_failure = "no"),

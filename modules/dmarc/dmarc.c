@@ -25,16 +25,18 @@ typedef struct {
 typedef enum { DMARC_OFF, DMARC_RELAXED, DMARC_STRICT } DmarcMode;
 
 static const gchar *const modes[] = {"off", "relaxed", "strict", NULL};
+static const gchar *const dispositions[] = {"published", "none", "quarantine", "reject", NULL};
 static const gchar *const methods[] = {"rfc9989", "rfc7489", NULL};
 
 static const BaridSetting settings[] = {
     BARID_SETTING_RULE_TEXT("verify", DmarcSettings, verify, "relaxed",
                             N_("What is done about policies: off, relaxed or strict."),
-                            BARID_KNOWN_MESSAGE, .on_failure = "relaxed"),
+                            BARID_KNOWN_MESSAGE, .on_failure = "relaxed", .words = modes),
     BARID_SETTING_RULE_TEXT("disposition", DmarcSettings, disposition, "published",
                             N_("What is done with a message that fails: published, none, "
                                "quarantine or reject."),
-                            BARID_KNOWN_MESSAGE, .on_failure = "published"),
+                            BARID_KNOWN_MESSAGE, .on_failure = "published",
+                            .words = dispositions),
     BARID_SETTING_RULE_BOOL("hold-quarantined", DmarcSettings, hold_quarantined, "no",
                             N_("Whether a message to be quarantined is held in the queue."),
                             BARID_KNOWN_MESSAGE, .on_failure = "no"),

@@ -167,6 +167,27 @@ mail-from = if is-tls then strict else relaxd
     assert "none or N/PERIOD" in found[7, 43], found
 
 
+def test_misspelt_policies():
+    """Each module that takes a policy's word knows which there are."""
+    status, out = check_config("""[module dkim]
+enabled = yes
+verify = if remote-ip == 127.0.0.1 then strickt else off
+[module arc]
+enabled = yes
+verify = strickt
+[module dmarc]
+enabled = yes
+verify = relaxd
+disposition = if remote-ip == 127.0.0.1 then rejekt else none
+[listener smtp]
+address = 127.0.0.1:2525
+""")
+    found = {problem["line"]: problem["message"] for problem in out["problems"]}
+    assert status == 1 and set(found) == {3, 6, 9, 10}, found
+    for line, meant in ((3, "strict"), (6, "strict"), (9, "relaxed"), (10, "reject")):
+        assert f"did you mean {meant}?" in found[line], found[line]
+
+
 def test_missing_module():
     """The start is refused with the module's name and the place that asks for it."""
     server = Server(extra="[module nosuch]\nenabled = yes\n")
