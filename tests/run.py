@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -29,13 +30,14 @@ class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
 
-    def add(self, name, result):
+    def add(self, name, result, seconds=None):
         passed, failed, skipped, text = result
         self.passed += passed
         self.failed += failed
         self.skipped += len(skipped)
+        took = "" if seconds is None else f" ({seconds:.1f} s)"
         print(f"{'FAIL' if failed else 'ok':4} {name}: {passed} passed, {failed} failed, "
-              f"{len(skipped)} skipped", flush=True)
+              f"{len(skipped)} skipped{took}", flush=True)
         for reason in skipped:
             print(f"     SKIP {reason}")
         if failed:
@@ -75,6 +77,12 @@ def read_tap(text, status, name):
         failed += 1
         text += f"\nThe program ended with status {status}.\n"
     return passed, failed, skipped, text
+
+
+def time_call(function):
+    """What it gives, and the seconds it took."""
+    start = time.monotonic()
+    return function(), time.monotonic() - start
 
 
 def run_program(command, env, timeout, cwd=None):
@@ -132,11 +140,13 @@ class Tests:
     def make(self, folder, targets):
         """Builds as much as can be built; what fails is one failure."""
         command = ["make", "-s", "-k", "--no-print-directory", f"-j{self.options.jobs}", *targets]
+        start = time.monotonic()
         status, output = run_program(command, dict(os.environ), 1800, folder)
         shown = "\n".join(line for line in output.splitlines()
                           if not re.match(r"^(  [A-Z]|Making|make )", line))
         self.tally.add(f"make {' '.join(targets)} in {folder.name}",
-                       (1, 0, [], "") if status == 0 else (0, 1, [], shown[-8000:]))
+                       (1, 0, [], "") if status == 0 else (0, 1, [], shown[-8000:]),
+                       time.monotonic() - start)
 
     def compiler(self, name):
         return f"CC=ccache {name}" if shutil.which("ccache") else f"CC={name}"
@@ -160,9 +170,9 @@ class Tests:
     def run_many(self, kind, rows, jobs=None):
         """rows: (name, function); results are told as they come."""
         with concurrent.futures.ThreadPoolExecutor(jobs or self.options.jobs) as pool:
-            futures = {pool.submit(function): name for name, function in rows}
+            futures = {pool.submit(time_call, function): name for name, function in rows}
             for future in concurrent.futures.as_completed(futures):
-                self.tally.add(f"{kind} {futures[future]}", future.result())
+                self.tally.add(f"{kind} {futures[future]}", *future.result())
 
     def run_tap(self, kind, name, command):
         status, output = run_program(command, self.env, TIMEOUT_SECONDS[kind], self.build)

@@ -342,8 +342,8 @@ forget_pending(History *self)
     g_string_truncate(self->pending, 0);
 }
 
-static gboolean
-flush_pending(History *self, GError **error)
+gboolean
+history_flush(History *self, GError **error)
 {
     const HistoryFile *file = self->own;
     gsize done = 0;
@@ -369,8 +369,7 @@ history_close(History *self)
 {
     if (self == NULL)
         return;
-    if (self->pending->len > 0)
-        (void)flush_pending(self, NULL);
+    (void)history_flush(self, NULL);
     g_ptr_array_free(self->files, TRUE);
     g_string_free(self->pending, TRUE);
     g_free(self->folder);
@@ -401,7 +400,7 @@ get_writable(History *self, gint64 now_ms, GError **error)
     if (file != NULL && file->bytes < get_file_limit(self) &&
         (file->first_ms == 0 || now_ms - file->first_ms <= self->options.max_age_ms / 8))
         return file;
-    if (file != NULL && !flush_pending(self, error))
+    if (file != NULL && !history_flush(self, error))
         return NULL;
     /* Numbers may have been taken by the other process. */
     while (number_is_taken(self, self->last_number + 1))
@@ -453,7 +452,7 @@ history_append(History *self, const gchar *id, gint64 now_ms, const gchar *docum
     file->bytes += record.len + 1;
     note_time(file, now_ms);
     self->total_bytes += record.len + 1;
-    return self->pending->len < HISTORY_BUFFER || flush_pending(self, error);
+    return self->pending->len < HISTORY_BUFFER || history_flush(self, error);
 }
 
 static gboolean
@@ -616,8 +615,7 @@ history_walk(History *self, HistoryWalk *walk, guint max_records, gint64 since_m
 {
     g_autoptr(GString) line = g_string_new(NULL);
 
-    if (self->pending->len > 0)
-        (void)flush_pending(self, NULL);
+    (void)history_flush(self, NULL);
     for (guint i = 0; i < max_records; i++) {
         const HistoryFile *file = walk_find_file(self, walk, since_ms);
 
@@ -637,8 +635,7 @@ history_visit(History *self, const gchar *id, HistoryVisitor visit, gpointer dat
 {
     HistoryWalk walk = {0};
 
-    if (self->pending->len > 0)
-        (void)flush_pending(self, NULL);
+    (void)history_flush(self, NULL);
     if (id != NULL)
         history_look_up(self, barid_slice_from_text(id), visit, data);
     else

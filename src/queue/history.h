@@ -3,7 +3,8 @@
  * History: what became of messages and sessions that are gone, bounded by age and bytes.
  *
  * Records are JSON documents of one line in files of one folder, appended without
- * waiting for the disk: history explains, it does not guarantee. Belongs to one thread.
+ * waiting for the disk: history explains, it does not guarantee. What was flushed outlives
+ * the process, though not the machine. Belongs to one thread.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -26,6 +27,8 @@ gboolean history_refresh(History *self, GError **error);
  * a session id. Several records may share an id. */
 gboolean history_append(History *self, const gchar *id, gint64 now_ms, const gchar *document,
                         GError **error);
+/* Gives the system what was appended; what it does not take is forgotten. */
+gboolean history_flush(History *self, GError **error);
 /* Calls (visit) for the records of (id), or for all with NULL, newest first, until it
  * returns FALSE. The document is borrowed during the call. */
 typedef gboolean (*HistoryVisitor)(const gchar *document, gpointer data);

@@ -420,13 +420,25 @@ queue_signal(Queue *self)
     g_ptr_array_set_size(self->signals, 0);
 }
 
+/* What is gone from the spool must be on record, though this process be killed. */
+static void
+queue_flush_history(Queue *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (self->history != NULL && !history_flush(self->history, &error))
+        barid_log(BARID_LOG_WARNING, "history.failed", "error", error->message, NULL);
+}
+
 static void
 queue_commit(Queue *self, QueueTask *submits)
 {
-    if (self->changes->len > 0 && self->stuck->len > 0)
-        queue_retry_stuck(self);
-    if (self->changes->len > 0)
+    if (self->changes->len > 0) {
+        if (self->stuck->len > 0)
+            queue_retry_stuck(self);
+        queue_flush_history(self);
         queue_places_commit(self, self->changes);
+    }
     for (QueueTask *task = submits; task != NULL;) {
         QueueTask *next = task->next;
         QueueSubmitTask *submit = (QueueSubmitTask *)task;
@@ -555,6 +567,7 @@ queue_thread(gpointer data)
             continue;
         if (queue_places_tidy(self))
             continue;
+        queue_flush_history(self);
         if (self->history != NULL)
             history_trim(self->history, clock_wall_ms());
         queue_sleep(self, MIN(queue_get_next_ms(self), self->look_ms));
