@@ -266,7 +266,7 @@ check_finding(Dialogue *self, const gchar *text)
 {
     g_auto(GStrv) parts = g_strsplit(text, "=", 2);
     const gchar *name = parts[0] == NULL ? "" : g_strstrip(parts[0]);
-    const gchar *value = witness_get_finding(&self->witness, name);
+    const gchar *value = witness_get_finding(&self->client->witness, name);
     g_autofree gchar *all = NULL;
 
     if (parts[0] == NULL || parts[1] == NULL)
@@ -274,14 +274,14 @@ check_finding(Dialogue *self, const gchar *text)
     if (value != NULL && g_pattern_match_simple(g_strstrip(parts[1]), value))
         return TRUE;
     all = value != NULL ? g_strconcat(name, " = ", value, NULL)
-                        : witness_dup_findings(&self->witness);
+                        : witness_dup_findings(&self->client->witness);
     return dialogue_differ(self, text, *all == '\0' ? "no findings" : all);
 }
 
 static gboolean
 check_no_finding(Dialogue *self, const gchar *text)
 {
-    const gchar *value = witness_get_finding(&self->witness, text);
+    const gchar *value = witness_get_finding(&self->client->witness, text);
     g_autofree gchar *expected = g_strconcat("no ", text, NULL);
     g_autofree gchar *got = g_strconcat(text, " = ", value, NULL);
 
@@ -307,7 +307,7 @@ check_describe_decision(const WitnessDecision *decision)
 static gboolean
 check_verdict(Dialogue *self, const gchar *text)
 {
-    const WitnessDecision *decision = witness_get_decision(&self->witness);
+    const WitnessDecision *decision = witness_get_decision(&self->client->witness);
     g_autofree gchar *got = check_describe_decision(decision);
 
     if (strcmp(text, decision == NULL ? "continue" : decision_verdict_name(decision->verdict)) == 0)
@@ -332,7 +332,7 @@ check_is_place(const WitnessDecision *decision, const gchar *text)
 static gboolean
 check_decided_by(Dialogue *self, const gchar *text)
 {
-    const WitnessDecision *decision = witness_get_decision(&self->witness);
+    const WitnessDecision *decision = witness_get_decision(&self->client->witness);
     g_autofree gchar *got = NULL;
 
     if (decision != NULL &&
@@ -596,6 +596,21 @@ check_notice(Dialogue *self, const gchar *text)
     return dialogue_differ(self, text, got->len == 0 ? "no notice" : got->str);
 }
 
+/* A record of the log, since the script began. */
+static gboolean
+check_log(Dialogue *self, const gchar *pattern)
+{
+    g_autofree gchar *last = NULL;
+    gboolean found = FALSE;
+
+    g_mutex_lock(&self->log_lock);
+    for (GList *at = self->log.head; at != NULL && !found; at = at->next)
+        found = dialogue_matches(pattern, at->data);
+    last = g_strdup(self->log.length == 0 ? "no record" : self->log.tail->data);
+    g_mutex_unlock(&self->log_lock);
+    return found || dialogue_differ(self, pattern, last);
+}
+
 const DialogueWordRow dialogue_check_words[] = {
     {"content", check_content, FALSE},
     {"decided-by", check_decided_by, FALSE},
@@ -603,6 +618,7 @@ const DialogueWordRow dialogue_check_words[] = {
     {"finding", check_finding, FALSE},
     {"header", check_header, FALSE},
     {"history", check_history, FALSE},
+    {"log", check_log, FALSE},
     {"next-attempt", check_next_attempt, FALSE},
     {"no-content", check_no_content, FALSE},
     {"no-finding", check_no_finding, FALSE},

@@ -12,7 +12,24 @@
 #include "sim/peer.h"
 #include "sim/sim-disk.h"
 
-enum { DIALOGUE_LINE_MAX = 8192, DIALOGUE_PATIENCE_MS = 3600000, DIALOGUE_TURNS_MAX = 100000 };
+enum {
+    DIALOGUE_LINE_MAX = 8192,
+    DIALOGUE_PATIENCE_MS = 3600000,
+    DIALOGUE_TURNS_MAX = 100000,
+    DIALOGUE_CLIENTS_MAX = 1000,
+};
+
+/* One who connects, perhaps again and again. */
+typedef struct {
+    gchar *name;
+    Address address;
+    InboundListener *listener;
+    Stream *stream; /* NULL without a connection */
+    LineReader reader;
+    gchar *helo;    /* said last by a short form, or NULL */
+    gchar *unread;  /* a reply's last line that the next expectation sees again, or NULL */
+    Witness witness;
+} DialogueClient;
 
 typedef struct {
     const DialogueOptions *options;
@@ -31,14 +48,12 @@ typedef struct {
     FiberGroup group;
     Peers *peers;
     MailboxLog mailboxes;
-    Witness witness;
-    Address client;
-    InboundListener *listener;
-    Stream *stream; /* the client's end; NULL without a connection */
-    LineReader reader;
-    gchar *helo;      /* said last by a short form, or NULL */
-    gchar *unread;    /* a reply's last line that the next expectation sees again, or NULL */
-    GQueue said;      /* of gchar *: the last lines of the session */
+    GPtrArray *clients;     /* of DialogueClient * */
+    DialogueClient *client; /* who speaks now */
+    DialogueClient *served; /* whose session begins when one does */
+    GMutex log_lock;
+    GQueue log;       /* of gchar *: the last records; all threads write it */
+    GQueue said;      /* of gchar *: the last lines of the sessions */
     guint at;         /* index of the step at hand */
     gboolean is_over; /* a failure that nothing can follow */
 } Dialogue;
@@ -67,6 +82,8 @@ void dialogue_note(Dialogue *self, const gchar *who, const gchar *text);
 GString *dialogue_unescape(const gchar *text);
 /* (text) holds (pattern), in which * and ? are wild. */
 gboolean dialogue_matches(const gchar *pattern, const gchar *text);
+/* Another client, who speaks from where the one at hand does; the script's to the end. */
+DialogueClient *dialogue_add_client(Dialogue *self, const gchar *name);
 /* Opens a connection, instead of one that is open. FALSE after dialogue_fail(). */
 gboolean dialogue_connect(Dialogue *self);
 /* The message that came last, or NULL. */

@@ -42,9 +42,9 @@ replay_read(const Replay *self)
     LineResult result;
 
     do {
-        result = dialogue->stream == NULL
+        result = dialogue->client->stream == NULL
                      ? LINE_FAILED
-                     : line_reader_next(&dialogue->reader, DIALOGUE_LINE_MAX, &line, NULL);
+                     : line_reader_next(&dialogue->client->reader, DIALOGUE_LINE_MAX, &line, NULL);
     } while (result == LINE_OK && line.len > 3 && line.data[3] == '-');
     fiber_deadline_restore(deadline);
     return result == LINE_OK ? text_escape(line, 600) : g_strdup("(closed)");
@@ -54,9 +54,9 @@ static gchar *
 replay_ask(const Replay *self, const gchar *command)
 {
     g_autofree gchar *line = g_strconcat(command, "\r\n", NULL);
-    Stream *stream = self->dialogue->stream;
+    Stream *stream = self->dialogue->client->stream;
 
-    witness_begin_command(&self->dialogue->witness);
+    witness_begin_command(&self->dialogue->client->witness);
     if (stream == NULL || !stream_put(stream, barid_slice_from_text(line), NULL) ||
         !stream_flush(stream, NULL))
         return g_strdup("(closed)");
@@ -75,7 +75,7 @@ static void
 replay_write(const Replay *self, const gchar *rcpt, const gchar *stage, const gchar *reply,
              const gchar *route)
 {
-    const WitnessDecision *decision = witness_get_decision(&self->dialogue->witness);
+    const WitnessDecision *decision = witness_get_decision(&self->dialogue->client->witness);
     JsonWriter *writer = self->writer;
 
     json_writer_begin_object(writer, NULL);
@@ -132,14 +132,14 @@ replay_handshake(const Replay *self)
     const TlsClientOptions options = {.server_name = "localhost"};
     Dialogue *dialogue = self->dialogue;
 
-    line_reader_release(&dialogue->reader);
-    return stream_start_tls_client(dialogue->stream, &options, NULL);
+    line_reader_release(&dialogue->client->reader);
+    return stream_start_tls_client(dialogue->client->stream, &options, NULL);
 }
 
 static gchar *
 replay_dup_greeting(const Replay *self)
 {
-    const BaridSession *session = self->dialogue->witness.session;
+    const BaridSession *session = self->dialogue->client->witness.session;
     const gchar *helo = replay_get_text(self, "helo");
 
     return g_strconcat(session != NULL && session->lmtp ? "LHLO " : "EHLO ",
@@ -165,7 +165,7 @@ replay_log_in(const Replay *self, const gchar *user)
 static gboolean
 replay_greet(const Replay *self)
 {
-    const BaridSession *session = self->dialogue->witness.session;
+    const BaridSession *session = self->dialogue->client->witness.session;
     const gchar *user = replay_get_text(self, "user");
     g_autofree gchar *greeting = replay_dup_greeting(self);
     g_autofree gchar *tls = NULL;
@@ -189,12 +189,12 @@ replay_connect(const Replay *self)
     Dialogue *dialogue = self->dialogue;
     const gchar *name = replay_get_text(self, "listener");
 
-    dialogue->client = (Address){.bytes = {127, 0, 0, 1}};
+    dialogue->client->address = (Address){.bytes = {127, 0, 0, 1}};
     address_parse_ip(barid_slice_from_text(replay_get_text(self, "remote_ip")),
-                     &dialogue->client);
-    dialogue->client.port = 40000;
-    dialogue->listener = inbound_find_listener(dialogue->generation->inbound, name);
-    if (dialogue->listener == NULL) {
+                     &dialogue->client->address);
+    dialogue->client->address.port = 40000;
+    dialogue->client->listener = inbound_find_listener(dialogue->generation->inbound, name);
+    if (dialogue->client->listener == NULL) {
         g_autofree gchar *reply = g_strdup_printf("(there is no listener %s)", name);
 
         replay_write_all(self, "connect", reply);
@@ -202,7 +202,7 @@ replay_connect(const Replay *self)
     }
     if (!dialogue_connect(dialogue))
         return FALSE;
-    if (inbound_listener_has_implicit_tls(dialogue->listener) && !replay_handshake(self))
+    if (inbound_listener_has_implicit_tls(dialogue->client->listener) && !replay_handshake(self))
         return FALSE;
     return replay_step(self, "connect", NULL) && replay_greet(self);
 }
@@ -377,7 +377,7 @@ replay_run(Dialogue *self, const gchar *text)
     replay_transact(&replay);
     if (out->len > 0)
         g_ptr_array_add(self->report->outcomes, g_strdup(out->str));
-    g_clear_pointer(&self->stream, stream_free);
+    g_clear_pointer(&self->client->stream, stream_free);
     fiber_yield();
     return TRUE;
 }

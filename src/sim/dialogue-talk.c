@@ -19,10 +19,11 @@ talk_send(Dialogue *self, BaridSlice bytes, const gchar *shown)
 {
     g_autoptr(GError) error = NULL;
 
-    if (self->stream == NULL)
+    if (self->client->stream == NULL)
         return dialogue_fail(self, "there is no connection");
     dialogue_note(self, "C", shown);
-    return (stream_put(self->stream, bytes, &error) && stream_flush(self->stream, &error)) ||
+    return (stream_put(self->client->stream, bytes, &error) &&
+            stream_flush(self->client->stream, &error)) ||
            dialogue_fail(self, "cannot send: %s", error->message);
 }
 
@@ -43,14 +44,14 @@ talk_read_quietly(Dialogue *self)
     LineResult result;
     BaridSlice line;
 
-    if (self->unread != NULL)
-        return g_steal_pointer(&self->unread);
-    if (self->stream == NULL) {
+    if (self->client->unread != NULL)
+        return g_steal_pointer(&self->client->unread);
+    if (self->client->stream == NULL) {
         dialogue_fail(self, "there is no connection");
         return NULL;
     }
     deadline = fiber_deadline_push(DIALOGUE_PATIENCE_MS);
-    result = line_reader_next(&self->reader, DIALOGUE_LINE_MAX, &line, &error);
+    result = line_reader_next(&self->client->reader, DIALOGUE_LINE_MAX, &line, &error);
     fiber_deadline_restore(deadline);
     if (result != LINE_OK) {
         dialogue_fail(self, "no reply: %s", error == NULL ? "line too long" : error->message);
@@ -104,7 +105,7 @@ talk_differ(Dialogue *self, const gchar *expected, const gchar *got)
 static gboolean
 talk_say(Dialogue *self, const gchar *text)
 {
-    witness_begin_command(&self->witness);
+    witness_begin_command(&self->client->witness);
     return talk_say_line(self, text);
 }
 
@@ -113,7 +114,7 @@ talk_say_raw(Dialogue *self, const gchar *text)
 {
     g_autoptr(GString) bytes = dialogue_unescape(text);
 
-    witness_begin_command(&self->witness);
+    witness_begin_command(&self->client->witness);
     return talk_send(self, barid_slice(bytes->str, bytes->len), text);
 }
 
@@ -210,7 +211,7 @@ talk_accept(Dialogue *self)
     if (line[0] == '2' || line[0] == '3')
         return TALK_DONE;
     if (talk_is_answered(self)) {
-        self->unread = g_steal_pointer(&line);
+        self->client->unread = g_steal_pointer(&line);
         return TALK_REFUSED;
     }
     talk_differ(self, "a reply 2xx or 3xx", line);
@@ -220,7 +221,7 @@ talk_accept(Dialogue *self)
 static TalkResult
 talk_exchange(Dialogue *self, const gchar *command)
 {
-    witness_begin_command(&self->witness);
+    witness_begin_command(&self->client->witness);
     return talk_say_line(self, command) ? talk_accept(self) : TALK_BROKEN;
 }
 
@@ -235,6 +236,7 @@ talk_finish(Dialogue *self, const gchar *command)
 
 typedef struct {
     Dialogue *dialogue;
+    DialogueClient *client;
     Stream *stream;
 } ServerEnd;
 
@@ -245,8 +247,9 @@ talk_serve(gpointer data)
     Address local = {.bytes = {127, 0, 0, 1}, .port = 2525};
 
     g_free(data);
-    inbound_serve(end.dialogue->inbound, end.dialogue->listener, end.stream,
-                  &end.dialogue->client, &local);
+    end.dialogue->served = end.client;
+    inbound_serve(end.dialogue->inbound, end.client->listener, end.stream, &end.client->address,
+                  &local);
 }
 
 static gboolean
@@ -256,17 +259,18 @@ talk_connect(Dialogue *self, const gchar *text G_GNUC_UNUSED)
     ServerEnd *end;
     Stream *ends[2];
 
-    g_clear_pointer(&self->stream, stream_free);
-    g_clear_pointer(&self->helo, g_free);
-    if (self->listener == NULL)
+    g_clear_pointer(&self->client->stream, stream_free);
+    g_clear_pointer(&self->client->helo, g_free);
+    if (self->client->listener == NULL)
         return dialogue_fail(self, "the configuration has no listener");
     if (!connector_open_pair(ends, &error))
         return dialogue_fail(self, "%s", error->message);
-    witness_begin_command(&self->witness);
-    self->stream = ends[0];
-    line_reader_init(&self->reader, self->stream);
+    witness_begin_command(&self->client->witness);
+    self->client->stream = ends[0];
+    line_reader_init(&self->client->reader, self->client->stream);
     end = g_new0(ServerEnd, 1);
     end->dialogue = self;
+    end->client = self->client;
     end->stream = ends[1];
     return fiber_group_spawn(&self->group, talk_serve, end, &error) ||
            dialogue_fail(self, "%s", error->message);
@@ -282,7 +286,7 @@ dialogue_connect(Dialogue *self)
 static TalkResult
 talk_need_connection(Dialogue *self)
 {
-    if (self->stream != NULL)
+    if (self->client->stream != NULL)
         return TALK_DONE;
     return talk_connect(self, "") ? talk_accept(self) : TALK_BROKEN;
 }
@@ -290,7 +294,7 @@ talk_need_connection(Dialogue *self)
 static gchar *
 talk_dup_greeting(const Dialogue *self, const gchar *name)
 {
-    gboolean is_lmtp = self->witness.session != NULL && self->witness.session->lmtp;
+    gboolean is_lmtp = self->client->witness.session != NULL && self->client->witness.session->lmtp;
 
     return g_strconcat(is_lmtp ? "LHLO " : "EHLO ", name, NULL);
 }
@@ -302,8 +306,8 @@ talk_greet(Dialogue *self, const gchar *name)
     TalkResult result = talk_exchange(self, command);
 
     if (result == TALK_DONE) {
-        g_free(self->helo);
-        self->helo = g_strdup(name);
+        g_free(self->client->helo);
+        self->client->helo = g_strdup(name);
     }
     return result;
 }
@@ -316,8 +320,8 @@ talk_helo(Dialogue *self, const gchar *text)
 
     if (result != TALK_DONE)
         return result == TALK_REFUSED;
-    g_free(self->helo);
-    self->helo = g_strdup(text);
+    g_free(self->client->helo);
+    self->client->helo = g_strdup(text);
     command = talk_dup_greeting(self, text);
     return talk_finish(self, command);
 }
@@ -328,8 +332,8 @@ talk_need_session(Dialogue *self)
 {
     TalkResult result = talk_need_connection(self);
 
-    if (result != TALK_DONE || self->helo != NULL ||
-        (self->witness.session != NULL && self->witness.session->helo.len > 0))
+    if (result != TALK_DONE || self->client->helo != NULL ||
+        (self->client->witness.session != NULL && self->client->witness.session->helo.len > 0))
         return result;
     return talk_greet(self, TALK_DEFAULT_HELO);
 }
@@ -341,11 +345,11 @@ talk_handshake(Dialogue *self, const gchar *server_name)
                                           *server_name == '\0' ? "localhost" : server_name};
     g_autoptr(GError) error = NULL;
 
-    if (self->stream == NULL)
+    if (self->client->stream == NULL)
         return dialogue_fail(self, "there is no connection");
-    line_reader_release(&self->reader);
+    line_reader_release(&self->client->reader);
     dialogue_note(self, "C", "(TLS handshake)");
-    return stream_start_tls_client(self->stream, &options, &error) ||
+    return stream_start_tls_client(self->client->stream, &options, &error) ||
            dialogue_fail(self, "TLS: %s", error->message);
 }
 
@@ -359,7 +363,7 @@ talk_start_tls(Dialogue *self, const gchar *text)
         result = talk_exchange(self, "STARTTLS");
     if (result != TALK_DONE)
         return result == TALK_REFUSED;
-    helo = g_strdup(self->helo == NULL ? TALK_DEFAULT_HELO : self->helo);
+    helo = g_strdup(self->client->helo == NULL ? TALK_DEFAULT_HELO : self->client->helo);
     return talk_handshake(self, text) && talk_greet(self, helo) != TALK_BROKEN;
 }
 
@@ -456,17 +460,38 @@ talk_message(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 static gboolean
 talk_client(Dialogue *self, const gchar *text)
 {
-    self->client.port = 40000;
-    return address_parse(barid_slice_from_text(text), &self->client) ||
-           address_parse_ip(barid_slice_from_text(text), &self->client) ||
+    self->client->address.port = 40000;
+    return address_parse(barid_slice_from_text(text), &self->client->address) ||
+           address_parse_ip(barid_slice_from_text(text), &self->client->address) ||
            dialogue_fail(self, "no address: %s", text);
+}
+
+/* The first client is there from the beginning, and has no name. */
+static gboolean
+talk_session(Dialogue *self, const gchar *name)
+{
+    if (self->client->unread != NULL)
+        return dialogue_fail(self, "a reply to the session before is not expected");
+    for (guint i = 0; i < self->clients->len; i++) {
+        DialogueClient *client = g_ptr_array_index(self->clients, i);
+
+        if (strcmp(client->name, name) == 0) {
+            self->client = client;
+            return TRUE;
+        }
+    }
+    if (self->clients->len == DIALOGUE_CLIENTS_MAX)
+        return dialogue_fail(self, "a script has at most %d sessions at a time",
+                             DIALOGUE_CLIENTS_MAX);
+    self->client = dialogue_add_client(self, name);
+    return TRUE;
 }
 
 static gboolean
 talk_listener(Dialogue *self, const gchar *text)
 {
-    self->listener = inbound_find_listener(self->generation->inbound, text);
-    return self->listener != NULL || dialogue_fail(self, "there is no listener %s", text);
+    self->client->listener = inbound_find_listener(self->generation->inbound, text);
+    return self->client->listener != NULL || dialogue_fail(self, "there is no listener %s", text);
 }
 
 static gboolean
@@ -566,6 +591,13 @@ talk_pass(Dialogue *self, const gchar *text)
            dialogue_fail(self, "indented lines should follow, not \"%s\"", text);
 }
 
+/* Was looked at when the configuration was read; it has not been refused. */
+static gboolean
+talk_config_refused(Dialogue *self, const gchar *pattern)
+{
+    return dialogue_differ(self, pattern, "the configuration is accepted");
+}
+
 /* --- the queue's life --- */
 
 static gboolean
@@ -601,9 +633,10 @@ talk_closed(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
     gint64 deadline = fiber_deadline_push(DIALOGUE_PATIENCE_MS);
     BaridSlice line = BARID_SLICE_EMPTY;
-    LineResult result = self->stream == NULL
+    LineResult result = self->client->stream == NULL
                             ? LINE_FAILED
-                            : line_reader_next(&self->reader, DIALOGUE_LINE_MAX, &line, NULL);
+                            : line_reader_next(&self->client->reader, DIALOGUE_LINE_MAX, &line,
+                                               NULL);
 
     fiber_deadline_restore(deadline);
     return result == LINE_FAILED ||
@@ -614,8 +647,8 @@ talk_closed(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 static gboolean
 talk_close(Dialogue *self, const gchar *text G_GNUC_UNUSED)
 {
-    g_clear_pointer(&self->stream, stream_free);
-    g_clear_pointer(&self->helo, g_free);
+    g_clear_pointer(&self->client->stream, stream_free);
+    g_clear_pointer(&self->client->helo, g_free);
     return TRUE;
 }
 
@@ -631,6 +664,7 @@ const DialogueWordRow dialogue_talk_words[] = {
     {"close", talk_close, FALSE},
     {"closed", talk_closed, FALSE},
     {"config", talk_pass, TRUE},
+    {"config-refused", talk_config_refused, FALSE},
     {"connect", talk_connect, FALSE},
     {"deliver", talk_deliver, FALSE},
     {"delivered", talk_delivered, FALSE},
@@ -646,6 +680,7 @@ const DialogueWordRow dialogue_talk_words[] = {
     {"peer", talk_peer, TRUE},
     {"rcpt-to", talk_rcpt_to, FALSE},
     {"restart", talk_restart, FALSE},
+    {"session", talk_session, FALSE},
     {"starttls", talk_start_tls, FALSE},
     {"store", talk_store, TRUE},
     {"tls", talk_handshake, FALSE},

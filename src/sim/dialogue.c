@@ -6,6 +6,7 @@
 #include "base/chance.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "queue/queue-destinations.h"
 #include "queue/queue-stats.h"
@@ -19,6 +20,7 @@ ERROR_DOMAIN_DEFINE(dialogue_error_quark, "barid-dialogue-error")
 enum {
     DIALOGUE_SAID_MAX = 12,     /* lines shown beside a failure */
     DIALOGUE_FAILURES_MAX = 50,
+    DIALOGUE_RECORDS_MAX = 1000,
     DIALOGUE_QUIET_TURNS = 4,   /* answers of the queue in a row that it has nothing to do */
     DIALOGUE_NAP_MAX_MS = 1000,
 };
@@ -158,6 +160,65 @@ dialogue_matches(const gchar *pattern, const gchar *text)
     return g_pattern_match_simple(open, text);
 }
 
+/* --- clients --- */
+
+DialogueClient *
+dialogue_add_client(Dialogue *self, const gchar *name)
+{
+    DialogueClient *client = g_new0(DialogueClient, 1);
+
+    client->name = g_strdup(name);
+    client->address = (Address){.bytes = {127, 0, 0, 1}, .port = 40000};
+    if (self->client != NULL) {
+        client->address = self->client->address;
+        client->listener = self->client->listener;
+    }
+    witness_init(&client->witness);
+    g_ptr_array_add(self->clients, client);
+    return client;
+}
+
+static void
+dialogue_client_free(gpointer data)
+{
+    DialogueClient *client = data;
+
+    witness_clear(&client->witness);
+    g_free(client->name);
+    g_free(client->helo);
+    g_free(client->unread);
+    g_free(client);
+}
+
+static void
+dialogue_see(InboundEvent event, BaridScope *scope, gpointer data)
+{
+    Dialogue *self = data;
+
+    if (event == INBOUND_SESSION_BEGINS) {
+        witness_see(event, scope, &self->served->witness);
+        return;
+    }
+    for (guint i = 0; i < self->clients->len; i++) {
+        DialogueClient *client = g_ptr_array_index(self->clients, i);
+
+        if (client->witness.session == scope_get_session(scope))
+            witness_see(event, scope, &client->witness);
+    }
+}
+
+static void
+dialogue_take_record(BaridLogLevel level G_GNUC_UNUSED, const gchar *line, gpointer data)
+{
+    Dialogue *self = data;
+
+    g_mutex_lock(&self->log_lock);
+    g_queue_push_tail(&self->log, g_strdup(line));
+    if (self->log.length > DIALOGUE_RECORDS_MAX)
+        g_free(g_queue_pop_head(&self->log));
+    g_mutex_unlock(&self->log_lock);
+}
+
 /* --- running the steps --- */
 
 static const DialogueWordRow *
@@ -205,6 +266,27 @@ dialogue_run_step(Dialogue *self, const DialogueStep *step)
                          nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
 }
 
+static gboolean
+dialogue_client_was_told_more(const DialogueClient *client)
+{
+    return client->stream != NULL &&
+           (client->unread != NULL ||
+            stream_get_input(client->stream).len > client->reader.pending);
+}
+
+static void
+dialogue_end_clients(Dialogue *self)
+{
+    for (guint i = 0; i < self->clients->len; i++) {
+        DialogueClient *client = g_ptr_array_index(self->clients, i);
+
+        if (self->report->failures->len == 0 && dialogue_client_was_told_more(client))
+            dialogue_fail(self, "there are replies that nobody expected%s%s",
+                          *client->name == '\0' ? "" : ", to ", client->name);
+        g_clear_pointer(&client->stream, stream_free);
+    }
+}
+
 static void
 dialogue_main(gpointer data)
 {
@@ -215,11 +297,7 @@ dialogue_main(gpointer data)
             break;
     }
     self->at = MIN(self->at, self->script.steps->len - 1);
-    if (self->report->failures->len == 0 && self->stream != NULL &&
-        (self->unread != NULL ||
-         stream_get_input(self->stream).len > self->reader.pending))
-        dialogue_fail(self, "there are replies that nobody expected");
-    g_clear_pointer(&self->stream, stream_free);
+    dialogue_end_clients(self);
     if (self->outbound != NULL && self->delivers) {
         outbound_cancel_thread(self->outbound, self->scheduler);
         outbound_drain_thread(self->outbound, self->scheduler);
@@ -393,7 +471,7 @@ dialogue_set_up(Dialogue *self, GError **error)
         !dialogue_open_queue(self, error))
         return FALSE;
     directories_set_skeleton_password(self->generation->directories, "policy-test");
-    inbound_set_witness(self->generation->inbound, witness_see, &self->witness);
+    inbound_set_witness(self->generation->inbound, dialogue_see, self);
     self->scheduler = scheduler_new(error);
     return self->scheduler != NULL;
 }
@@ -410,14 +488,14 @@ dialogue_clear(Dialogue *self)
     generation_free(self->generation);
     dns_resolver_free(self->resolver);
     mailbox_log_clear(&self->mailboxes);
-    witness_clear(&self->witness);
+    g_ptr_array_unref(self->clients);
     if (self->script.steps != NULL)
         dialogue_script_clear(&self->script);
     g_queue_clear_full(&self->said, g_free);
+    g_queue_clear_full(&self->log, g_free);
+    g_mutex_clear(&self->log_lock);
     g_free(self->spool);
     g_free(self->history);
-    g_free(self->helo);
-    g_free(self->unread);
 }
 
 /* The first listener is the one that scripts mean, unless there is one of this name. */
@@ -440,9 +518,8 @@ dialogue_play(Dialogue *self)
     virtual_clock_install(1767225600000); /* 2026-01-01 */
     virtual_clock_drive(self->scheduler);
     chance_set_seed(1);
-    self->client = (Address){.bytes = {127, 0, 0, 1}, .port = 40000};
     self->inbound = inbound_thread_new(self->generation->inbound, self->scheduler);
-    self->listener = dialogue_find_listener(self);
+    self->client->listener = dialogue_find_listener(self);
     queue_start(self->queue, NULL, NULL);
     queue_suspend(self->queue);
     fiber_group_init(&self->group, self->scheduler);
@@ -461,6 +538,26 @@ dialogue_play(Dialogue *self)
     virtual_clock_remove();
 }
 
+/* Whether the script asks for a configuration that is refused, for this reason. */
+static gboolean
+dialogue_expects_refusal(Dialogue *self, const gchar *why)
+{
+    guint n_asked = 0;
+
+    if (self->script.steps == NULL || self->queue != NULL)
+        return FALSE;
+    for (self->at = 0; self->at < self->script.steps->len; self->at++) {
+        const DialogueStep *step = dialogue_get_step(self);
+
+        if (strcmp(step->word, "config-refused") != 0)
+            continue;
+        n_asked++;
+        if (!dialogue_matches(step->text, why))
+            dialogue_differ(self, step->text, why);
+    }
+    return n_asked > 0;
+}
+
 void
 dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
 {
@@ -471,12 +568,17 @@ dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
     out_report->session = g_ptr_array_new_with_free_func(g_free);
     out_report->outcomes = g_ptr_array_new_with_free_func(g_free);
     g_queue_init(&self.said);
+    g_queue_init(&self.log);
+    g_mutex_init(&self.log_lock);
+    self.clients = g_ptr_array_new_with_free_func(dialogue_client_free);
+    self.client = dialogue_add_client(&self, "");
     mailbox_log_init(&self.mailboxes);
-    witness_init(&self.witness);
     self.at = G_MAXUINT; /* no step yet */
+    log_set_tap(dialogue_take_record, &self);
     if (dialogue_set_up(&self, &error))
         dialogue_play(&self);
-    else
+    else if (!dialogue_expects_refusal(&self, error->message))
         dialogue_fail(&self, "%s", error->message);
+    log_set_tap(NULL, NULL);
     dialogue_clear(&self);
 }
