@@ -22,6 +22,10 @@ SOURCE = Path(__file__).resolve().parent.parent
 KINDS = ["lint", "unit", "fuzz", "dialogue", "system"]
 SANITIZED_KINDS = ["unit", "fuzz", "dialogue"]
 TIMEOUT_SECONDS = {"unit": 300, "fuzz": 300, "dialogue": 300, "system": 900, "lint": 300}
+# System tests that fill the machine themselves, or install out of the build folder.
+ALONE = {"install.py", "kill-storm.py", "relay-storm.py", "reload.py"}
+# Below those that the kernel gives to connections; free_port() in tests/system/server.py.
+FIRST_PORT, PORTS_EACH = 10000, 400
 TAP_LINE = re.compile(r"^(not ok|ok)\b[ \d]*-?\s*(.*)$")
 SKIP_MARK = re.compile(r"#\s*skip\b\s*(.*)$", re.IGNORECASE)
 
@@ -174,8 +178,9 @@ class Tests:
             for future in concurrent.futures.as_completed(futures):
                 self.tally.add(f"{kind} {futures[future]}", *future.result())
 
-    def run_tap(self, kind, name, command):
-        status, output = run_program(command, self.env, TIMEOUT_SECONDS[kind], self.build)
+    def run_tap(self, kind, name, command, more_env=None):
+        env = dict(self.env, **(more_env or {}))
+        status, output = run_program(command, env, TIMEOUT_SECONDS[kind], self.build)
         return read_tap(output, status, name)
 
     def run_unit(self):
@@ -237,22 +242,27 @@ class Tests:
                 for i, share in enumerate(shares) if share]
         self.run_many("dialogue", rows)
 
-    def run_scripts(self, kind, scripts, jobs):
+    def run_scripts(self, kind, scripts, jobs=None):
         rows = [(script.name, lambda script=script: self.run_tap(kind, script.name, [script]))
                 for script in scripts]
         self.run_many(kind, rows, jobs)
 
+    def find_scripts(self, folder):
+        return sorted(path for path in (SOURCE / folder).iterdir()
+                      if path.is_file() and os.access(path, os.X_OK))
+
     def run_lint(self):
-        folder = SOURCE / "tests/lint"
-        self.run_scripts("lint", sorted(path for path in folder.iterdir()
-                                        if path.is_file() and os.access(path, os.X_OK)), None)
+        self.run_scripts("lint", self.find_scripts("tests/lint"))
 
     def run_system(self):
-        """One at a time: they measure, and they fill the machine themselves."""
-        folder = SOURCE / "tests/system"
-        scripts = sorted(path for path in [*folder.glob("*.py"), *folder.glob("*.sh")]
-                         if os.access(path, os.X_OK))
-        self.run_scripts("system", scripts, 1)
+        """Some at a time, each with ports of its own; then those that need the machine."""
+        scripts = self.find_scripts("tests/system")
+        rows = [(script.name, lambda number=number, script=script:
+                 self.run_tap("system", script.name, [script],
+                              {"BARID_PORTS": f"{FIRST_PORT + number * PORTS_EACH} {PORTS_EACH}"}))
+                for number, script in enumerate(scripts)]
+        self.run_many("system", [row for row in rows if row[0] not in ALONE])
+        self.run_many("system", [row for row in rows if row[0] in ALONE], 1)
 
     def run(self):
         kinds = self.options.only or (SANITIZED_KINDS if self.options.sanitize else KINDS)

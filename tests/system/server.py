@@ -2,6 +2,8 @@
 """A built Barid with a configuration and a folder of its own, for system tests.
 
 The build folder is $BARID_BUILD (run-tests sets it), else ./build of the tree."""
+import errno
+import itertools
 import json
 import os
 import shutil
@@ -31,10 +33,31 @@ enabled = yes
 """
 
 
+class Ports:
+    """Ports that no other test takes: of $BARID_PORTS, "FIRST COUNT", else of the kernel."""
+
+    def __init__(self):
+        first, count = (int(word) for word in os.environ.get("BARID_PORTS", "0 1").split())
+        self.numbers = itertools.cycle(range(first, first + count))
+
+    def find_free(self, family, address):
+        while True:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                # What waits after its end does not count, what listens does.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((address, next(self.numbers)))
+                    return probe.getsockname()[1]
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE:
+                        raise
+
+
+PORTS = Ports()
+
+
 def free_port(family=socket.AF_INET, address="127.0.0.1"):
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    return PORTS.find_free(family, address)
 
 
 def hash_password(password):
