@@ -367,6 +367,14 @@ remove_forged(const AuthresultsSettings *self, BaridTransaction *txn, const gcha
     return TRUE;
 }
 
+static gboolean
+is_server_made(BaridSession *session)
+{
+    const gchar *source = barid_session_get_source(session);
+
+    return strcmp(source, "dsn") == 0 || strcmp(source, "system") == 0;
+}
+
 static BaridVerdict
 authresults_seal(BaridTransaction *txn, gpointer state)
 {
@@ -377,6 +385,9 @@ authresults_seal(BaridTransaction *txn, gpointer state)
                                                 : "localhost";
     g_autoptr(GError) error = NULL;
 
+    /* About what the server has written itself nothing was found out. */
+    if (is_server_made(barid_transaction_get_session(txn)))
+        return BARID_CONTINUE;
     if (remove_forged(self, txn, id, &error) &&
         (!barid_rule_get_bool(self->received_spf, txn) || add_received_spf(txn, id, &error)) &&
         add_results(txn, id, &error))

@@ -19,6 +19,9 @@ const gchar *barid_session_get_local_ip(BaridSession *session);
 const gchar *barid_session_get_listener(BaridSession *session);
 /* The name that this server gives itself to the client; NULL in a session that is made up. */
 const gchar *barid_session_get_hostname(BaridSession *session);
+/* Where its messages come from: "smtp" or "lmtp", or, in a session that is made up for what this
+ * server has written itself, "dsn" or "system". */
+const gchar *barid_session_get_source(BaridSession *session);
 /* The name given with EHLO, HELO or LHLO; empty before it. */
 BaridSlice barid_session_get_helo(BaridSession *session);
 /* The authenticated user, or NULL. */

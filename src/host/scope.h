@@ -58,6 +58,7 @@ struct BaridSession {
     Address remote, local;
     const gchar *listener;
     const gchar *hostname;  /* that the server gives itself to the client */
+    const gchar *source;    /* one of scope_source_words; NULL for what a client says */
     BaridSlice helo;        /* in the session's arena */
     BaridSlice helo_domain; /* lower-cased */
     const gchar *user;      /* NULL while not authenticated */

@@ -39,6 +39,12 @@ barid_session_get_helo(BaridSession *session)
 }
 
 const gchar *
+barid_session_get_source(BaridSession *session)
+{
+    return session->source != NULL ? session->source : scope_source_words[session->lmtp ? 1 : 0];
+}
+
+const gchar *
 barid_session_get_hostname(BaridSession *session)
 {
     return session->hostname;

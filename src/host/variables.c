@@ -106,6 +106,8 @@ VARIABLE_OF_TRANSACTION(rcpt, RULE_TEXT, text,
 VARIABLE_OF_BOTH(listener, RULE_TEXT, text, barid_slice_from_text(session->listener),
                  attempt->listener)
 VARIABLE_OF_BOTH(helo_domain, RULE_TEXT, text, session->helo_domain, attempt->helo_domain)
+VARIABLE_OF_BOTH(source, RULE_TEXT, text, barid_slice_from_text(barid_session_get_source(session)),
+                 barid_slice_from_text(attempt->source))
 VARIABLE_OF_BOTH(user, RULE_TEXT, text, barid_slice_from_text(session->user), attempt->user)
 
 /* The same for the message. */
@@ -177,7 +179,6 @@ VARIABLE_OF_TRANSACTION(from_domain, RULE_TEXT, text, transaction_get_author_dom
 VARIABLE_OF_ATTEMPT(retry_count, RULE_INTEGER, integer, attempt->n_retries)
 VARIABLE_OF_ATTEMPT(notify_count, RULE_INTEGER, integer, attempt->n_notices)
 VARIABLE_OF_ATTEMPT(mx, RULE_TEXT, text, barid_slice_from_text(attempt->mx))
-VARIABLE_OF_ATTEMPT(source, RULE_TEXT, text, barid_slice_from_text(attempt->source))
 VARIABLE_OF_ATTEMPT(last_status, RULE_TEXT, text, barid_slice_from_text(attempt->last_status))
 VARIABLE_OF_ATTEMPT(last_error, RULE_TEXT, text, barid_slice_from_text(attempt->last_error))
 VARIABLE_OF_ATTEMPT(queue_age, RULE_DURATION, integer,
@@ -270,6 +271,7 @@ static const struct {
     {"local-port", RULE_INTEGER, BARID_KNOWN_CONNECT, variable_local_port, BARID_KNOWN_MESSAGE},
     {"listener", RULE_TEXT, BARID_KNOWN_CONNECT, variable_listener, BARID_KNOWN_ATTEMPT},
     {"protocol", RULE_TEXT, BARID_KNOWN_CONNECT, variable_protocol, BARID_KNOWN_MESSAGE},
+    {"source", RULE_TEXT, BARID_KNOWN_CONNECT, variable_source, BARID_KNOWN_ATTEMPT},
     /* False, or empty, until the client has done it: usable from the start. */
     {"is-tls", RULE_BOOL, BARID_KNOWN_CONNECT, variable_is_tls, BARID_KNOWN_MESSAGE},
     {"tls-version", RULE_TEXT, BARID_KNOWN_CONNECT, variable_tls_version, BARID_KNOWN_MESSAGE},
@@ -293,7 +295,6 @@ static const struct {
     {"expires-in", RULE_DURATION, BARID_KNOWN_ATTEMPT, variable_expires_in, BARID_KNOWN_ATTEMPT},
     {"last-status", RULE_TEXT, BARID_KNOWN_ATTEMPT, variable_last_status, BARID_KNOWN_ATTEMPT},
     {"last-error", RULE_TEXT, BARID_KNOWN_ATTEMPT, variable_last_error, BARID_KNOWN_ATTEMPT},
-    {"source", RULE_TEXT, BARID_KNOWN_ATTEMPT, variable_source, BARID_KNOWN_ATTEMPT},
     {"received-from", RULE_ADDRESS, BARID_KNOWN_ATTEMPT, variable_received_from,
      BARID_KNOWN_ATTEMPT},
     {"mx", RULE_TEXT, BARID_KNOWN_ATTEMPT, variable_mx, BARID_KNOWN_ATTEMPT},

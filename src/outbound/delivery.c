@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "outbound/own-message.h"
 #include "outbound/relay.h"
 #include "queue/attempt-facts.h"
 
@@ -69,10 +70,10 @@ barid_attempt_get_queue_id(BaridAttempt *attempt)
 guint
 barid_attempt_get_content(BaridAttempt *attempt, BaridSlice out_pieces[2])
 {
-    const SpoolContent *content = attempt_get(attempt)->job->content;
+    const QueueJob *job = attempt_get(attempt)->job;
 
-    out_pieces[0] = spool_content_get_prefix(content);
-    out_pieces[1] = spool_content_get_body(content);
+    out_pieces[0] = job->pieces[0];
+    out_pieces[1] = job->pieces[1];
     return 2;
 }
 
@@ -337,12 +338,10 @@ outbound_find_route(Outbound *self, const Envelope *envelope, guint recipient, A
 
 /* --- one call of a transport --- */
 
-/* The record of the attempt holds what was decided about it. */
-static void
-delivery_keep_decisions(QueueJob *job, const BaridAttempt *facts)
+void
+delivery_keep_decisions(QueueJob *job, const BaridScope *scope)
 {
-    for (const Decision *entry = facts->scope.decisions.first; entry != NULL;
-         entry = entry->next) {
+    for (const Decision *entry = scope->decisions.first; entry != NULL; entry = entry->next) {
         JsonWriter writer;
 
         if (job->decisions == NULL)
@@ -413,7 +412,25 @@ delivery_call(Outbound *outbound, ConnectionPool *pool, QueueJob *job, const Rou
     job->local = attempt.facts.local;
     delivery_note_failures(job, &attempt.facts.scope);
     delivery_run_result_hooks(outbound, &attempt);
-    delivery_keep_decisions(job, &attempt.facts);
+    delivery_keep_decisions(job, &attempt.facts.scope);
+}
+
+/* Nobody goes on without the seal: all are put off. */
+static gboolean
+delivery_seal_own(Outbound *outbound, QueueJob *job, BaridAttempt *facts)
+{
+    const OutboundServices *services = outbound_get_services(outbound);
+    gint64 deadline =
+        fiber_deadline_push(barid_rule_get_duration(services->attempt_timeout, facts));
+    const gchar *why = NULL;
+    gboolean is_sealed = own_message_seal(services->host, services->hostname, job, &why);
+
+    fiber_deadline_restore(deadline);
+    for (guint i = 0; !is_sealed && i < job->n_recipients; i++) {
+        if (!job->results[i].done)
+            delivery_settle(job, i, RECIPIENT_PENDING, "4.3.0", why);
+    }
+    return is_sealed;
 }
 
 /* Recipients with the same route go together. */
@@ -434,7 +451,9 @@ delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job)
             n_routed++;
     }
     delivery_note_failures(job, &facts.scope);
-    delivery_keep_decisions(job, &facts);
+    delivery_keep_decisions(job, &facts.scope);
+    if (n_routed > 0 && !delivery_seal_own(outbound, job, &facts))
+        return;
     for (guint i = 0; i < n_routed; i++) {
         guint n_together = 0;
 

@@ -36,6 +36,8 @@ typedef struct {
     gchar id[QUEUE_ID_TEXT_LEN + 1];
 } DeliveryAttempt;
 
+/* The record of the attempt holds what was decided about it. */
+void delivery_keep_decisions(QueueJob *job, const BaridScope *scope);
 /* Fills in the job's results. (pool) is the calling thread's. */
 BARID_SUSPENDS void delivery_run(Outbound *outbound, ConnectionPool *pool, QueueJob *job);
 

@@ -8,6 +8,7 @@ src_outbound_liboutbound_la_SOURCES = \
 	src/outbound/mx.c src/outbound/mx.h \
 	src/outbound/outbound.c src/outbound/outbound.h \
 	src/outbound/outbound-settings.c src/outbound/outbound-settings.h \
+	src/outbound/own-message.c src/outbound/own-message.h \
 	src/outbound/relay.c src/outbound/relay.h \
 	src/outbound/relay-content.c src/outbound/relay-content.h \
 	src/outbound/route.h \

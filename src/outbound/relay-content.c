@@ -43,8 +43,8 @@ relay_content_init(RelayContent *self, const QueueJob *job)
     DataDecoder decoder;
 
     *self = (RelayContent){.job = job};
-    self->pieces[0] = spool_content_get_prefix(job->content);
-    self->pieces[1] = spool_content_get_body(job->content);
+    self->pieces[0] = job->pieces[0];
+    self->pieces[1] = job->pieces[1];
     data_decoder_init(&decoder);
     data_decoder_inspect(&decoder, self->pieces[0]);
     data_decoder_inspect(&decoder, self->pieces[1]);

@@ -206,6 +206,8 @@ job_start(Queue *self, QueueEntry *entry, SpoolContent *content, const DeliveryS
     job->arena = arena_new(1024);
     job->entry = entry;
     job->content = spool_content_ref(content);
+    job->pieces[0] = spool_content_get_prefix(content);
+    job->pieces[1] = spool_content_get_body(content);
     job->domain = domain;
     job->n_attempts = state->domains[domain].n_attempts;
     job->n_notices = state->domains[domain].n_notices;

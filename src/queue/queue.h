@@ -45,6 +45,7 @@ typedef struct QueueJob {
     Arena *arena;
     Envelope envelope;
     SpoolContent *content;
+    BaridSlice pieces[2];  /* what is delivered: the content's prefix and body, unless replaced */
     guint domain;
     guint n_attempts;      /* before this one */
     guint n_notices;       /* of delay, so far */

@@ -114,7 +114,7 @@ static const struct {
     {"expires-in", NULL, NULL, "2h"},
     {"last-status", NULL, NULL, "4.4.1"},
     {"last-error", NULL, NULL, "no route"},
-    {"source", NULL, NULL, "smtp"},
+    {"source", "smtp", "smtp", "smtp"},
     {"received-from", NULL, NULL, "192.0.2.7"},
     {"mx", NULL, NULL, "mx.next.example"},
     {"utc-weekday", "sat", "sat", "sat"},
