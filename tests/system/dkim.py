@@ -6,6 +6,7 @@ name server. And: records, names and messages that are made to hurt."""
 import base64
 import contextlib
 import ctypes
+import functools
 import hashlib
 import json
 import os
@@ -18,11 +19,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from name_server import NameServer
-from peers import find_peer
-from server import BUILD, TOP, Server
+from peers import find_peer, multiarch
+from server import BUILD, Server
+from signers import Mailauth, dkimpy, text64
 from tap import run_tests
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 BARIDCTL = os.path.join(BUILD, "src/baridctl/baridctl")
 DOMAIN = "signer.example"
 KINDS = {"rsa": "rsa-sha256", "ed": "ed25519-sha256"}
@@ -92,6 +93,7 @@ class World:
         self.names = stack.enter_context(NameServer(self.zones))
         self.dns = f"127.0.0.1:{self.names.port}"
 
+    @functools.cache  # several peers get the same
     def sign(self, message, selector, canon, *more):
         done = ctl("sign", "dkim", "--domain", DOMAIN, "--selector", selector, "--key",
                    self.keys[selector], "--canon", canon, *more, "-", message=message)
@@ -124,34 +126,6 @@ def cases(corpus, left_out=()):
 
 # --- the others ---
 
-def dkimpy():
-    """The module, unpacked with what it needs."""
-    folders = [os.path.dirname(os.path.dirname(find_peer(package, "usr/lib/python3/dist-packages/"
-                                                         + file)))
-               for package, file in [("python3-dkim", "dkim/__init__.py"),
-                                     ("python3-nacl", "nacl/__init__.py"),
-                                     ("python3-dnspython", "dns/__init__.py")]]
-    backend = find_peer("python3-cffi-backend", "usr/lib/python3/dist-packages")
-    multiarch = subprocess.run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True,
-                               capture_output=True, text=True).stdout.strip()
-    sodium = find_peer("libsodium23", f"usr/lib/{multiarch}/libsodium.so.23")
-    sys.path[:0] = [folder for folder in [*folders, backend] if folder not in sys.path]
-    ctypes.CDLL(sodium, mode=ctypes.RTLD_GLOBAL)
-    import dkim
-    return dkim
-
-
-def mailauth(jobs):
-    done = run(["node", os.path.join(HERE, "mailauth.js")], json.dumps(jobs).encode(),
-               env=dict(os.environ, NODE_PATH=os.path.join(TOP, ".cache/npm/node_modules")))
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return json.loads(done.stdout)
-
-
-def text64(message):
-    return base64.b64encode(message).decode()
-
-
 class OpenDkim:
     """opendkim-testmsg where resolv.conf names a server of ours."""
 
@@ -160,9 +134,7 @@ class OpenDkim:
         self.resolv = os.path.join(folder, "resolv.conf")
         with open(self.resolv, "w", encoding="utf-8") as file:
             file.write(f"nameserver {OPENDKIM_ADDRESS}\noptions attempts:1\n")
-        multiarch = subprocess.run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True,
-                                   capture_output=True, text=True).stdout.strip()
-        self.library = find_peer("libopendkim11", f"usr/lib/{multiarch}/libopendkim.so.11")
+        self.library = find_peer("libopendkim11", f"usr/lib/{multiarch()}/libopendkim.so.11")
         self.environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(self.library))
 
     def run(self, message, *words):
@@ -210,30 +182,30 @@ def test_dkimpy_signs(world):
 
 
 def test_mailauth_verifies(world):
-    rows = cases(CORPUS)
-    answers = mailauth([{"verify": text64(world.sign(message, selector, canon)),
-                         "records": world.records} for _, message, selector, canon in rows])
-    wrong = [(row[0], *row[2:], answer) for row, answer in zip(rows, answers)
-             if [one[0] for one in answer] != ["pass"]]
-    assert len(answers) == len(rows) and not wrong, wrong
+    wrong = []
+    with Mailauth() as mailauth:
+        for name, message, selector, canon in cases(CORPUS):
+            answer = mailauth.ask({"verify": text64(world.sign(message, selector, canon)),
+                                   "records": world.records})
+            if [one[0] for one in answer] != ["pass"]:
+                wrong.append((name, selector, canon, answer))
+    assert not wrong, wrong
 
 
 def test_mailauth_signs(world):
-    rows = cases(CORPUS)
-    keys = {}
+    keys, wrong = {}, []
     for selector, path in world.keys.items():
         with open(path, encoding="ascii") as file:
             keys[selector] = file.read()
-    fields = mailauth([{"sign": text64(message), "data": {
-        "signingDomain": DOMAIN, "selector": selector, "privateKey": keys[selector],
-        "canonicalization": canon, "algorithm": KINDS[selector]}}
-        for _, message, selector, canon in rows])
-    wrong = []
-    for (name, message, selector, canon), field in zip(rows, fields):
-        answer = world.check(base64.b64decode(field) + message)
-        if answer["result"] != "pass":
-            wrong.append((name, selector, canon, answer))
-    assert len(fields) == len(rows) and not wrong, wrong
+    with Mailauth() as mailauth:
+        for name, message, selector, canon in cases(CORPUS):
+            field = mailauth.ask({"sign": text64(message), "data": {
+                "signingDomain": DOMAIN, "selector": selector, "privateKey": keys[selector],
+                "canonicalization": canon, "algorithm": KINDS[selector]}})
+            answer = world.check(base64.b64decode(field) + message)
+            if answer["result"] != "pass":
+                wrong.append((name, selector, canon, answer))
+    assert not wrong, wrong
 
 
 def test_opendkim_verifies(world):
