@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""ARC against dkimpy and mailauth, both ways and mixed: what one seals the others validate, and
+"""ARC against dkimpy, mailauth and rspamd, both ways and mixed: what one seals the others validate, and
 what was changed since none of them does. And: failed, full and hostile chains, and what the
 server seals."""
 import base64
@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from name_server import NameServer
+from rspamd import Rspamd
 from server import BUILD, Server
 from signers import Mailauth, dkimpy, text64
 from tap import run_tests
@@ -47,6 +48,8 @@ class World:
         self.names = stack.enter_context(NameServer({DOMAIN: zone, "example.com": ""}))
         self.dns = f"127.0.0.1:{self.names.port}"
         self.mailauth = stack.enter_context(Mailauth())
+        self.rspamd = stack.enter_context(
+            Rspamd(self.names.port, DOMAIN, {"rsa": self.keys["rsa"]}, "rsa"))
 
     # --- Barid ---
 
@@ -104,11 +107,19 @@ class World:
         assert b"ARC-Seal" in headers, headers
         return headers + message
 
+    # --- rspamd ---
+
+    def result_rspamd(self, message):
+        return self.rspamd.verify_chain(message)
+
+    def seal_rspamd(self, message):
+        return self.rspamd.seal(message) + message
+
     def results(self, message):
         return {name: getattr(self, "result_" + name)(message) for name in SEALERS}
 
 
-SEALERS = ("barid", "dkimpy", "mailauth")
+SEALERS = ("barid", "dkimpy", "mailauth", "rspamd")
 
 
 def with_results(message, chain):
@@ -125,7 +136,7 @@ def test_none(world):
 
 
 def test_chains(world):
-    """Each order of three sealers; after each of them all three validate."""
+    """Each order of two sealers; after each of them all validate."""
     for first in SEALERS:
         message = getattr(world, "seal_" + first)(with_results(BASE, "none"))
         assert set(world.results(message).values()) == {"pass"}, (first, world.results(message))
