@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from peers import find_peer
+from peers import find_peer, multiarch
 from server import free_port
 
 CONFIG = """
@@ -40,9 +40,7 @@ def peer_environment():
     """With the libraries that NSD needs and the system may not have."""
     folders = []
     for package, name in LIBRARIES.items():
-        multiarch = subprocess.run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True,
-                                   capture_output=True, text=True).stdout.strip()
-        folders.append(os.path.dirname(find_peer(package, f"usr/lib/{multiarch}/{name}")))
+        folders.append(os.path.dirname(find_peer(package, f"usr/lib/{multiarch()}/{name}")))
     return dict(os.environ, LD_LIBRARY_PATH=":".join(folders))
 
 
