@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RSA keys by libcrypto, whose private-key operations are several times faster than those of
- * GnuTLS. Ed25519 is not: it stays with the core. Blinding is the library's default and is left
+ * RSA and ECDSA keys by libcrypto, whose private-key operations are several times faster than
+ * those of GnuTLS. Ed25519 is not: it stays with the core. Blinding is the library's default and is left
  * on, so that timing tells nothing of a key. One EVP_PKEY serves all threads; each signature
  * has a context of its own.
  */
@@ -27,18 +27,22 @@ openssl_fail(const gchar *what, GError **error)
     g_set_error(error, BARID_ERROR, BARID_ERROR_FAILED, "%s: %s", what, text);
 }
 
+static const BaridKeysDriver driver;
+
 static gpointer
 openssl_open(BaridKeyKind kind, BaridSlice der, GError **error)
 {
     const unsigned char *at = der.data;
     EVP_PKEY *key;
 
-    if (kind != BARID_KEY_RSA) {
-        g_set_error_literal(error, BARID_ERROR, BARID_ERROR_UNSUPPORTED, "only RSA is taken");
+    if ((driver.kinds & (1u << kind)) == 0) {
+        g_set_error_literal(error, BARID_ERROR, BARID_ERROR_UNSUPPORTED,
+                            "only RSA and ECDSA are taken");
         return NULL;
     }
     key = d2i_AutoPrivateKey(NULL, &at, (long)der.len);
-    if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+    if (key != NULL &&
+        EVP_PKEY_get_base_id(key) == (kind == BARID_KEY_RSA ? EVP_PKEY_RSA : EVP_PKEY_EC))
         return key;
     EVP_PKEY_free(key);
     openssl_fail("reading the key", error);
@@ -71,8 +75,11 @@ openssl_prepare(EVP_PKEY_CTX *context, BaridSignOperation operation, const EVP_M
 {
     gboolean pss = operation == BARID_SIGN_RSA_PSS;
 
-    return EVP_PKEY_sign_init(context) > 0 &&
-           EVP_PKEY_CTX_set_rsa_padding(context,
+    if (EVP_PKEY_sign_init(context) <= 0)
+        return FALSE;
+    if (operation == BARID_SIGN_ECDSA)
+        return TRUE;
+    return EVP_PKEY_CTX_set_rsa_padding(context,
                                         pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) > 0 &&
            EVP_PKEY_CTX_set_signature_md(context, digest) > 0 &&
            (!pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0);
@@ -87,8 +94,7 @@ openssl_sign(gpointer key, BaridSignOperation operation, BaridSlice data, guint8
     EVP_PKEY_CTX *context;
     gboolean ok;
 
-    if (digest == NULL ||
-        (operation != BARID_SIGN_RSA_PKCS1 && operation != BARID_SIGN_RSA_PSS)) {
+    if (digest == NULL || operation == BARID_SIGN_ED25519 || operation > BARID_SIGN_ECDSA) {
         g_set_error_literal(error, BARID_ERROR, BARID_ERROR_UNSUPPORTED,
                             "there is no such operation");
         return FALSE;
@@ -106,30 +112,36 @@ openssl_sign(gpointer key, BaridSignOperation operation, BaridSlice data, guint8
 
 static const BaridKeysDriver driver = {
     .struct_size = sizeof(BaridKeysDriver),
-    .kinds = 1u << BARID_KEY_RSA,
+    .kinds = 1u << BARID_KEY_RSA | 1u << BARID_KEY_ECDSA,
     .open = openssl_open,
     .close = openssl_close,
     .sign = openssl_sign,
 };
 
+static gboolean
+openssl_has(const gchar *algorithm)
+{
+    EVP_SIGNATURE *found = EVP_SIGNATURE_fetch(NULL, algorithm, NULL);
+
+    EVP_SIGNATURE_free(found);
+    return found != NULL;
+}
+
 /* What the library loads it loads now, from files that are out of reach once the worker is
- * confined: its configuration, and the provider of RSA with it. */
+ * confined: its configuration, and the provider of the algorithms with it. */
 static gboolean
 openssl_start(BaridStart *start G_GNUC_UNUSED, const void *settings G_GNUC_UNUSED,
               gpointer *out_state G_GNUC_UNUSED, GError **error)
 {
-    EVP_SIGNATURE *rsa;
-
     if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) !=
         1) {
         openssl_fail("starting libcrypto", error);
         return FALSE;
     }
-    rsa = EVP_SIGNATURE_fetch(NULL, "RSA", NULL);
-    if (rsa == NULL)
-        openssl_fail("libcrypto has no RSA", error);
-    EVP_SIGNATURE_free(rsa);
-    return rsa != NULL;
+    if (openssl_has("RSA") && openssl_has("ECDSA"))
+        return TRUE;
+    openssl_fail("libcrypto has no RSA or no ECDSA", error);
+    return FALSE;
 }
 
 static const BaridProvider providers[] = {
@@ -140,7 +152,7 @@ static const BaridProvider providers[] = {
 BARID_MODULE_DEFINE(openssl) = {
     BARID_MODULE_HEADER,
     .name = "openssl",
-    .summary = N_("Computes with RSA keys faster"),
+    .summary = N_("Computes with RSA and ECDSA keys faster"),
     .needs = BARID_USES_SECRETS,
     .providers = providers,
     .start = openssl_start,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private keys, for signatures over messages.
+ * Private keys, for signatures over messages and in TLS.
  *
  * A key is read once, kept in memory that is wiped when it goes, and may sign on any worker
  * thread at once. GnuTLS computes, unless an enabled module offers a driver that takes the
- * key's kind (see BaridKeysDriver): RSA is several times faster with the module openssl. What
- * comes out is the same.
+ * key's kind (see BaridKeysDriver): RSA and ECDSA are several times faster with the module
+ * openssl. What comes out is the same.
  */
 #ifndef BARID_PRIVATE_KEY_H
 #define BARID_PRIVATE_KEY_H
@@ -22,6 +22,7 @@ typedef struct BaridPrivateKey BaridPrivateKey;
 typedef enum {
     BARID_KEY_RSA,
     BARID_KEY_ED25519,
+    BARID_KEY_ECDSA, /* on P-256, P-384 or P-521: of certificates of TLS alone */
 } BaridKeyKind;
 
 /* Reads PEM (PKCS #1 or PKCS #8, RSA or Ed25519; what stands around the block is ignored), or
@@ -57,10 +58,12 @@ typedef enum {
                            * long as the digest (RFC 8446 section 4.2.3) */
     /* Of any bytes: the message itself (RFC 8032, pure). */
     BARID_SIGN_ED25519,
+    /* Of a digest as with RSA; what comes out is DER (RFC 3279 section 2.2.3). */
+    BARID_SIGN_ECDSA,
 } BaridSignOperation;
 
 /* A driver for private keys (provider kind BARID_PROVIDER_KEYS): the first of an enabled
- * module that takes a key's kind serves signatures over messages and RSA certificates of TLS.
+ * module that takes a key's kind serves signatures over messages and certificates of TLS.
  * All but (open) is called from any worker thread, several at once with the same key; nothing
  * of it may suspend. Where it fails, which is logged, GnuTLS computes instead. */
 typedef struct {

@@ -65,21 +65,25 @@ pem_next(BaridSlice *text, PemBlock *out)
     return TRUE;
 }
 
+#define PEM_ECDSA "EC PRIVATE KEY" /* SEC 1 */
+
 static const struct {
     const gchar *label;
     const gchar *why;
 } pem_refusals[] = {
     {"ENCRYPTED PRIVATE KEY", "the key is encrypted: store it without a passphrase"},
-    {"EC PRIVATE KEY", "the key is for an elliptic curve; only RSA and Ed25519 can be used"},
+    {PEM_ECDSA, "the key is for an elliptic curve; only RSA and Ed25519 can be used"},
     {"DSA PRIVATE KEY", "the key is a DSA key; only RSA and Ed25519 can be used"},
     {"OPENSSH PRIVATE KEY", "the key is in the format of OpenSSH; PEM is needed"},
 };
 
 /* Why a block of a private key is not even tried. */
 static const gchar *
-pem_why_not(const PemBlock *block)
+pem_why_not(const PemBlock *block, gboolean takes_ecdsa)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(pem_refusals); i++) {
+    gboolean is_welcome = takes_ecdsa && barid_slice_equal_text(block->label, PEM_ECDSA);
+
+    for (guint i = 0; !is_welcome && i < G_N_ELEMENTS(pem_refusals); i++) {
         if (barid_slice_equal_text(block->label, pem_refusals[i].label))
             return pem_refusals[i].why;
     }
@@ -109,7 +113,7 @@ reader_import(BaridSlice bytes, gnutls_x509_crt_fmt_t format, GError **error)
 
 /* The first private key of several blocks. */
 static gnutls_x509_privkey_t
-reader_read_pem(BaridSlice text, GError **error)
+reader_read_pem(BaridSlice text, gboolean takes_ecdsa, GError **error)
 {
     static const gchar ending[] = "PRIVATE KEY";
     const gchar *why = "there is no private key in the text";
@@ -120,7 +124,7 @@ reader_read_pem(BaridSlice text, GError **error)
             why = "there is a certificate or a public key in the text, but no private key";
             continue;
         }
-        why = pem_why_not(&block);
+        why = pem_why_not(&block, takes_ecdsa);
         if (why == NULL)
             return reader_import(block.block, GNUTLS_X509_FMT_PEM, error);
         break;
@@ -171,7 +175,7 @@ reader_read_seed(BaridSlice text, GError **error)
 /* --- */
 
 gnutls_x509_privkey_t
-private_key_read(BaridSlice text, GError **error)
+private_key_read(BaridSlice text, gboolean takes_ecdsa, GError **error)
 {
     BaridSlice stripped = reader_strip(text);
 
@@ -183,6 +187,7 @@ private_key_read(BaridSlice text, GError **error)
         reader_fail(error, "the text is longer than 64K: that is no key");
         return NULL;
     }
-    return reader_find(stripped, PEM_BEGIN) != NULL ? reader_read_pem(stripped, error)
-                                                    : reader_read_seed(stripped, error);
+    return reader_find(stripped, PEM_BEGIN) != NULL
+               ? reader_read_pem(stripped, takes_ecdsa, error)
+               : reader_read_seed(stripped, error);
 }

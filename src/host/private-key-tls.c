@@ -21,23 +21,38 @@ tls_key_free(gnutls_privkey_t key G_GNUC_UNUSED, void *data)
     g_free(self);
 }
 
+/* In TLS 1.3 a curve has its hash (RFC 8446 section 4.2.3); (curve_bits) is 0 where any key of
+ * the kind will do. */
 static const struct {
     gnutls_sign_algorithm_t algorithm;
     BaridSignOperation operation;
+    guint curve_bits;
 } tls_operations[] = {
-    {GNUTLS_SIGN_RSA_SHA256, BARID_SIGN_RSA_PKCS1},
-    {GNUTLS_SIGN_RSA_SHA384, BARID_SIGN_RSA_PKCS1},
-    {GNUTLS_SIGN_RSA_SHA512, BARID_SIGN_RSA_PKCS1},
-    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, BARID_SIGN_RSA_PSS},
-    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, BARID_SIGN_RSA_PSS},
-    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA512, BARID_SIGN_RSA_PSS},
+    {GNUTLS_SIGN_RSA_SHA256, BARID_SIGN_RSA_PKCS1, 0},
+    {GNUTLS_SIGN_RSA_SHA384, BARID_SIGN_RSA_PKCS1, 0},
+    {GNUTLS_SIGN_RSA_SHA512, BARID_SIGN_RSA_PKCS1, 0},
+    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, BARID_SIGN_RSA_PSS, 0},
+    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, BARID_SIGN_RSA_PSS, 0},
+    {GNUTLS_SIGN_RSA_PSS_RSAE_SHA512, BARID_SIGN_RSA_PSS, 0},
+    {GNUTLS_SIGN_ECDSA_SHA256, BARID_SIGN_ECDSA, 0},
+    {GNUTLS_SIGN_ECDSA_SHA384, BARID_SIGN_ECDSA, 0},
+    {GNUTLS_SIGN_ECDSA_SHA512, BARID_SIGN_ECDSA, 0},
+    {GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, BARID_SIGN_ECDSA, 256},
+    {GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, BARID_SIGN_ECDSA, 384},
+    {GNUTLS_SIGN_ECDSA_SECP521R1_SHA512, BARID_SIGN_ECDSA, 528}, /* as GnuTLS counts */
 };
 
 static gboolean
-tls_key_find_operation(gnutls_sign_algorithm_t algorithm, BaridSignOperation *out)
+tls_key_find_operation(const TlsKey *self, gnutls_sign_algorithm_t algorithm,
+                       BaridSignOperation *out)
 {
+    gboolean is_rsa = barid_private_key_get_kind(self->key) == BARID_KEY_RSA;
+    guint bits = barid_private_key_get_bits(self->key);
+
     for (guint i = 0; i < G_N_ELEMENTS(tls_operations); i++) {
-        if (tls_operations[i].algorithm == algorithm) {
+        if (tls_operations[i].algorithm == algorithm &&
+            is_rsa == (tls_operations[i].operation != BARID_SIGN_ECDSA) &&
+            (tls_operations[i].curve_bits == 0 || tls_operations[i].curve_bits == bits)) {
             *out = tls_operations[i].operation;
             return TRUE;
         }
@@ -74,7 +89,7 @@ tls_key_sign_data(gnutls_privkey_t key G_GNUC_UNUSED, gnutls_sign_algorithm_t al
     BaridSignOperation operation;
     int code;
 
-    if (!tls_key_find_operation(algorithm, &operation))
+    if (!tls_key_find_operation(self, algorithm, &operation))
         return gnutls_privkey_sign_data2(private_key_get_plain(self->key), algorithm, flags, text,
                                          signature);
     code = gnutls_hash_fast(hash, text->data, text->size, digest);
@@ -110,7 +125,7 @@ tls_key_sign_hash(gnutls_privkey_t key G_GNUC_UNUSED, gnutls_sign_algorithm_t al
 
     if (algorithm == GNUTLS_SIGN_RSA_RAW)
         return tls_key_sign_info(self, flags, hash, signature);
-    if (tls_key_find_operation(algorithm, &operation))
+    if (tls_key_find_operation(self, algorithm, &operation))
         return tls_key_sign(self, operation, barid_slice(hash->data, hash->size), signature);
     return gnutls_privkey_sign_hash2(private_key_get_plain(self->key), algorithm, flags, hash,
                                      signature);
@@ -138,17 +153,17 @@ static int
 tls_key_inform(gnutls_privkey_t key G_GNUC_UNUSED, unsigned flags, void *data)
 {
     const TlsKey *self = data;
+    gboolean is_rsa = barid_private_key_get_kind(self->key) == BARID_KEY_RSA;
+    BaridSignOperation ignored;
 
     if ((flags & GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0)
-        return GNUTLS_PK_RSA;
+        return is_rsa ? GNUTLS_PK_RSA : GNUTLS_PK_ECDSA;
     if ((flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0)
         return (int)barid_private_key_get_bits(self->key);
     if ((flags & GNUTLS_PRIVKEY_INFO_SIGN_ALGO) != 0)
-        return GNUTLS_SIGN_RSA_SHA256;
+        return is_rsa ? GNUTLS_SIGN_RSA_SHA256 : GNUTLS_SIGN_ECDSA_SHA256;
     if ((flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0)
-        return gnutls_sign_supports_pk_algorithm(GNUTLS_FLAGS_TO_SIGN_ALGO(flags), GNUTLS_PK_RSA)
-                   ? 1
-                   : 0;
+        return tls_key_find_operation(self, GNUTLS_FLAGS_TO_SIGN_ALGO(flags), &ignored) ? 1 : 0;
     return -1;
 }
 
@@ -159,10 +174,12 @@ private_key_open_tls(const Host *host, BaridSlice pem)
     gnutls_privkey_t made = NULL;
     TlsKey *self;
 
-    if (!private_key_has_driver(host, BARID_KEY_RSA))
+    if (!private_key_has_driver(host, BARID_KEY_RSA) &&
+        !private_key_has_driver(host, BARID_KEY_ECDSA))
         return NULL;
-    key = barid_private_key_new(pem, NULL);
-    if (key == NULL || barid_private_key_get_kind(key) != BARID_KEY_RSA ||
+    key = private_key_new_of_certificate(pem, NULL);
+    if (key == NULL || barid_private_key_get_kind(key) == BARID_KEY_ED25519 ||
+        !private_key_has_driver(host, barid_private_key_get_kind(key)) ||
         gnutls_privkey_init(&made) < 0)
         return NULL;
     self = g_new0(TlsKey, 1);

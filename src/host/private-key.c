@@ -50,10 +50,14 @@ key_check_rsa_bits(guint bits, GError **error)
 }
 
 static gboolean
-key_examine(BaridPrivateKey *self, GError **error)
+key_examine(BaridPrivateKey *self, gboolean takes_ecdsa, GError **error)
 {
     int algorithm = gnutls_privkey_get_pk_algorithm(self->plain, &self->bits);
 
+    if (algorithm == GNUTLS_PK_ECDSA && takes_ecdsa) {
+        self->kind = BARID_KEY_ECDSA;
+        return TRUE;
+    }
     if (algorithm == GNUTLS_PK_EDDSA_ED25519) {
         self->kind = BARID_KEY_ED25519;
         self->bits = ED25519_BITS;
@@ -69,10 +73,10 @@ key_examine(BaridPrivateKey *self, GError **error)
     return key_check_rsa_bits(self->bits, error);
 }
 
-BaridPrivateKey *
-barid_private_key_new(BaridSlice text, GError **error)
+static BaridPrivateKey *
+key_new(BaridSlice text, gboolean takes_ecdsa, GError **error)
 {
-    gnutls_x509_privkey_t read = private_key_read(text, error);
+    gnutls_x509_privkey_t read = private_key_read(text, takes_ecdsa, error);
     g_autoptr(BaridPrivateKey) self = NULL;
     int code;
 
@@ -88,7 +92,19 @@ barid_private_key_new(BaridSlice text, GError **error)
         key_fail(error, BARID_ERROR_INVALID, "the key cannot be used", code);
         return NULL;
     }
-    return key_examine(self, error) ? g_steal_pointer(&self) : NULL;
+    return key_examine(self, takes_ecdsa, error) ? g_steal_pointer(&self) : NULL;
+}
+
+BaridPrivateKey *
+barid_private_key_new(BaridSlice text, GError **error)
+{
+    return key_new(text, FALSE, error);
+}
+
+BaridPrivateKey *
+private_key_new_of_certificate(BaridSlice text, GError **error)
+{
+    return key_new(text, TRUE, error);
 }
 
 void
@@ -280,21 +296,29 @@ typedef struct {
     GError *error;
 } KeyCall;
 
+/* By operation; with SHA-256, SHA-384 and SHA-512. */
+static const struct {
+    BaridKeyKind kind;
+    gnutls_sign_algorithm_t algorithms[3];
+} call_forms[] = {
+    [BARID_SIGN_RSA_PKCS1] = {BARID_KEY_RSA, {GNUTLS_SIGN_RSA_SHA256, GNUTLS_SIGN_RSA_SHA384,
+                                              GNUTLS_SIGN_RSA_SHA512}},
+    [BARID_SIGN_RSA_PSS] = {BARID_KEY_RSA, {GNUTLS_SIGN_RSA_PSS_RSAE_SHA256,
+                                            GNUTLS_SIGN_RSA_PSS_RSAE_SHA384,
+                                            GNUTLS_SIGN_RSA_PSS_RSAE_SHA512}},
+    [BARID_SIGN_ED25519] = {BARID_KEY_ED25519, {GNUTLS_SIGN_UNKNOWN}},
+    [BARID_SIGN_ECDSA] = {BARID_KEY_ECDSA, {GNUTLS_SIGN_ECDSA_SHA256, GNUTLS_SIGN_ECDSA_SHA384,
+                                            GNUTLS_SIGN_ECDSA_SHA512}},
+};
+
 static gnutls_sign_algorithm_t
 call_get_algorithm(const KeyCall *call)
 {
-    gboolean pss = call->operation == BARID_SIGN_RSA_PSS;
+    gsize len = call->data.len;
 
-    switch (call->data.len) {
-    case 32:
-        return pss ? GNUTLS_SIGN_RSA_PSS_RSAE_SHA256 : GNUTLS_SIGN_RSA_SHA256;
-    case 48:
-        return pss ? GNUTLS_SIGN_RSA_PSS_RSAE_SHA384 : GNUTLS_SIGN_RSA_SHA384;
-    case 64:
-        return pss ? GNUTLS_SIGN_RSA_PSS_RSAE_SHA512 : GNUTLS_SIGN_RSA_SHA512;
-    default:
-        return GNUTLS_SIGN_UNKNOWN;
-    }
+    return len == 32 || len == 48 || len == 64
+               ? call_forms[call->operation].algorithms[(len - 32) / 16]
+               : GNUTLS_SIGN_UNKNOWN;
 }
 
 static gboolean
@@ -360,10 +384,9 @@ call_finish(KeyCall *call, GError **error)
 static gboolean
 call_check(const KeyCall *call, GError **error)
 {
-    gboolean is_rsa = call->operation != BARID_SIGN_ED25519;
-
-    if (is_rsa == (call->key->kind == BARID_KEY_RSA) &&
-        (!is_rsa || call_get_algorithm(call) != GNUTLS_SIGN_UNKNOWN))
+    if (call_forms[call->operation].kind == call->key->kind &&
+        (call->operation == BARID_SIGN_ED25519 ||
+         call_get_algorithm(call) != GNUTLS_SIGN_UNKNOWN))
         return TRUE;
     g_set_error_literal(error, BARID_ERROR, BARID_ERROR_UNSUPPORTED,
                         "the key cannot make such a signature");

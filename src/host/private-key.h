@@ -15,7 +15,7 @@
 enum { PRIVATE_KEY_RSA_BITS_MIN = 1024, PRIVATE_KEY_RSA_BITS_MAX = 8192 };
 
 /* Signs with the driver that a module of (host) offers; NULL means GnuTLS. (data) is a digest
- * for RSA. Suspends as barid_private_key_sign() does. */
+ * but for Ed25519. Suspends as barid_private_key_sign() does. */
 BARID_SUSPENDS gboolean private_key_sign(BaridPrivateKey *self, const Host *host,
                                          BaridSignOperation operation, BaridSlice data,
                                          guint8 *out, gsize *out_len, GError **error);
@@ -31,12 +31,14 @@ gchar *private_key_generate(BaridKeyKind kind, guint bits, GError **error);
 
 /* Whether a module of (host), or NULL, offers to compute with keys of (kind). */
 gboolean private_key_has_driver(const Host *host, BaridKeyKind kind);
+/* As barid_private_key_new(), and ECDSA keys, too, in PKCS #8 or SEC 1. */
+BaridPrivateKey *private_key_new_of_certificate(BaridSlice text, GError **error);
 /* For net/tls.h: a key that signs with the driver of (host), which it outlives not. NULL when
- * GnuTLS does it best itself: without a driver, and for what barid_private_key_new() does not
- * take. Caller owns it. */
+ * GnuTLS does it best itself: without a driver, and for what has none. Caller owns it. */
 gnutls_privkey_t private_key_open_tls(const Host *host, BaridSlice pem);
 
-/* private-key-reader.c: GnuTLS's own form of a key's text; caller owns it. */
-gnutls_x509_privkey_t private_key_read(BaridSlice text, GError **error);
+/* private-key-reader.c: GnuTLS's own form of a key's text; caller owns it. What it refuses says
+ * why; keys on elliptic curves only with (takes_ecdsa). */
+gnutls_x509_privkey_t private_key_read(BaridSlice text, gboolean takes_ecdsa, GError **error);
 
 #endif

@@ -22,6 +22,8 @@ allow-loopback = yes
 tls = none
 [host sink]
 address = 127.0.0.1:{sink}
+[module openssl]
+enabled = yes
 [certificate bench]
 chain = {folder}/chain.pem
 key = {folder}/key.pem

@@ -337,6 +337,8 @@ START_TEST(test_wrong_operation)
                                 &len, NULL));
     ck_assert(!private_key_sign(ed, NULL, BARID_SIGN_RSA_PSS, barid_slice(digest, 32), out, &len,
                                 NULL));
+    ck_assert(!private_key_sign(rsa, NULL, BARID_SIGN_ECDSA, barid_slice(digest, 32), out, &len,
+                                NULL));
     ck_assert_uint_eq(len, 7);
 }
 END_TEST
