@@ -111,7 +111,8 @@ class Tests:
         self.options = options
         self.build = SOURCE / ("build-sanitize" if options.sanitize else "build-tests")
         self.env = dict(os.environ, BARID_SOURCE=str(SOURCE), BARID_BUILD=str(self.build),
-                        srcdir=str(SOURCE), LC_ALL="C.UTF-8", CK_VERBOSITY="normal")
+                        srcdir=str(SOURCE), LC_ALL="C.UTF-8", CK_VERBOSITY="normal",
+                        CK_DEFAULT_TIMEOUT="30")  # its 4 s are little on a busy machine
         if options.sanitize:
             # Stacks of fibers are ours: a fake stack per frame would outlive the switch.
             self.env["ASAN_OPTIONS"] = "detect_stack_use_after_return=0:detect_leaks=1"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * RSA and ECDSA keys by libcrypto, whose private-key operations are several times faster than
- * those of GnuTLS. Ed25519 is not: it stays with the core. Blinding is the library's default and is left
- * on, so that timing tells nothing of a key. One EVP_PKEY serves all threads; each signature
- * has a context of its own.
+ * those of GnuTLS. Ed25519 is not: it stays with the core. Blinding is the library's default and
+ * is left on, so that timing tells nothing of a key. One EVP_PKEY serves all threads; each
+ * signature has a context of its own.
  */
 #include <barid/barid.h>
 #include <openssl/err.h>
