@@ -52,22 +52,13 @@ typedef struct {
     BaridPrivateKey *key; /* or NULL */
 } Arc;
 
-/* A word that is none counts as the strictest: it was meant to do something. */
 static ArcPolicy
 arc_get_policy(const Arc *self, BaridTransaction *txn)
 {
-    g_autofree gchar *word = NULL;
-
     /* Users are known by what they have shown. */
     if (barid_session_get_user(barid_transaction_get_session(txn)) != NULL)
         return ARC_OFF;
-    word = barid_rule_dup_text(self->settings->verify, txn);
-    for (guint i = 0; policies[i] != NULL; i++) {
-        if (strcmp(word, policies[i]) == 0)
-            return (ArcPolicy)i;
-    }
-    barid_explain(txn, "arc.policy", "\"%s\" is no policy: strict is taken", word);
-    return ARC_STRICT;
+    return (ArcPolicy)barid_rule_get_word(self->settings->verify, txn, policies);
 }
 
 /* --- while it arrives --- */
