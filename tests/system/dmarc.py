@@ -56,6 +56,8 @@ _dmarc.many IN TXT "v=DMARC1; p=reject"
 _dmarc.binary IN TXT "v=DMARC1; p=reject; x=\000\255\007; rua=mailto:a\000b@example.com"
 """
 
+REVERSE = "7 IN PTR news.example.com.\n7 IN PTR other.example.com.\n"
+
 Row = namedtuple("Row", "author sender result policy disposition")
 ROWS = [
     Row("example.com", "example.com", "pass", "quarantine", "none"),
@@ -144,10 +146,12 @@ def test_message(names):
                        "a@example.com")
     assert found["dmarc"] == {"result": "pass", "policy": "reject", "disposition": "none",
                               "domain": "news.example.com"}, found
+    assert found["iprev"] == {"result": "pass", "name": "news.example.com", "names": [
+        "news.example.com", "other.example.com"]}, found
     assert found["spf"]["result"] == "pass" and found["dkim"][0]["result"] == "pass", found
     field = found["authentication_results"]
     assert field.split(";")[0] == "localhost", field
-    for part in ("spf=pass smtp.mailfrom=a@example.com",
+    for part in ("iprev=pass policy.iprev=192.0.2.7", "spf=pass smtp.mailfrom=a@example.com",
                  "dmarc=pass header.from=news.example.com policy.dmarc=reject"):
         assert part in field, field
     done = check("message", names.port, message_of("example.com"), "a@example.com", "--json",
@@ -160,7 +164,7 @@ def test_explain(names):
     done = check("message", names.port, sign(message_of("news.example.com")), "a@example.com",
                  "--explain")
     assert done.returncode == 0, done
-    for part in ("_dmarc.example.com: v=DMARC1; p=quarantine", "_dmarc.com: no record",
+    for part in ("iprev, connect", "_dmarc.example.com: v=DMARC1; p=quarantine", "_dmarc.com: no record",
                  "dmarc.spf example.com: pass, aligned", "dmarc: pass for news.example.com",
                  "dmarc.disposition: none", "v=spf1 ip4"):
         assert part in done.stdout, (part, done.stdout)
@@ -280,7 +284,8 @@ dns:
 
 
 def main():
-    with NameServer({"example.com": ZONE, "com": "", "example": ""}) as names:
+    with NameServer({"example.com": ZONE, "com": "", "example": "",
+                     "2.0.192.in-addr.arpa": REVERSE}) as names:
         return run_tests(globals(), lambda test: test(names))
 
 
