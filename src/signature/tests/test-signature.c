@@ -677,6 +677,11 @@ START_TEST(test_tags)
     ck_assert(strstr(message->str, "r=y;") != NULL);
     ck_assert(strstr(message->str, "atps=author.example; atpsh=sha256;") != NULL);
     ck_assert_int_eq(verify(message, ed25519.record), BARID_SIGNATURE_PASS);
+    draft.third_party_hash = "sha1";
+    g_string_free(message, TRUE);
+    message = sign(&draft, &ed25519, barid_slice_from_text(MESSAGE));
+    ck_assert(strstr(message->str, "atps=author.example; atpsh=sha1;") != NULL);
+    ck_assert_int_eq(verify(message, ed25519.record), BARID_SIGNATURE_PASS);
     draft.expires_s = draft.made_s - 1;
     draft.made_s = 0;
     g_string_free(message, TRUE);
