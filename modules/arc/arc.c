@@ -414,7 +414,7 @@ arc_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *out_sta
 static const BaridHook hooks[] = {
     BARID_HOOK_MESSAGE(arc_observe, BARID_PHASE_IDENTIFY, .observes = TRUE,
                        .stream = &message_stream),
-    BARID_HOOK_MESSAGE(arc_judge, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MESSAGE(arc_judge, BARID_PHASE_AUTHORISE),
     BARID_HOOK_SEAL(arc_seal, BARID_PHASE_LATE, .after = "authresults dkim"),
     BARID_HOOK_END,
 };

@@ -215,7 +215,7 @@ dkim_start(BaridStart *start, const void *config, gpointer *out_state, GError **
 static const BaridHook hooks[] = {
     BARID_HOOK_MESSAGE(dkim_observe, BARID_PHASE_IDENTIFY, .observes = TRUE,
                        .stream = &message_stream),
-    BARID_HOOK_MESSAGE(dkim_judge, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MESSAGE(dkim_judge, BARID_PHASE_AUTHORISE),
     BARID_HOOK_SEAL(dkim_seal, BARID_PHASE_LATE),
     BARID_HOOK_END,
 };

@@ -349,7 +349,7 @@ dmarc_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *out_s
 static const BaridHook hooks[] = {
     BARID_HOOK_MESSAGE(dmarc_observe, BARID_PHASE_IDENTIFY, .observes = TRUE,
                        .after = "spf dkim arc"),
-    BARID_HOOK_MESSAGE(dmarc_judge, BARID_PHASE_IDENTIFY, .after = "spf dkim arc"),
+    BARID_HOOK_MESSAGE(dmarc_judge, BARID_PHASE_AUTHORISE, .after = "spf dkim arc"),
     BARID_HOOK_END,
 };
 

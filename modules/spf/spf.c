@@ -192,9 +192,9 @@ spf_judge_mail(BaridTransaction *txn, gpointer state)
 
 static const BaridHook hooks[] = {
     BARID_HOOK_EHLO(spf_observe_helo, BARID_PHASE_IDENTIFY, .observes = TRUE),
-    BARID_HOOK_EHLO(spf_judge_helo, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_EHLO(spf_judge_helo, BARID_PHASE_AUTHORISE),
     BARID_HOOK_MAIL(spf_observe_mail, BARID_PHASE_IDENTIFY, .observes = TRUE),
-    BARID_HOOK_MAIL(spf_judge_mail, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MAIL(spf_judge_mail, BARID_PHASE_AUTHORISE),
     BARID_HOOK_END,
 };
 
