@@ -201,7 +201,8 @@ END_TEST
 
 START_TEST(test_next_field)
 {
-    static const gchar text[] = "A: 1\r\nB: 2\r\n a: no\r\na:3\r\n 4\r\nAB: 5\r\nA:\r\n\r\nA: body\r\n";
+    static const gchar text[] = "A: 1\r\nB: 2\r\n a: no\r\na:3\r\n 4\r\nAB: 5\r\nA:\r\n\r\n"
+                                "A: body\r\n";
     static const gchar *const expected[] = {" 1", "3\r\n 4", ""};
     BaridSlice rest = barid_slice_from_text(text);
     BaridSlice value;
