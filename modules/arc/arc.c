@@ -52,22 +52,13 @@ typedef struct {
     BaridPrivateKey *key; /* or NULL */
 } Arc;
 
-/* A word that is none counts as the strictest: it was meant to do something. */
 static ArcPolicy
 arc_get_policy(const Arc *self, BaridTransaction *txn)
 {
-    g_autofree gchar *word = NULL;
-
     /* Users are known by what they have shown. */
     if (barid_session_get_user(barid_transaction_get_session(txn)) != NULL)
         return ARC_OFF;
-    word = barid_rule_dup_text(self->settings->verify, txn);
-    for (guint i = 0; policies[i] != NULL; i++) {
-        if (strcmp(word, policies[i]) == 0)
-            return (ArcPolicy)i;
-    }
-    barid_explain(txn, "arc.policy", "\"%s\" is no policy: strict is taken", word);
-    return ARC_STRICT;
+    return (ArcPolicy)barid_rule_get_word(self->settings->verify, txn, policies);
 }
 
 /* --- while it arrives --- */
@@ -423,7 +414,7 @@ arc_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *out_sta
 static const BaridHook hooks[] = {
     BARID_HOOK_MESSAGE(arc_observe, BARID_PHASE_IDENTIFY, .observes = TRUE,
                        .stream = &message_stream),
-    BARID_HOOK_MESSAGE(arc_judge, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MESSAGE(arc_judge, BARID_PHASE_AUTHORISE),
     BARID_HOOK_SEAL(arc_seal, BARID_PHASE_LATE, .after = "authresults dkim"),
     BARID_HOOK_END,
 };

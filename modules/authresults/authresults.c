@@ -347,15 +347,13 @@ static gboolean
 remove_forged(const AuthresultsSettings *self, BaridTransaction *txn, const gchar *own_id,
               GError **error)
 {
+    BaridSlice rest = barid_transaction_get_header(txn);
+    BaridSlice value;
     guint n_removed = 0;
 
-    for (guint n = 0;; n++) {
-        BaridSlice value = barid_transaction_get_field(txn, "Authentication-Results", n);
-        g_autofree gchar *id = NULL;
+    for (guint n = 0; barid_header_next_field(&rest, "Authentication-Results", &value); n++) {
+        g_autofree gchar *id = dup_id(value);
 
-        if (value.data == NULL)
-            break;
-        id = dup_id(value);
         if (n < FIELDS_MAX && !is_own(self, own_id, id))
             continue;
         if (!barid_transaction_remove_field(txn, "Authentication-Results", n, error))

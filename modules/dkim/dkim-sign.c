@@ -8,7 +8,7 @@ typedef struct {
     gchar *key, *key_file, *key_folder;
     BaridStore *key_store;
     gchar **headers, **oversign;
-    gint algorithm, canonicalization;
+    gint algorithm, canonicalization, third_party_hash;
     gint64 expire_ms;
     gboolean body_length, request_reports;
     gchar *third_party;
@@ -17,6 +17,10 @@ typedef struct {
 enum { ALGORITHM_ANY };
 
 static const gchar *const algorithms[] = {"any", "rsa-sha256", "ed25519-sha256", NULL};
+
+/* How a verifier finds the author's record of the signing domain. It is a name that is hashed, so
+ * SHA-1 forges nothing: the record may name the domain, too (RFC 6541 section 4.4). */
+static const gchar *const third_party_hashes[] = {"sha256", "sha1", "none", NULL};
 
 static const gchar *const forms[] = {"relaxed/relaxed", "relaxed/simple", "simple/relaxed",
                                      "simple/simple", "relaxed", "simple", NULL};
@@ -71,6 +75,9 @@ static const BaridSetting settings[] = {
                        N_("Whether reports of failures are asked for.")),
     BARID_SETTING_TEXT("third-party", SignatureSettings, third_party, "",
                        N_("The author's domain that has authorised this one.")),
+    BARID_SETTING_ENUM("third-party-hash", SignatureSettings, third_party_hash, "sha256",
+                       N_("How that domain's record is named: sha256, sha1 or none."),
+                       third_party_hashes),
     BARID_SETTING_END,
 };
 
@@ -400,6 +407,7 @@ signer_sign(const Signer *self, DkimKeys *keys, BaridTransaction *txn,
         .says_length = read->body_length,
         .wants_reports = read->request_reports,
         .third_party = read->third_party,
+        .third_party_hash = third_party_hashes[read->third_party_hash],
     };
 
     *out_value = NULL;

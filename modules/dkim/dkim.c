@@ -36,20 +36,13 @@ typedef struct {
     gboolean signs; /* some messages, maybe */
 } Dkim;
 
-/* A word that is none counts as the strictest: it was meant to do something. */
 static DkimPolicy
 dkim_get_policy(const Dkim *self, BaridTransaction *txn)
 {
-    g_autofree gchar *word = barid_rule_dup_text(self->settings->verify, txn);
-
     /* Users are known by what they have shown. */
     if (barid_session_get_user(barid_transaction_get_session(txn)) != NULL)
         return DKIM_OFF;
-    for (guint i = 0; policies[i] != NULL; i++) {
-        if (strcmp(word, policies[i]) == 0)
-            return (DkimPolicy)i;
-    }
-    return DKIM_STRICT;
+    return (DkimPolicy)barid_rule_get_word(self->settings->verify, txn, policies);
 }
 
 /* --- while it arrives --- */
@@ -222,7 +215,7 @@ dkim_start(BaridStart *start, const void *config, gpointer *out_state, GError **
 static const BaridHook hooks[] = {
     BARID_HOOK_MESSAGE(dkim_observe, BARID_PHASE_IDENTIFY, .observes = TRUE,
                        .stream = &message_stream),
-    BARID_HOOK_MESSAGE(dkim_judge, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MESSAGE(dkim_judge, BARID_PHASE_AUTHORISE),
     BARID_HOOK_SEAL(dkim_seal, BARID_PHASE_LATE),
     BARID_HOOK_END,
 };

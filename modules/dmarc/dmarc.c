@@ -58,22 +58,13 @@ typedef struct {
     DmarcSuffixes *suffixes; /* or NULL */
 } Dmarc;
 
-/* A word that is none counts as the strictest: it was meant to do something. */
 static DmarcMode
 dmarc_get_mode(const Dmarc *self, BaridTransaction *txn)
 {
-    g_autofree gchar *word = NULL;
-
     /* Users are known by what they have shown. */
     if (barid_session_get_user(barid_transaction_get_session(txn)) != NULL)
         return DMARC_OFF;
-    word = barid_rule_dup_text(self->settings->verify, txn);
-    for (guint i = 0; modes[i] != NULL; i++) {
-        if (strcmp(word, modes[i]) == 0)
-            return (DmarcMode)i;
-    }
-    barid_explain(txn, "dmarc.mode", "\"%s\" is no mode: strict is taken", word);
-    return DMARC_STRICT;
+    return (DmarcMode)barid_rule_get_word(self->settings->verify, txn, modes);
 }
 
 /* --- what is found --- */
@@ -358,7 +349,7 @@ dmarc_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *out_s
 static const BaridHook hooks[] = {
     BARID_HOOK_MESSAGE(dmarc_observe, BARID_PHASE_IDENTIFY, .observes = TRUE,
                        .after = "spf dkim arc"),
-    BARID_HOOK_MESSAGE(dmarc_judge, BARID_PHASE_IDENTIFY, .after = "spf dkim arc"),
+    BARID_HOOK_MESSAGE(dmarc_judge, BARID_PHASE_AUTHORISE, .after = "spf dkim arc"),
     BARID_HOOK_END,
 };
 

@@ -118,7 +118,7 @@ iprev_mail(BaridTransaction *txn, gpointer state)
 
 static const BaridHook hooks[] = {
     BARID_HOOK_CONNECT(iprev_connect, BARID_PHASE_IDENTIFY, .observes = TRUE),
-    BARID_HOOK_MAIL(iprev_mail, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MAIL(iprev_mail, BARID_PHASE_AUTHORISE),
     BARID_HOOK_END,
 };
 

@@ -12,7 +12,8 @@ typedef struct {
     BaridRule *helo, *mail_from; /* a word of (policies) */
 } SpfSettings;
 
-typedef enum { SPF_OFF, SPF_RELAXED, SPF_ENFORCE, SPF_STRICT } SpfPolicy;
+/* In the order of (policies). */
+enum { SPF_OFF, SPF_RELAXED, SPF_ENFORCE, SPF_STRICT };
 
 static const gchar *const policies[] = {"off", "relaxed", "enforce", "strict", NULL};
 
@@ -26,20 +27,6 @@ static const BaridSetting settings[] = {
                             .on_failure = "relaxed", .words = policies),
     BARID_SETTING_END,
 };
-
-/* A computed word that is none counts as the strictest: it was meant to do something. */
-static SpfPolicy
-spf_get_policy(const BaridRule *rule, BaridScope *scope)
-{
-    g_autofree gchar *word = barid_rule_eval_text(rule, scope);
-
-    for (guint i = 0; policies[i] != NULL; i++) {
-        if (strcmp(word, policies[i]) == 0)
-            return (SpfPolicy)i;
-    }
-    barid_scope_explain(scope, "spf.policy", "\"%s\" is no policy: strict is taken", word);
-    return SPF_STRICT;
-}
 
 /* --- what is found --- */
 
@@ -120,7 +107,7 @@ spf_observe_helo(BaridSession *session, gpointer state)
     g_autofree gchar *sender = g_strconcat("postmaster@", helo, NULL);
 
     if (!spf_is_user(session) &&
-        spf_get_policy(self->helo, BARID_SCOPE(session)) != SPF_OFF)
+        barid_rule_get_word(self->helo, session, policies) != SPF_OFF)
         spf_observe(BARID_SCOPE(session), session, "spf.helo", helo, sender);
     return BARID_CONTINUE;
 }
@@ -135,7 +122,8 @@ spf_observe_mail(BaridTransaction *txn, gpointer state)
     g_autofree gchar *sender = spf_dup_text(barid_transaction_get_sender(txn));
     const gchar *at;
 
-    if (spf_is_user(session) || spf_get_policy(self->mail_from, BARID_SCOPE(txn)) == SPF_OFF)
+    if (spf_is_user(session) ||
+        barid_rule_get_word(self->mail_from, txn, policies) == SPF_OFF)
         return BARID_CONTINUE;
     if (*sender == '\0') {
         g_free(sender);
@@ -166,7 +154,7 @@ spf_refuse(BaridScope *scope, const gchar *result, const gchar *domain,
 static BaridVerdict
 spf_judge(BaridScope *scope, const BaridRule *rule, const gchar *prefix)
 {
-    SpfPolicy policy = spf_get_policy(rule, scope);
+    guint policy = barid_rule_eval_word(rule, scope, policies);
     g_autofree gchar *domain = g_strconcat(prefix, ".domain", NULL);
     g_autofree gchar *explanation = g_strconcat(prefix, ".explanation", NULL);
     const gchar *result;
@@ -204,9 +192,9 @@ spf_judge_mail(BaridTransaction *txn, gpointer state)
 
 static const BaridHook hooks[] = {
     BARID_HOOK_EHLO(spf_observe_helo, BARID_PHASE_IDENTIFY, .observes = TRUE),
-    BARID_HOOK_EHLO(spf_judge_helo, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_EHLO(spf_judge_helo, BARID_PHASE_AUTHORISE),
     BARID_HOOK_MAIL(spf_observe_mail, BARID_PHASE_IDENTIFY, .observes = TRUE),
-    BARID_HOOK_MAIL(spf_judge_mail, BARID_PHASE_IDENTIFY),
+    BARID_HOOK_MAIL(spf_judge_mail, BARID_PHASE_AUTHORISE),
     BARID_HOOK_END,
 };
 

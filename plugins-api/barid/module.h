@@ -39,6 +39,8 @@ typedef enum {
     BARID_N_STAGES,
 } BaridStage;
 
+/* Parts of a stage, one behind the other. A hook that waits for what others find belongs behind
+ * BARID_PHASE_IDENTIFY: all who look something up begin there before anybody waits. */
 typedef enum {
     BARID_PHASE_EARLY = 0,
     BARID_PHASE_IDENTIFY,

@@ -40,6 +40,11 @@ gboolean barid_rule_reads(const BaridRule *rule, const gchar *variable);
 #define barid_rule_get_size(rule, object) barid_rule_eval_size(rule, BARID_SCOPE(object))
 /* Caller owns the text; never NULL. */
 #define barid_rule_dup_text(rule, object) barid_rule_eval_text(rule, BARID_SCOPE(object))
+/* The index of the value of a RULE_TEXT among (words), those of its setting, ordered from the
+ * mildest to the strictest and NULL-terminated. A computed text that is none of them was meant to
+ * do something: the last is taken, and the running hook's decision says so. */
+#define barid_rule_get_word(rule, object, words) \
+    barid_rule_eval_word(rule, BARID_SCOPE(object), words)
 
 /* Their number; (*out_ms) is borrowed from the rule. */
 #define barid_rule_get_durations(rule, object, out_ms) \
@@ -52,6 +57,8 @@ BARID_SUSPENDS gint64 barid_rule_eval_integer(const BaridRule *rule, BaridScope 
 BARID_SUSPENDS gint64 barid_rule_eval_duration(const BaridRule *rule, BaridScope *scope);
 BARID_SUSPENDS gint64 barid_rule_eval_size(const BaridRule *rule, BaridScope *scope);
 BARID_SUSPENDS gchar *barid_rule_eval_text(const BaridRule *rule, BaridScope *scope);
+BARID_SUSPENDS guint barid_rule_eval_word(const BaridRule *rule, BaridScope *scope,
+                                          const gchar *const *words);
 BARID_SUSPENDS guint barid_rule_eval_durations(const BaridRule *rule, BaridScope *scope,
                                                const gint64 **out_ms);
 BARID_SUSPENDS const gchar *const *barid_rule_eval_list(const BaridRule *rule,

@@ -54,6 +54,9 @@ BaridSlice barid_transaction_get_message(BaridTransaction *txn);
 /* Value of the (n)-th field called (name), counted from 0 at the top, with its
  * folding; empty when there is none. */
 BaridSlice barid_transaction_get_field(BaridTransaction *txn, const gchar *name, guint n);
+/* For all of them: the next field called (name) of (*rest), which begins as the header and then is
+ * what stands behind that field. FALSE when there is none. */
+gboolean barid_header_next_field(BaridSlice *rest, const gchar *name, BaridSlice *out_value);
 
 /* At SEAL: the header as it would leave now, with the server's own fields and what hooks before
  * this one have changed. Needs BARID_READS_HEADERS. */

@@ -147,6 +147,7 @@ typedef struct {
     gboolean says_length;      /* "l=" */
     gboolean wants_reports;    /* "r=y" (RFC 6651 section 3.2) */
     const gchar *third_party;  /* "atps=" (RFC 6541 section 4.2), or NULL */
+    const gchar *third_party_hash; /* "atpsh=": "sha256", "sha1", "none"; NULL is the first */
 } BaridSignatureDraft;
 
 /* The field's value up to an empty "b=", and the digest that is to be signed: of the field as

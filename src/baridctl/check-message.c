@@ -10,7 +10,8 @@ static gchar *
 message_dup_config(const Options *options)
 {
     const gchar *id = options_get(options, "authserv-id");
-    g_autoptr(GString) out = g_string_new("[module spf]\nenabled = yes\n"
+    g_autoptr(GString) out = g_string_new("[module iprev]\nenabled = yes\n"
+                                          "[module spf]\nenabled = yes\n"
                                           "[module dkim]\nenabled = yes\n"
                                           "[module arc]\nenabled = yes\n"
                                           "[module dmarc]\nenabled = yes\nverify = strict\n"
@@ -25,6 +26,9 @@ static void
 message_put(CheckSubject *subject, JsonWriter *writer)
 {
     json_writer_begin_object(writer, NULL);
+    json_writer_begin_object(writer, "iprev");
+    check_iprev_put(subject, writer);
+    json_writer_end_object(writer);
     json_writer_begin_object(writer, "spf");
     check_spf_put(subject, writer);
     json_writer_end_object(writer);

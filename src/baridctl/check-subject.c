@@ -221,6 +221,7 @@ subject_run(gpointer data)
     HostOutcome outcome;
 
     if (self->has_client) {
+        host_run(self->runtime.host, BARID_STAGE_CONNECT, &self->session.scope, NULL, &outcome);
         host_run(self->runtime.host, BARID_STAGE_EHLO, &self->session.scope, NULL, &outcome);
         host_run(self->runtime.host, BARID_STAGE_MAIL, &self->txn.scope, NULL, &outcome);
     }

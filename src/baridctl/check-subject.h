@@ -48,7 +48,7 @@ gboolean check_subject_init(CheckSubject *self, const Options *options, const gc
 void check_subject_clear(CheckSubject *self);
 /* Whether --ip, --helo and --mail-from are all given; says (usage) otherwise. */
 gboolean check_subject_has_client(const Options *options, const gchar *usage);
-/* Runs the stages from EHLO to MAIL as far as there is a client, and the message's ones. */
+/* Runs the stages from CONNECT to MAIL as far as there is a client, and the message's ones. */
 gboolean check_subject_run(CheckSubject *self, GError **error);
 /* "pass", "neutral" or "none". */
 gboolean check_result_is_fine(const gchar *result);
@@ -58,6 +58,8 @@ const gchar *check_subject_get(CheckSubject *self, const gchar *name);
 const gchar *check_subject_get_added(const CheckSubject *self, const gchar *field);
 /* The members of "check arc" into an open object. */
 void check_arc_put(CheckSubject *self, JsonWriter *writer);
+/* The members of "check iprev" into an open object. */
+void check_iprev_put(CheckSubject *self, JsonWriter *writer);
 /* The members of "check spf" into an open object. */
 void check_spf_put(CheckSubject *self, JsonWriter *writer);
 /* The array of "check dkim". */

@@ -20,7 +20,7 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/check-subject.c src/baridctl/check-subject.h \
 	src/baridctl/check-arc.c src/baridctl/check-dkim.c src/baridctl/check-dmarc.c \
 	src/baridctl/check-domain.c \
-	src/baridctl/check-dsn.c src/baridctl/check-message.c src/baridctl/check-spf.c \
+	src/baridctl/check-dsn.c src/baridctl/check-iprev.c src/baridctl/check-message.c src/baridctl/check-spf.c \
 	src/baridctl/follow.c \
 	src/baridctl/genkey.c src/baridctl/genkey.h \
 	src/baridctl/client.c src/baridctl/client.h src/baridctl/config-diff.c \

@@ -700,6 +700,12 @@ rule_free(BaridRule *self)
     arena_free(self->arena);
 }
 
+const gchar *
+rule_get_setting(const BaridRule *self)
+{
+    return self->setting;
+}
+
 gboolean
 barid_rule_is_constant(const BaridRule *self)
 {

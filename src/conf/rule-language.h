@@ -77,6 +77,8 @@ BaridRule *rule_compile_bounded(ConfigValue *value, BaridSettingType type, Barid
 BaridRule *rule_compile_text(const gchar *text, BaridSettingType type, BaridKnown known,
                              RuleLists *lists, ConfigProblems *problems);
 void rule_free(BaridRule *self);
+/* Section and key of its setting, "rule" for one from plain text. Borrowed. */
+const gchar *rule_get_setting(const BaridRule *self);
 /* TRUE when it asks a store, the DNS or the like: such a rule belongs to a fiber. */
 gboolean rule_reads_store(const BaridRule *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BaridRule, rule_free)

@@ -14,6 +14,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/private-key-reader.c src/host/private-key-tls.c \
 	src/host/provider.c src/host/provider.h \
 	src/host/rule-lookups.c src/host/rule-lookups.h \
+	src/host/rule-word.c \
 	src/host/run.c \
 	src/host/saved.c src/host/saved-form.c src/host/saved.h \
 	src/host/scope.c src/host/scope.h \

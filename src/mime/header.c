@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mime/header.h"
 
+#include <barid/session.h>
+
 #include "base/text.h"
 
 enum {
@@ -130,6 +132,25 @@ header_find(BaridSlice message, const gchar *name, guint n, HeaderField *out_fie
             return TRUE;
         }
     }
+    return FALSE;
+}
+
+gboolean
+barid_header_next_field(BaridSlice *rest, const gchar *name, BaridSlice *out_value)
+{
+    BaridSlice wanted = barid_slice_from_text(name);
+    HeaderIter iter;
+    HeaderField field;
+
+    header_iter_init(&iter, *rest);
+    while (header_iter_next(&iter, &field) == HEADER_FIELD) {
+        if (!barid_slice_equal_nocase(field.name, wanted))
+            continue;
+        *out_value = field.value;
+        *rest = barid_slice(rest->data + iter.pos, rest->len - iter.pos);
+        return TRUE;
+    }
+    *rest = BARID_SLICE_EMPTY;
     return FALSE;
 }
 

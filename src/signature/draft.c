@@ -109,7 +109,9 @@ draft_add_options(const BaridSignatureDraft *self, GString *text, guint64 body_b
     if (self->wants_reports)
         g_string_append(text, " r=y;");
     if (self->third_party != NULL)
-        g_string_append_printf(text, " atps=%s; atpsh=sha256;", self->third_party);
+        g_string_append_printf(text, " atps=%s; atpsh=%s;", self->third_party,
+                               self->third_party_hash == NULL ? "sha256"
+                                                              : self->third_party_hash);
 }
 
 /* What is signed is the field as it will stand there, folded, but for what follows "b=". */

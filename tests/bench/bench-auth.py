@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """bench-auth.py [--quick] [--out FILE] [--only NAMES] [--no-peers]: what it costs to verify mail
-with SPF, DKIM and DMARC, Barid beside Postfix with OpenDKIM and OpenDMARC.
+with SPF, DKIM and DMARC, Barid beside Postfix with OpenDKIM and OpenDMARC, and with rspamd.
 
 Mail of 4 KiB with one signature (RSA-2048), accepted only. CPU time is that of all processes
 of a server and its filters; the client and the name server, which all ask, are not counted.
@@ -85,29 +85,87 @@ SPFSelfValidate true
 PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat
 END
 """
-OPEN_MILTERS = """
-smtpd_milters = unix:/var/spool/milters/opendkim, unix:/var/spool/milters/opendmarc
+# The shell becomes Postfix's master, and the filters are counted as its children.
+OPEN_START = "opendkim -f & opendmarc -f &"
+
+RSPAMD_PACKAGES = ["rspamd", "libluajit-5.1-2", "libluajit-5.1-common", "libhyperscan5",
+                   "libsodium23", "libunwind8", "libicu72"]
+# Nothing but what is compared, in one process that Postfix speaks to itself.
+RSPAMD_COMMANDS = """
+mkdir -p /var/spool/milters /var/lib/rspamd /run/rspamd
+chmod 777 /var/spool/milters
+chown nobody:nogroup /var/lib/rspamd
+cat > /etc/rspamd/rspamd.conf <<END
+options {
+  pidfile = "/run/rspamd/pid";
+  filters = "dkim";
+  url_tld = "/usr/share/rspamd/effective_tld_names.dat";
+  hs_cache_dir = "/var/lib/rspamd";
+  cache_file = "/var/lib/rspamd/symbols.cache";
+  local_addrs = ["192.0.2.1"];
+  disable_monitoring = true;
+  dns { nameserver = ["127.0.0.1:53"]; }
+}
+logging { type = "file"; filename = "/var/spool/rspamd.log"; level = "warning"; }
+worker "rspamd_proxy" {
+  bind_socket = "/var/spool/milters/rspamd mode=0666";
+  milter = yes;
+  count = 1;
+  timeout = 120s;
+  upstream "local" { default = yes; self_scan = yes; }
+}
+actions { reject = 1000; }
+modules {
+  path = "/usr/share/rspamd/plugins/spf.lua";
+  path = "/usr/share/rspamd/plugins/dmarc.lua";
+  path = "/usr/share/rspamd/plugins/milter_headers.lua";
+}
+dkim { dkim_cache_size = 2k; }
+spf { spf_cache_size = 2k; }
+dmarc { }
+milter_headers { use = ["authentication-results"]; }
+END
+touch /var/spool/rspamd.log
+chown nobody:nogroup /var/spool/rspamd.log
+"""
+RSPAMD_START = "rspamd -f -u nobody -g nogroup -c /etc/rspamd/rspamd.conf &"
+
+MILTERS = """
+smtpd_milters = {}
 milter_default_action = tempfail
 """
-# The shell becomes Postfix's master, and the filters are counted as its children.
-OPEN_START = ["/bin/sh", "-c", "opendkim -f & opendmarc -f & "
-              "exec /usr/lib/postfix/sbin/master -d -c /etc/postfix"]
 
 
-class OpenPostfix(Postfix):
-    name = "Postfix+OpenDKIM+OpenDMARC"
+class FilteredPostfix(Postfix):
+    """With filters whose (sockets) are below /var/spool/milters."""
+    sockets, packages, commands, start = (), (), "", ""
 
     def make_program(self):
-        return unpacked.Postfix(self.port, POSTFIX_SETTINGS + OPEN_MILTERS, OPEN_COMMANDS,
-                                name="mx.example.org", others=OPEN_PACKAGES, command=OPEN_START)
+        milters = ", ".join(f"unix:/var/spool/milters/{name}" for name in self.sockets)
+        return unpacked.Postfix(self.port, POSTFIX_SETTINGS + MILTERS.format(milters),
+                                self.commands, name="mx.example.org", others=self.packages,
+                                command=["/bin/sh", "-c", self.start + " exec "
+                                         "/usr/lib/postfix/sbin/master -d -c /etc/postfix"])
 
     def after_start(self):
         folder = os.path.join(self.program.folder, "spool/milters/")
-        end = time.monotonic() + 20
-        while not all(os.path.exists(folder + name) for name in ("opendkim", "opendmarc")):
+        end = time.monotonic() + 60
+        while not all(os.path.exists(folder + name) for name in self.sockets):
             if time.monotonic() > end:
                 raise RuntimeError("the filters did not start")
             time.sleep(0.1)
+
+
+class OpenPostfix(FilteredPostfix):
+    name = "Postfix+OpenDKIM+OpenDMARC"
+    sockets, packages = ("opendkim", "opendmarc"), OPEN_PACKAGES
+    commands, start = OPEN_COMMANDS, OPEN_START
+
+
+class RspamdPostfix(FilteredPostfix):
+    name = "Postfix+rspamd"
+    sockets, packages = ("rspamd",), RSPAMD_PACKAGES
+    commands, start = RSPAMD_COMMANDS, RSPAMD_START
 
 
 # --- mail and its records ---
@@ -243,7 +301,8 @@ def bench_latency(table, _sources, _options):
 
 def unpack_all():
     """What is needed later: there is no network inside."""
-    for package in ["postfix", "nsd", "libprotobuf-c1", "libfstrm0", *OPEN_PACKAGES]:
+    for package in ["postfix", "nsd", "libprotobuf-c1", "libfstrm0", *OPEN_PACKAGES,
+                    *RSPAMD_PACKAGES]:
         unpacked.unpack(package)
 
 
@@ -255,7 +314,7 @@ def main():
     parser.add_argument("--only", default=",".join(PARTS))
     options = parser.parse_args()
     options.messages = 4000 if options.quick else 16000
-    options.peers = [] if options.no_peers else [OpenPostfix]
+    options.peers = [] if options.no_peers else [OpenPostfix, RspamdPostfix]
     if hosts.MARK not in os.environ:
         unpack_all()
     hosts.enter()

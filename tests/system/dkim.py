@@ -10,6 +10,8 @@ import functools
 import hashlib
 import json
 import os
+import random
+import re
 import shutil
 import smtplib
 import subprocess
@@ -335,11 +337,22 @@ domain = ${{from-domain}}
 selector = ed
 key-folder = {folder}
 canonicalization = {canon}
+headers = From, To, Cc, Subject, Date, Message-ID, Received, Received-SPF, Authentication-Results
 [module authresults]
 enabled = yes
 received-spf = yes
 [module spf]
 enabled = yes
+[module iprev]
+enabled = yes
+[module dmarc]
+enabled = yes
+[module arc]
+enabled = yes
+seal = yes
+domain = signer.example
+selector = ed
+key-file = {folder}/ed._domainkey.signer.example.pem
 [module openssl]
 enabled = yes
 """
@@ -376,7 +389,71 @@ def test_server(world):
                               mail.replace(b"\n", b"\r\n"))
             server.wait_queue_empty()
             again = (set(server.mails()) - set(mails)).pop()
-            assert again.count(b"dkim=pass") == 2, again
+            # In the field and in what was sealed.
+            assert again.count(b"dkim=pass") == 4, again
+
+
+def random_message(chance):
+    """Of fields that our modules and the server add, cut out, sign or leave alone."""
+    fields = [b"Authentication-Results: mx.example.org; dkim=pass", b"X-Other: 1",
+              b"Authentication-Results: mx.example.org 1;\r\n\tspf=pass (\"forged\")",
+              b"AUTHENTICATION-RESULTS: other.example; dkim=fail", b"Received-SPF: pass",
+              b"Received: from a.example by b.example;\r\n Tue, 24 Nov 2026 12:00:00 +0000",
+              b"Date: Tue, 24 Nov 2026 12:00:00 +0000", b"Message-ID: <1@signer.example>",
+              b"To: alice@example.org", b"Subject:  a \t b\r\n\tc", b"Cc:", b"Subject: again"]
+    chosen = chance.sample(fields, chance.randrange(len(fields)))
+    chosen.insert(chance.randrange(len(chosen) + 1), b"From: Bob <bob@signer.example>")
+    lines = [chance.choice((b"", b" ", b"a  b \t", b"\xff\xfe", b".", b"From x", b"-" * 200))
+             for _ in range(chance.randrange(12))]
+    return b"\r\n".join([*chosen, b"", *lines, b""])
+
+
+def signed_places(message, selector):
+    """Where the bytes are that a signature in simple form covers: of as many fields of each name
+    as "h=" has, from the bottom, and of the body without the lines that end it."""
+    end = message.index(b"\r\n\r\n") + 2
+    fields = list(re.finditer(rb"([^:\r\n]+):(?:\r\n[ \t]|[^\n])*\r\n", message[:end]))
+    field = [one.group(0) for one in fields if one.group(1) == b"DKIM-Signature" and
+             b"s=" + selector.encode() + b";" in one.group(0)][0]
+    names = re.search(rb"[; \t]h=([^;]*)", field).group(1).lower()
+    places = list(range(end + 2, len(message.rstrip(b"\r\n"))))
+    for name in b"".join(names.split()).split(b":"):
+        for index, one in reversed(list(enumerate(fields))):
+            if one.group(1).lower() == name:
+                places += range(one.start(), one.end())
+                del fields[index]
+                break
+    return places
+
+
+def test_edits_and_flips(world):
+    """Whatever our modules do to a message before it is sealed, what was signed is good; a bit
+    that is flipped later is found."""
+    chance = random.Random(5)
+    messages = [random_message(chance) for _ in range(40)]
+    with Server(SERVER.format(dns=world.dns, folder=world.folder, canon="simple/simple")) as server:
+        with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example") as smtp:
+            for message in messages:
+                smtp.sendmail("bob@signer.example", ["alice@example.org"], message,
+                              ["BODY=8BITMIME"])
+        server.wait_queue_empty()
+        mails = [mail.replace(b"\n", b"\r\n") for mail in server.mails()]
+    assert len(mails) == len(messages), len(mails)
+    n_flips = 0
+    for mail in mails:
+        assert b"forged" not in mail and mail.count(b"Results: mx.example.org;") == 1, mail
+        answer = world.check(mail)
+        assert [one["result"] for one in answer["signatures"]] == ["pass"] * 2, (mail, answer)
+        arc = json.loads(ctl("check", "arc", "-", "--dns", world.dns, "--json",
+                             message=mail).stdout)
+        assert arc["result"] == "pass" and arc["instances"] == 1, (mail, arc)
+        for place in chance.sample(signed_places(mail, "ed"), 3):
+            bit = place * 8 + chance.randrange(8)
+            results = {one["selector"]: one["result"]
+                       for one in world.check(flip(mail, bit))["signatures"]}
+            assert results.get("ed") != "pass", (place, flip(mail, bit))
+            n_flips += 1
+    assert n_flips == 3 * len(messages)
 
 
 def flip(message, bit):

@@ -193,6 +193,37 @@ START_TEST(test_unknown)
 END_TEST
 
 static const struct {
+    const gchar *text;
+    guint expected;
+} word_rows[] = {
+    {"off", 0},
+    {"relaxed", 1},
+    {"strict", 2},
+    {"if sender-domain == \"next.example\" then strict else off", 0},
+    {"if sender-domain == \"sender.example\" then relaxed else off", 1},
+    /* What was computed and is none counts as the last. */
+    {"${sender-domain}", 2},
+    {"of${helo-domain}", 2},
+};
+
+START_TEST(test_words)
+{
+    static const gchar *const words[] = {"off", "relaxed", "strict", NULL};
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(BaridRule) rule = rule_compile_text(word_rows[_i].text, BARID_TYPE_RULE_TEXT,
+                                                  BARID_KNOWN_MESSAGE, NULL, problems);
+    Facts facts;
+    guint word;
+
+    ck_assert(rule != NULL);
+    facts_init(&facts);
+    word = barid_rule_get_word(rule, &facts.txn, words);
+    ck_assert_msg(word == word_rows[_i].expected, "%s: %u", word_rows[_i].text, word);
+    facts_clear(&facts);
+}
+END_TEST
+
+static const struct {
     const gchar *condition;
     gboolean expected;
 } time_rows[] = {
@@ -229,6 +260,7 @@ make_suite(void)
 
     tcase_add_loop_test(tcase, test_stages, 0, G_N_ELEMENTS(rows));
     tcase_add_loop_test(tcase, test_time, 0, G_N_ELEMENTS(time_rows));
+    tcase_add_loop_test(tcase, test_words, 0, G_N_ELEMENTS(word_rows));
     tcase_add_test(tcase, test_complete);
     tcase_add_test(tcase, test_unknown);
     suite_add_tcase(suite, tcase);

@@ -2,6 +2,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include <barid/session.h>
+
 #include "mime/header-splitter.h"
 
 #define LINE(text) {(const guint8 *)(text), sizeof(text) - 1}
@@ -197,6 +199,24 @@ START_TEST(test_find)
 }
 END_TEST
 
+START_TEST(test_next_field)
+{
+    static const gchar text[] = "A: 1\r\nB: 2\r\n a: no\r\na:3\r\n 4\r\nAB: 5\r\nA:\r\n\r\n"
+                                "A: body\r\n";
+    static const gchar *const expected[] = {" 1", "3\r\n 4", ""};
+    BaridSlice rest = barid_slice_from_text(text);
+    BaridSlice value;
+
+    for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
+        ck_assert(barid_header_next_field(&rest, "A", &value));
+        ck_assert(barid_slice_equal_text(value, expected[i]));
+    }
+    ck_assert(!barid_header_next_field(&rest, "A", &value));
+    ck_assert(!barid_header_next_field(&rest, "A", &value));
+    ck_assert_uint_eq(rest.len, 0);
+}
+END_TEST
+
 START_TEST(test_limits)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -361,6 +381,7 @@ main(void)
     tcase_add_loop_test(cases, test_pieces, 0, G_N_ELEMENTS(rows));
     tcase_add_test(cases, test_pieces_at_the_limit);
     tcase_add_test(cases, test_find);
+    tcase_add_test(cases, test_next_field);
     tcase_add_test(cases, test_limits);
     tcase_add_loop_test(cases, test_unfold, 0, G_N_ELEMENTS(unfold_rows));
     tcase_add_loop_test(cases, test_append, 0, G_N_ELEMENTS(append_rows));

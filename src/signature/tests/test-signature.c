@@ -234,6 +234,58 @@ START_TEST(test_rfc8463)
 }
 END_TEST
 
+/* RFC 6376 appendix A.2, signed with the key of appendix C. */
+static const gchar rfc6376_message[] =
+    "DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;\r\n"
+    "      c=simple/simple; q=dns/txt; i=joe@football.example.com;\r\n"
+    "      h=Received : From : To : Subject : Date : Message-ID;\r\n"
+    "      bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+    "      b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB\r\n"
+    "        4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut\r\n"
+    "        KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV\r\n"
+    "        4bmp/YzhwvcubU4=;\r\n"
+    "Received: from client1.football.example.com  [192.0.2.1]\r\n"
+    "      by submitserver.example.com with SUBMISSION;\r\n"
+    "      Fri, 11 Jul 2003 21:01:54 -0700 (PDT)\r\n"
+    "From: Joe SixPack <joe@football.example.com>\r\n"
+    "To: Suzie Q <suzie@shopping.example.net>\r\n"
+    "Subject: Is dinner ready?\r\n"
+    "Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n"
+    "Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n"
+    "\r\n"
+    "Hi.\r\n"
+    "\r\n"
+    "We lost the game. Are you hungry yet?\r\n"
+    "\r\n"
+    "Joe.\r\n";
+static const gchar rfc6376_record[] =
+    "v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkM"
+    "oGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gb"
+    "to/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB";
+
+START_TEST(test_rfc6376)
+{
+    g_autofree gchar *text = g_strdup(rfc6376_message);
+    BaridSlice message = barid_slice_from_text(text);
+    g_autoptr(BaridVerifier) verifier = verifier_read(BARID_SIGNATURE_DKIM, message);
+    const BaridSignature *first = barid_verifier_get_signature(verifier, 0);
+
+    ck_assert_uint_eq(barid_verifier_get_n_signatures(verifier), 1);
+    ck_assert_str_eq(barid_signature_get_key_name(first), "brisbane._domainkey.example.com");
+    ck_assert_str_eq(barid_signature_get_identity(first), "joe@football.example.com");
+    ck_assert_int_eq(verify_at(message, 0, rfc6376_record), BARID_SIGNATURE_PASS);
+    /* In simple form a blank counts: in a field, in that of the signature itself, in the body. */
+    *strstr(text, "  [192") = '\t';
+    ck_assert_int_eq(verify_at(message, 0, rfc6376_record), BARID_SIGNATURE_FAILED);
+    *strstr(text, "\t [192") = ' ';
+    ck_assert_int_eq(verify_at(message, 0, rfc6376_record), BARID_SIGNATURE_PASS);
+    strstr(text, "      h=")[0] = '\t';
+    ck_assert_int_eq(verify_at(message, 0, rfc6376_record), BARID_SIGNATURE_FAILED);
+    *strstr(text, "game. Are") = 'f';
+    ck_assert_int_eq(verify_at(message, 0, rfc6376_record), BARID_SIGNATURE_BODY_CHANGED);
+}
+END_TEST
+
 /* --- signature fields --- */
 
 #define MESSAGE                                                                              \
@@ -625,6 +677,11 @@ START_TEST(test_tags)
     ck_assert(strstr(message->str, "r=y;") != NULL);
     ck_assert(strstr(message->str, "atps=author.example; atpsh=sha256;") != NULL);
     ck_assert_int_eq(verify(message, ed25519.record), BARID_SIGNATURE_PASS);
+    draft.third_party_hash = "sha1";
+    g_string_free(message, TRUE);
+    message = sign(&draft, &ed25519, barid_slice_from_text(MESSAGE));
+    ck_assert(strstr(message->str, "atps=author.example; atpsh=sha1;") != NULL);
+    ck_assert_int_eq(verify(message, ed25519.record), BARID_SIGNATURE_PASS);
     draft.expires_s = draft.made_s - 1;
     draft.made_s = 0;
     g_string_free(message, TRUE);
@@ -763,6 +820,7 @@ make_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_unchecked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, test_rfc8463);
+    tcase_add_test(tcase, test_rfc6376);
     tcase_add_loop_test(tcase, test_field, 0, G_N_ELEMENTS(field_rows));
     tcase_add_loop_test(tcase, test_key, 0, G_N_ELEMENTS(key_rows));
     tcase_add_loop_test(tcase, test_key_size, 0, G_N_ELEMENTS(size_rows));
