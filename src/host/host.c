@@ -415,6 +415,12 @@ host_foreach_provider(const Host *self, BaridProviderKind kind, HostProviderVisi
     return TRUE;
 }
 
+const gchar *
+host_module_get_name(const HostModule *module)
+{
+    return module->module->name;
+}
+
 const void *
 host_module_get_settings(const HostModule *module)
 {

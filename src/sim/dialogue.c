@@ -189,7 +189,7 @@ dialogue_find_nearest_word(const gchar *word)
     return text_nearest(word, (const gchar *const *)names->pdata);
 }
 
-static gboolean
+gboolean
 dialogue_run_step(Dialogue *self, const DialogueStep *step)
 {
     const DialogueWordRow *row = dialogue_find_word(step->word);
@@ -219,11 +219,18 @@ dialogue_main(gpointer data)
         (self->unread != NULL ||
          stream_get_input(self->stream).len > self->reader.pending))
         dialogue_fail(self, "there are replies that nobody expected");
+    dialogue_leave(self);
+}
+
+void
+dialogue_leave(Dialogue *self)
+{
     g_clear_pointer(&self->stream, stream_free);
     if (self->outbound != NULL && self->delivers) {
         outbound_cancel_thread(self->outbound, self->scheduler);
         outbound_drain_thread(self->outbound, self->scheduler);
     }
+    fiber_group_cancel(&self->sessions);
     fiber_group_cancel(&self->group);
 }
 
@@ -247,12 +254,27 @@ dialogue_open_queue(Dialogue *self, GError **error)
     return TRUE;
 }
 
+/* A transport of the module that is tested is called itself. */
+static gpointer
+dialogue_open_transport(const gchar *name, gpointer data, const BaridTransportDriver **out_driver)
+{
+    Dialogue *self = data;
+    HostModule *module;
+
+    if (self->options->module != NULL &&
+        host_find_provider(self->generation->host, BARID_PROVIDER_TRANSPORT, name, &module) !=
+            NULL &&
+        strcmp(host_module_get_name(module), self->options->module) == 0)
+        return NULL;
+    return mailbox_log_open(name, &self->mailboxes, out_driver);
+}
+
 Outbound *
 dialogue_get_outbound(Dialogue *self)
 {
     OutboundServices services = {.queue = self->queue,
-                                 .stand_in = mailbox_log_open,
-                                 .stand_in_data = &self->mailboxes};
+                                 .stand_in = dialogue_open_transport,
+                                 .stand_in_data = self};
     g_autoptr(GError) error = NULL;
 
     if (self->outbound != NULL)
@@ -368,6 +390,9 @@ dialogue_make_generation(Dialogue *self, GError **error)
         .scratch_dir = given->folder,
         .linked = linked,
         .resolver = self->resolver,
+        .store_driver = given->store_driver,
+        .store_settings = given->store_settings,
+        .module_dir = given->module_dir,
     };
 
     config_files_append(files, given->path, barid_slice_from_text(self->script.config->str));
@@ -380,15 +405,14 @@ dialogue_make_generation(Dialogue *self, GError **error)
     return FALSE;
 }
 
-static gboolean
+gboolean
 dialogue_set_up(Dialogue *self, GError **error)
 {
-    if (!dialogue_script_read(&self->script, self->options->path, error))
-        return FALSE;
     self->spool = g_build_filename(self->options->folder, "spool", NULL);
     self->history = g_build_filename(self->options->folder, "history", NULL);
     self->disk = sim_disk_new();
-    self->resolver = zone_resolver_new(self->script.dns->str, error);
+    self->resolver = zone_resolver_new_distant(self->script.dns->str,
+                                               self->options->dns_latency_ms, error);
     if (self->resolver == NULL || !dialogue_make_generation(self, error) ||
         !dialogue_open_queue(self, error))
         return FALSE;
@@ -398,7 +422,7 @@ dialogue_set_up(Dialogue *self, GError **error)
     return self->scheduler != NULL;
 }
 
-static void
+void
 dialogue_clear(Dialogue *self)
 {
     inbound_thread_free(self->inbound);
@@ -432,11 +456,9 @@ dialogue_find_listener(const Dialogue *self)
     return found;
 }
 
-static void
-dialogue_play(Dialogue *self)
+void
+dialogue_begin(Dialogue *self)
 {
-    g_autoptr(GError) error = NULL;
-
     virtual_clock_install(1767225600000); /* 2026-01-01 */
     virtual_clock_drive(self->scheduler);
     chance_set_seed(1);
@@ -446,14 +468,14 @@ dialogue_play(Dialogue *self)
     queue_start(self->queue, NULL, NULL);
     queue_suspend(self->queue);
     fiber_group_init(&self->group, self->scheduler);
+    fiber_group_init(&self->sessions, self->scheduler);
     self->peers = peers_new(&self->mailboxes, self->resolver, &self->group);
     connector_set_dial(peers_dial, self->peers);
-    if (fiber_group_spawn(&self->group, dialogue_main, self, &error)) {
-        scheduler_stop(self->scheduler);
-        scheduler_run(self->scheduler);
-    } else {
-        dialogue_fail(self, "%s", error->message);
-    }
+}
+
+void
+dialogue_end(Dialogue *self)
+{
     if (self->queue != NULL)
         queue_stop(self->queue);
     connector_set_dial(NULL, NULL);
@@ -461,20 +483,43 @@ dialogue_play(Dialogue *self)
     virtual_clock_remove();
 }
 
+static void
+dialogue_play(Dialogue *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    dialogue_begin(self);
+    if (fiber_group_spawn(&self->group, dialogue_main, self, &error)) {
+        scheduler_stop(self->scheduler);
+        scheduler_run(self->scheduler);
+    } else {
+        dialogue_fail(self, "%s", error->message);
+    }
+    dialogue_end(self);
+}
+
+void
+dialogue_init(Dialogue *self, const DialogueOptions *options, DialogueReport *report)
+{
+    *self = (Dialogue){.options = options, .report = report};
+    report->failures = g_ptr_array_new_with_free_func(dialogue_failure_free);
+    report->session = g_ptr_array_new_with_free_func(g_free);
+    report->outcomes = g_ptr_array_new_with_free_func(g_free);
+    g_queue_init(&self->said);
+    mailbox_log_init(&self->mailboxes);
+    witness_init(&self->witness);
+    self->at = G_MAXUINT; /* no step yet */
+}
+
 void
 dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
 {
-    Dialogue self = {.options = options, .report = out_report};
+    Dialogue self;
     g_autoptr(GError) error = NULL;
 
-    out_report->failures = g_ptr_array_new_with_free_func(dialogue_failure_free);
-    out_report->session = g_ptr_array_new_with_free_func(g_free);
-    out_report->outcomes = g_ptr_array_new_with_free_func(g_free);
-    g_queue_init(&self.said);
-    mailbox_log_init(&self.mailboxes);
-    witness_init(&self.witness);
-    self.at = G_MAXUINT; /* no step yet */
-    if (dialogue_set_up(&self, &error))
+    dialogue_init(&self, options, out_report);
+    if (dialogue_script_read(&self.script, options->path, &error) &&
+        dialogue_set_up(&self, &error))
         dialogue_play(&self);
     else
         dialogue_fail(&self, "%s", error->message);
