@@ -24,7 +24,10 @@ src_check_tests_faulty_la_LDFLAGS = $(module_ldflags) -rpath $(pkglibdir)
 src_check_tests_faulty_la_LIBADD = libbarid.la $(GLIB_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += src/check/tests/test-check
+check_PROGRAMS += src/check/tests/test-check src/check/tests/test-versions
+src_check_tests_test_versions_SOURCES = src/check/tests/test-versions.c
+src_check_tests_test_versions_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_check_tests_test_versions_LDADD = libbarid-check.la libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)
 src_check_tests_test_check_SOURCES = src/check/tests/test-check.c
 src_check_tests_test_check_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_check_tests_test_check_LDADD = libbarid-check.la libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)
