@@ -167,7 +167,7 @@ typedef void (*BaridCheckTest)(BaridCheck *check, gconstpointer data);
  * the module waited and every disturbance, which comes there. Then it is a failure
  *   - when an assertion does not hold; those after a TIMEOUT or CANCEL are not looked at,
  *   - when the session does not go on after a TIMEOUT, or end after a CANCEL,
- *   - when the module goes on waiting for ever, although each wait fails,
+ *   - when the module goes on waiting for ever, although each wait fails (the process aborts),
  *   - when memory is left over that an undisturbed run gives back.
  * All questions to DNS and stores are points. Returns the number of points. */
 guint barid_check_each_suspension(const BaridCheckSetup *setup, BaridCheckTest test,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/blame.h"
 #include "base/clock.h"
 #include "check/check-memory.h"
 #include "host/host-private.h"
@@ -12,6 +13,7 @@
 
 enum {
     SUSPEND_DELAY_MS = 1000,
+    SUSPEND_PROVIDER_MS = 30000, /* has no limit of its own */
     /* A call whose waits all fail at once and that still goes on is caught in a loop. */
     SUSPEND_WAITS_MAX = 10000,
     /* What is lost is lost each time; what is made once, or grows now and then, is not. */
@@ -20,13 +22,18 @@ enum {
 
 /* --- what comes in between --- */
 
+/* (call) is NULL in a provider: a transport delivers, or a store answers. */
 static void
-disturber_name_place(CheckDisturber *self, const HookCall *call)
+disturber_name_place(BaridCheck *check, const HookCall *call)
 {
-    g_free(self->place);
-    self->place =
-        g_strdup_printf("%s at %s", call->module->module->name,
-                        call->hook == NULL ? "a command" : decision_stage_name(call->hook->stage));
+    const gchar *where = call == NULL         ? "as a provider"
+                         : call->hook == NULL ? "in a command"
+                                              : decision_stage_name(call->hook->stage);
+
+    g_free(check->disturber.place);
+    check->disturber.place = g_strdup_printf("%s %s%s", check->module,
+                                             call == NULL || call->hook == NULL ? "" : "at ",
+                                             where);
 }
 
 static void
@@ -39,10 +46,23 @@ disturber_move_clock(gint64 ms)
 static void
 disturber_cancel(BaridCheck *check, const HookCall *call)
 {
-    if (scope_get_attempt(call->scope) != NULL)
+    /* A provider may be at work for either. */
+    if (check->dialogue.outbound != NULL &&
+        (call == NULL || scope_get_attempt(call->scope) != NULL))
         outbound_cancel_thread(check->dialogue.outbound, check->dialogue.scheduler);
-    else
+    if (call == NULL || scope_get_attempt(call->scope) == NULL)
         fiber_group_cancel(&check->dialogue.sessions);
+}
+
+/* How long until the time of the call is over. */
+static gint64
+disturber_get_patience(const HookCall *call)
+{
+    gint64 left_ms = fiber_deadline_get_left();
+
+    return call != NULL             ? call->module->common.timeout_ms
+           : left_ms != G_MAXINT64 ? left_ms
+                                    : SUSPEND_PROVIDER_MS;
 }
 
 static void
@@ -52,14 +72,14 @@ disturber_come(BaridCheck *check, const HookCall *call)
 
     self->came = TRUE;
     self->call = call;
-    disturber_name_place(self, call);
+    disturber_name_place(check, call);
     switch (self->kind) {
     case BARID_CHECK_DELAY:
         /* Not so long that its time is over. */
         disturber_move_clock(MIN(SUSPEND_DELAY_MS, fiber_deadline_get_left() / 2));
         break;
     case BARID_CHECK_TIMEOUT:
-        disturber_move_clock(call->module->common.timeout_ms);
+        disturber_move_clock(disturber_get_patience(call));
         break;
     case BARID_CHECK_CANCEL:
         disturber_cancel(check, call);
@@ -85,7 +105,8 @@ disturber_see_wait(gpointer local, gpointer data)
     CheckDisturber *self = &check->disturber;
     const HookCall *call = local;
 
-    if (strcmp(call->module->module->name, check->module) != 0)
+    if (call != NULL ? strcmp(call->module->module->name, check->module) != 0
+                     : strcmp(blame_get_name(fiber_get_label()), check->module) != 0)
         return;
     self->n_points++;
     if (self->n_points == self->target)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/blame.h"
 #include "base/error-domain.h"
 #include "base/log.h"
 #include "sim/folder.h"
@@ -223,6 +224,23 @@ check_fill_script(BaridCheck *self)
     script->dns = g_string_new(self->setup.zone);
 }
 
+/* The fibers of providers are known by their labels, which stand in a page; one will do for the
+ * life of the process. */
+static gboolean
+check_need_labels(const gchar *module, GError **error)
+{
+    int fd;
+    gboolean ok;
+
+    if (blame_label(module) != 0)
+        return TRUE;
+    fd = blame_new_page(error);
+    ok = fd >= 0 && blame_use_page(fd, error);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 static gboolean
 check_prepare(BaridCheck *self, GError **error)
 {
@@ -233,7 +251,7 @@ check_prepare(BaridCheck *self, GError **error)
     }
     self->module_dir = g_path_get_dirname(self->setup.module);
     self->folder = check_make_folder(error);
-    if (self->folder == NULL)
+    if (self->folder == NULL || !check_need_labels(self->module, error))
         return FALSE;
     self->files = check_make_files(self);
     self->stores.latency_ms = CHECK_LATENCY_MS;

@@ -2,6 +2,7 @@
 # barid-check: the library for the tests of modules' authors.
 lib_LTLIBRARIES += libbarid-check.la
 pkgconfig_DATA += plugins-api/barid-check.pc
+dist_man3_MANS += doc/barid-check.3
 libbarid_check_la_SOURCES = \
 	src/check/check.c src/check/check-private.h \
 	src/check/check-assert.c src/check/check-drive.c \

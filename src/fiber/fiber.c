@@ -256,7 +256,7 @@ fiber_park(GError **error)
         self->wake_pending = FALSE;
         return TRUE;
     }
-    if (self->local != NULL && self->scheduler->wait_witness != NULL)
+    if (self->scheduler->wait_witness != NULL)
         self->scheduler->wait_witness(self->local, self->scheduler->wait_witness_data);
     if (self->masked == 0) {
         gint64 look_ms = MIN(self->deadline_ms, self->idle_at_ms);

@@ -2,7 +2,8 @@
 /*
  * A module that does all that it should not, for tests of barid-check. What it does at RCPT is
  * the recipient's local part: "honest" asks a name server and a store and gives everything
- * back; "leaky" forgets something when a question fails; "endless" asks until it is answered.
+ * back; "busy" asks several at once and lets a helper work; "leaky" forgets something when a
+ * question fails; "endless" asks until it is answered. Its transport takes its time.
  */
 #include <barid/barid.h>
 
@@ -64,6 +65,28 @@ faulty_ask_without_end(BaridTransaction *txn, const FaultySettings *self)
     return BARID_CONTINUE;
 }
 
+static void
+faulty_work(gpointer data)
+{
+    *(guint *)data += 1;
+}
+
+static BaridVerdict
+faulty_keep_busy(BaridTransaction *txn, const FaultySettings *self)
+{
+    g_autoptr(BaridDnsBatch) batch = barid_dns_batch_new();
+    g_autoptr(GError) error = NULL;
+    guint worked = 0;
+
+    barid_dns_batch_add(batch, self->zone, BARID_DNS_A);
+    barid_dns_batch_add(batch, self->zone, BARID_DNS_MX);
+    barid_dns_batch_ask(txn, batch);
+    if (barid_dns_batch_get(batch, 0, &error) == NULL ||
+        !barid_offload(faulty_work, &worked, &error) || !barid_sleep(20, &error))
+        return barid_fail(txn, error);
+    return worked == 1 ? BARID_CONTINUE : BARID_FAIL;
+}
+
 static BaridVerdict
 faulty_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt, gpointer state)
 {
@@ -73,15 +96,34 @@ faulty_rcpt(BaridTransaction *txn, const BaridRecipient *rcpt, gpointer state)
         return faulty_ask_and_leak(txn, state);
     if (barid_slice_equal_text(address, "endless@example.org"))
         return faulty_ask_without_end(txn, state);
+    if (barid_slice_equal_text(address, "carol@faulty.example"))
+        return BARID_CONTINUE;
+    if (barid_slice_equal_text(address, "bob@example.org"))
+        return faulty_keep_busy(txn, state);
     return faulty_ask_honestly(txn, state);
+}
+
+/* --- an observer, which is waited for where its finding is read --- */
+
+static BaridVerdict
+faulty_mail(BaridTransaction *txn, gpointer state G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!barid_sleep(50, &error))
+        return barid_fail(txn, error);
+    barid_finding_set(txn, "faulty.seen", "yes");
+    return BARID_CONTINUE;
 }
 
 static BaridVerdict
 faulty_message(BaridTransaction *txn, gpointer state G_GNUC_UNUSED)
 {
+    const gchar *seen = barid_finding_get(txn, "faulty.seen");
     g_autoptr(GError) error = NULL;
 
-    if (!barid_transaction_prepend_field(txn, "X-Faulty", "seen", &error))
+    if (!barid_transaction_prepend_field(txn, "X-Faulty", seen == NULL ? "blind" : "seen",
+                                         &error))
         return barid_fail(txn, error);
     return BARID_CONTINUE;
 }
@@ -89,6 +131,8 @@ faulty_message(BaridTransaction *txn, gpointer state G_GNUC_UNUSED)
 static void
 faulty_deliver(gpointer self G_GNUC_UNUSED, BaridAttempt *attempt)
 {
+    if (!barid_sleep(100, NULL))
+        return; /* deferred */
     for (guint i = 0; i < barid_attempt_get_n_recipients(attempt); i++)
         barid_attempt_set_result(attempt, i, BARID_FAILED, "5.2.1", "nobody lives here");
 }
@@ -111,12 +155,13 @@ static const BaridProvider faulty_providers[] = {
 };
 
 static const BaridHook faulty_hooks[] = {
+    BARID_HOOK_MAIL(faulty_mail, BARID_PHASE_INSPECT, .observes = TRUE),
     BARID_HOOK_RCPT(faulty_rcpt, BARID_PHASE_AUTHORISE),
     BARID_HOOK_MESSAGE(faulty_message, BARID_PHASE_MODIFY),
     BARID_HOOK_END,
 };
 
-static const gchar *const faulty_findings[] = {"faulty.listed", NULL};
+static const gchar *const faulty_findings[] = {"faulty.listed", "faulty.seen", NULL};
 
 BARID_MODULE_DEFINE(faulty) = {
     BARID_MODULE_HEADER,
