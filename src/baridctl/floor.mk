@@ -51,7 +51,9 @@ src/baridctl/module-template-files.c: $(module_templates:%=$(srcdir)/src/baridct
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SHELL) $(module_template_folder)/make-template-files.sh \
 	  $(module_template_folder) $(module_templates) > $@.tmp && mv $@.tmp $@
 CLEANFILES += src/baridctl/module-template-files.c
-EXTRA_DIST += src/baridctl/module-new
+# One by one: make would make a program of that name from module-new.c.
+EXTRA_DIST += src/baridctl/module-new/make-template-files.sh \
+	$(module_templates:%=src/baridctl/module-new/%)
 
 if HAVE_CHECK
 check_PROGRAMS += src/baridctl/tests/test-options src/baridctl/tests/test-show
