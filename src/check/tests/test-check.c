@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -200,6 +201,48 @@ START_TEST(test_failures)
 }
 END_TEST
 
+/* Without a function of its own the process ends, whose message is seen before. */
+START_TEST(test_failure_aborts)
+{
+    static const BaridCheckSetup setup = {BARID_CHECK_SETUP,
+                                          .module = "src/check/tests/.libs/faulty.so"};
+    BaridCheck *check = barid_check_new(&setup);
+
+    barid_check_assert_reply(check, "250");
+}
+END_TEST
+
+static jmp_buf way_out;
+
+static void
+jump_out(const gchar *message, gpointer data G_GNUC_UNUSED)
+{
+    note_failure(message, NULL);
+    longjmp(way_out, 1);
+}
+
+/* As frameworks do that run tests in one process; the check is of use afterwards. */
+START_TEST(test_failure_jumps)
+{
+    static const BaridCheckSetup setup = {
+        BARID_CHECK_SETUP,
+        .module = "src/check/tests/.libs/faulty.so",
+        .failed = jump_out,
+    };
+    BaridCheck *volatile check = barid_check_new(&setup);
+
+    barid_check_connect(check, .ip = NULL);
+    if (setjmp(way_out) == 0) {
+        barid_check_assert_reply(check, "550");
+        ck_abort_msg("the assertion did not fail");
+    }
+    ck_assert_ptr_nonnull(strstr(failures->str, "expected \"550\""));
+    barid_check_command(check, "NOOP");
+    barid_check_assert_reply(check, "250");
+    barid_check_free(check);
+}
+END_TEST
+
 typedef struct {
     const gchar *what;
     BaridCheckSetup setup;
@@ -330,6 +373,8 @@ main(void)
     tcase_add_test(plain, test_attempt);
     tcase_add_test(plain, test_stores_and_time);
     tcase_add_test(plain, test_failures);
+    tcase_add_test_raise_signal(plain, test_failure_aborts, SIGABRT);
+    tcase_add_test(plain, test_failure_jumps);
     tcase_add_loop_test(plain, test_problems, 0, G_N_ELEMENTS(rows));
     tcase_add_test(plain, test_each_suspension);
     tcase_add_test(plain, test_suspended_delivery);
