@@ -16,8 +16,9 @@ enum {
     SUSPEND_PROVIDER_MS = 30000, /* has no limit of its own */
     /* A call whose waits all fail at once and that still goes on is caught in a loop. */
     SUSPEND_WAITS_MAX = 10000,
-    /* What is lost is lost each time; what is made once, or grows now and then, is not. */
-    SUSPEND_ROUNDS = 4,
+    /* What is lost is lost each time; what is made once, or grows now and then
+     * (a thread of a pool, a table), is not. */
+    SUSPEND_ROUNDS = 12,
 };
 
 /* --- what comes in between --- */
