@@ -2,6 +2,7 @@
 dist_barid_HEADERS = \
 	plugins-api/barid/address-list.h \
 	plugins-api/barid/barid.h \
+	plugins-api/barid/check.h \
 	plugins-api/barid/command.h \
 	plugins-api/barid/dns.h \
 	plugins-api/barid/error.h \

@@ -125,6 +125,21 @@ tests_system_probe_probe_la_SOURCES = tests/system/probe/probe.c
 tests_system_probe_probe_la_LDFLAGS = $(module_ldflags) -rpath $(pkglibdir)
 tests_system_probe_probe_la_LIBADD = libbarid.la $(GLIB_LIBS)
 
+# Modules of other versions of the interface; "old" sees the headers of 1.0 only.
+check_LTLIBRARIES += tests/abi/old.la tests/abi/newmajor.la tests/abi/newminor.la
+tests_abi_old_la_SOURCES = tests/abi/old.c
+tests_abi_old_la_CPPFLAGS = -I$(srcdir)/tests/abi/1.0
+tests_abi_old_la_LDFLAGS = $(module_ldflags) -rpath $(pkglibdir)
+tests_abi_old_la_LIBADD = libbarid.la $(GLIB_LIBS)
+tests_abi_newmajor_la_SOURCES = tests/abi/foreign.c
+tests_abi_newmajor_la_CPPFLAGS = $(AM_CPPFLAGS) -DFOREIGN=newmajor -DFOREIGN_MAJOR=2
+tests_abi_newmajor_la_LDFLAGS = $(module_ldflags) -rpath $(pkglibdir)
+tests_abi_newmajor_la_LIBADD = libbarid.la $(GLIB_LIBS)
+tests_abi_newminor_la_SOURCES = tests/abi/foreign.c
+tests_abi_newminor_la_CPPFLAGS = $(AM_CPPFLAGS) -DFOREIGN=newminor -DFOREIGN_MINOR=999
+tests_abi_newminor_la_LDFLAGS = $(module_ldflags) -rpath $(pkglibdir)
+tests_abi_newminor_la_LIBADD = libbarid.la $(GLIB_LIBS)
+
 check_PROGRAMS += tests/dialogue/run-dialogue
 tests_dialogue_run_dialogue_SOURCES = tests/dialogue/run-dialogue.c
 tests_dialogue_run_dialogue_LDADD = libbarid.la $(GLIB_LIBS)
@@ -136,7 +151,7 @@ check-programs: $(check_PROGRAMS) $(check_LTLIBRARIES)
 list-check-programs:
 	@echo $(check_PROGRAMS)
 
-EXTRA_DIST += tests/run.py tests/leaks.supp tests/data tests/dialogue tests/lint tests/npm tests/peers tests/system
+EXTRA_DIST += tests/abi tests/run.py tests/leaks.supp tests/data tests/dialogue tests/lint tests/npm tests/peers tests/system
 
 # Whole folders are shipped; what a build inside them left there is not.
 dist-hook:

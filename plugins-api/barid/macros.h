@@ -11,7 +11,7 @@
 /* Version of the module interface. A module loads into a core of the same major
  * version whose minor version is not lower than the one it was built with. */
 #define BARID_API_MAJOR 1
-#define BARID_API_MINOR 0
+#define BARID_API_MINOR 1
 
 /* Marks a function that may suspend the calling fiber. No lock may be held across
  * the call, and objects of other fibers may have changed when it returns. */

@@ -37,6 +37,7 @@ typedef enum {
     BARID_STAGE_NOTIFY,
     BARID_STAGE_CLOSE,
     BARID_N_STAGES,
+    BARID_STAGE_END = 255, /* ends a table of hooks, also when there are more stages */
 } BaridStage;
 
 /* Parts of a stage, one behind the other. A hook that waits for what others find belongs behind
@@ -106,7 +107,7 @@ typedef struct {
 #define BARID_HOOK_QUEUED(...) BARID_HOOK_(BARID_STAGE_QUEUED, transaction, __VA_ARGS__)
 #define BARID_HOOK_RESULT(...) BARID_HOOK_(BARID_STAGE_RESULT, attempt, __VA_ARGS__)
 #define BARID_HOOK_CLOSE(...) BARID_HOOK_(BARID_STAGE_CLOSE, session, __VA_ARGS__)
-#define BARID_HOOK_END {.stage = BARID_N_STAGES}
+#define BARID_HOOK_END {.stage = BARID_STAGE_END}
 
 /* Named sections that a module reads besides [module NAME]: every [KIND NAME] of the
  * configuration is checked against (settings) and handed to "start". */
@@ -160,6 +161,7 @@ typedef struct {
     void (*stop)(gpointer state);
     const BaridSavedArea *saved; /* what it keeps with queued messages */
     guint32 saved_size, option_size;
+    const gchar *version; /* since 1.1: of the module itself, such as "2.3"; or NULL */
 } BaridModule;
 
 #define BARID_MODULE_HEADER                                                                   \

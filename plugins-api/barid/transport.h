@@ -43,7 +43,7 @@ void barid_attempt_note(BaridAttempt *attempt, const gchar *format, ...) G_GNUC_
 typedef struct {
     gsize struct_size;
     gpointer (*open)(const void *settings, GError **error); /* module settings */
-    void (*close)(gpointer self);
+    void (*close)(gpointer self); /* may be NULL */
     /* Delivers. May suspend; obeys the deadline. */
     void (*deliver)(gpointer self, BaridAttempt *attempt);
 } BaridTransportDriver;

@@ -10,6 +10,8 @@ _baridctl()
     done
     if [[ $before == "genkey dkim "* && ${COMP_WORDS[COMP_CWORD-1]} == --algorithm ]]; then
         candidates=(rsa-2048 rsa-3072 rsa-4096 ed25519)
+    elif [[ $before == "module new "* && ${COMP_WORDS[COMP_CWORD-1]} == --template ]]; then
+        candidates=(policy content)
     elif [[ $cur == -* ]]; then
         mapfile -t candidates < <("${COMP_WORDS[0]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
     else

@@ -26,6 +26,7 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/client.c src/baridctl/client.h src/baridctl/config-diff.c \
 	src/baridctl/ctl.h \
 	src/baridctl/main.c \
+	src/baridctl/module-new.c src/baridctl/module-new.h src/baridctl/module-template.h \
 	src/baridctl/offline.c src/baridctl/offline.h \
 	src/baridctl/online.c src/baridctl/online.h \
 	src/baridctl/options.c src/baridctl/options.h \
@@ -34,7 +35,25 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/show.c src/baridctl/show.h \
 	src/baridctl/show-explain.c src/baridctl/show-shadow.c \
 	src/baridctl/table.c src/baridctl/table.h
+nodist_src_baridctl_baridctl_SOURCES = src/baridctl/module-template-files.c
 src_baridctl_baridctl_LDADD = libbarid.la $(GLIB_LIBS) $(JSON_LIBS)
+
+# What "module new" writes.
+module_templates = \
+	any/.gitignore any/Makefile any/ci.sh \
+	policy/NAME.c.in policy/NAME.conf policy/README.md policy/barid-NAME.5.in \
+	policy/tests/test-NAME.c.in \
+	content/NAME.c.in content/NAME.conf content/README.md content/barid-NAME.5.in \
+	content/tests/test-NAME.c.in
+module_template_folder = $(srcdir)/src/baridctl/module-new
+src/baridctl/module-template-files.c: $(module_templates:%=$(srcdir)/src/baridctl/module-new/%) \
+  $(srcdir)/src/baridctl/module-new/make-template-files.sh Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SHELL) $(module_template_folder)/make-template-files.sh \
+	  $(module_template_folder) $(module_templates) > $@.tmp && mv $@.tmp $@
+CLEANFILES += src/baridctl/module-template-files.c
+# One by one: make would make a program of that name from module-new.c.
+EXTRA_DIST += src/baridctl/module-new/make-template-files.sh \
+	$(module_templates:%=src/baridctl/module-new/%)
 
 if HAVE_CHECK
 check_PROGRAMS += src/baridctl/tests/test-options src/baridctl/tests/test-show

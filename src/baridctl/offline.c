@@ -5,6 +5,7 @@
 
 #include "baridctl/check.h"
 #include "baridctl/genkey.h"
+#include "baridctl/module-new.h"
 #include "baridctl/offline.h"
 #include "baridctl/show.h"
 #include "base/paths.h"
@@ -375,6 +376,8 @@ const CtlVerb offline_verbs[] = {
     {"genkey dkim",
      "genkey dkim [--algorithm NAME] [--selector NAME] [--domain D] [--output FILE]",
      N_("Make a key for DKIM signatures and the DNS record for it."), genkey_dkim},
+    {"module new", "module new NAME [--template NAME] [--directory DIR]",
+     N_("Write the sources of a module, with tests, to begin with."), module_new},
     {"spool verify", "spool verify DIR", N_("Check a spool folder."), offline_spool_verify},
     {"spool list", "spool list DIR", N_("List the messages of a spool folder."),
      offline_spool_list},

@@ -44,6 +44,8 @@ static const OptionKind kinds[] = {
     {"algorithm", "NAME", N_("of a key, or of a signature"), TRUE},
     {"selector", "NAME", N_("the key's name below _domainkey"), TRUE},
     {"output", "FILE", N_("where the key goes; - is the standard output"), TRUE},
+    {"template", "NAME", N_("what kind of module: policy or content"), TRUE},
+    {"directory", "DIR", N_("the folder that is written to"), TRUE},
     {"defaults", NULL, N_("settings that have their default"), FALSE},
     {"changed", NULL, N_("settings that differ from their default"), FALSE},
     {NULL, NULL, NULL, FALSE},

@@ -5,15 +5,18 @@
 
 typedef struct CounterBlock {
     struct CounterBlock *next;
+    gboolean is_free; /* its thread has ended */
     _Atomic guint64 values[COUNTERS_MAX];
 } CounterBlock;
 
 static GMutex counter_lock;
 static const gchar *counter_names[COUNTERS_MAX];
 static guint counter_count;
-/* Blocks of ended threads stay, so that sums never go back. */
+/* Blocks of ended threads stay, so that sums never go back; the next thread goes on with one. */
 static CounterBlock *counter_blocks;
 static _Thread_local CounterBlock *counter_mine;
+static void counter_block_release(gpointer block);
+static GPrivate counter_key = G_PRIVATE_INIT(counter_block_release); /* tells when it ends */
 
 CounterId
 counter_register(const gchar *name)
@@ -31,15 +34,30 @@ counter_register(const gchar *name)
     return (CounterId)id;
 }
 
-static CounterBlock *
-counter_block_new(void)
+static void
+counter_block_release(gpointer block)
 {
-    CounterBlock *block = g_new0(CounterBlock, 1);
+    g_mutex_lock(&counter_lock);
+    ((CounterBlock *)block)->is_free = TRUE;
+    g_mutex_unlock(&counter_lock);
+}
+
+static CounterBlock *
+counter_block_take(void)
+{
+    CounterBlock *block;
 
     g_mutex_lock(&counter_lock);
-    block->next = counter_blocks;
-    counter_blocks = block;
+    for (block = counter_blocks; block != NULL && !block->is_free;)
+        block = block->next;
+    if (block == NULL) {
+        block = g_new0(CounterBlock, 1);
+        block->next = counter_blocks;
+        counter_blocks = block;
+    }
+    block->is_free = FALSE;
     g_mutex_unlock(&counter_lock);
+    g_private_set(&counter_key, block);
     return block;
 }
 
@@ -47,7 +65,7 @@ void
 counter_add(CounterId id, guint64 amount)
 {
     if (G_UNLIKELY(counter_mine == NULL))
-        counter_mine = counter_block_new();
+        counter_mine = counter_block_take();
     /* Only this thread writes the block: a plain load and store is enough. */
     atomic_store_explicit(
         &counter_mine->values[id],

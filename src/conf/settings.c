@@ -564,7 +564,7 @@ settings_type_is_rule(BaridSettingType type)
 }
 
 /* The table's row (index), complete with zeroes when the caller was built with fewer
- * members. FALSE at the table's end. */
+ * members. FALSE at the table's end; NULL is an empty one. */
 static gboolean
 settings_read_row(const BaridSetting *table, gsize setting_size, gsize index,
                   BaridSetting *out_setting, const BaridSetting **out_row)
@@ -572,7 +572,8 @@ settings_read_row(const BaridSetting *table, gsize setting_size, gsize index,
     const guint8 *row = (const guint8 *)table + index * setting_size;
     BaridSetting setting = {.type = BARID_TYPE_END};
 
-    memcpy(&setting, row, MIN(setting_size, sizeof setting));
+    if (table != NULL)
+        memcpy(&setting, row, MIN(setting_size, sizeof setting));
     if (setting.type == BARID_TYPE_END)
         return FALSE;
     *out_setting = setting;

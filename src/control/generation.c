@@ -70,7 +70,8 @@ static void
 generation_bind_all(Generation *self, const GenerationOptions *options)
 {
     g_autofree gchar *module_dir = paths_dup_module_dir();
-    const gchar *const folders[] = {module_dir, NULL};
+    const gchar *first_dir = options->module_dir != NULL ? options->module_dir : module_dir;
+    const gchar *const folders[] = {first_dir, module_dir, NULL};
     InboundServices services;
 
     generation_bind_server(self);
@@ -107,6 +108,8 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     scope_register_shadows();
     self->state_dir = g_strdup(options->state_dir);
     self->scratch_dir = g_strdup(options->scratch_dir);
+    self->store_driver = options->store_driver;
+    self->store_settings = options->store_settings;
     settings_context_init(&self->context, tree, problems, self->state_dir);
     self->context.scratch_dir = self->scratch_dir;
     self->context.open_file = options->open_file;
@@ -121,7 +124,9 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
 gboolean
 generation_start(Generation *self, GError **error)
 {
-    if (self->scratch_dir != NULL)
+    if (self->scratch_dir != NULL && self->store_driver != NULL)
+        store_set_open_instead(self->stores, self->store_driver, self->store_settings);
+    else if (self->scratch_dir != NULL)
         store_set_open_in_memory(self->stores);
     return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&
            host_start(self->host, error);

@@ -25,6 +25,10 @@ typedef struct {
     /* NULL, or the folder of a simulation: what the settings would write is there, stores are
      * in memory, and certificates are made up, their files not even read. */
     const gchar *scratch_dir;
+    /* With a scratch_dir: what keeps the stores instead of memory, or NULL; with its settings. */
+    const BaridStoreDriver *store_driver;
+    const void *store_settings;
+    const gchar *module_dir; /* where modules are looked for first, or NULL */
 } GenerationOptions;
 
 /* [server] and [log]. */
@@ -46,6 +50,8 @@ typedef struct {
     ServerSettings server;
     gchar *state_dir;
     gchar *scratch_dir; /* or NULL */
+    const BaridStoreDriver *store_driver;
+    const void *store_settings;
     DnsResolver *resolver;
     DnsResolver *own_resolver; /* the same, when it was made here */
     Host *host;

@@ -256,6 +256,8 @@ fiber_park(GError **error)
         self->wake_pending = FALSE;
         return TRUE;
     }
+    if (self->scheduler->wait_witness != NULL)
+        self->scheduler->wait_witness(self->local, self->scheduler->wait_witness_data);
     if (self->masked == 0) {
         gint64 look_ms = MIN(self->deadline_ms, self->idle_at_ms);
 
@@ -342,7 +344,9 @@ barid_sleep(gint64 duration_ms, GError **error)
     while (fiber_park(&local))
         continue; /* a stray wake */
     fiber_deadline_restore(previous);
-    if (g_error_matches(local, FIBER_ERROR, BARID_ERROR_TIMEOUT))
+    /* The clock may have gone on past both. */
+    if (previous > clock_monotonic_ms() &&
+        g_error_matches(local, FIBER_ERROR, BARID_ERROR_TIMEOUT))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;

@@ -62,6 +62,8 @@ struct Scheduler {
     FiberWatch wake_watch;
     void (*advance)(gint64 monotonic_ms, gpointer data);
     gpointer advance_data;
+    void (*wait_witness)(gpointer local, gpointer data);
+    gpointer wait_witness_data;
 #ifdef BARID_SANITIZE
     void *fake_stack;
     const void *main_stack;

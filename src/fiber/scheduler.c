@@ -118,6 +118,14 @@ scheduler_set_virtual(Scheduler *self, void (*advance)(gint64 monotonic_ms, gpoi
 }
 
 void
+scheduler_set_wait_witness(Scheduler *self, void (*witness)(gpointer local, gpointer data),
+                           gpointer data)
+{
+    self->wait_witness = witness;
+    self->wait_witness_data = data;
+}
+
+void
 scheduler_expect(Scheduler *self, gint delta)
 {
     self->n_expected += delta;
@@ -412,17 +420,17 @@ scheduler_is_done(Scheduler *self)
 }
 
 void
-scheduler_run(Scheduler *self)
+scheduler_run_until(Scheduler *self, const gboolean *done)
 {
     g_assert(scheduler_current == NULL);
     scheduler_current = self;
     self->blame = blame_get_slot();
     clock_turn();
-    while (!scheduler_is_done(self)) {
+    while (!*done && !scheduler_is_done(self)) {
         scheduler_run_posts(self);
         scheduler_run_ready(self);
         scheduler_run_timers(self);
-        if (self->ready_head != NULL || atomic_load(&self->inbox) != NULL)
+        if (*done || self->ready_head != NULL || atomic_load(&self->inbox) != NULL)
             scheduler_poll(self, 0);
         else if (scheduler_is_done(self))
             break;
@@ -432,4 +440,12 @@ scheduler_run(Scheduler *self)
             scheduler_poll(self, scheduler_get_next_timer(self));
     }
     scheduler_current = NULL;
+}
+
+void
+scheduler_run(Scheduler *self)
+{
+    const gboolean never = FALSE;
+
+    scheduler_run_until(self, &never);
 }

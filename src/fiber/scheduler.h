@@ -47,6 +47,13 @@ void scheduler_post(Scheduler *self, SchedulerPost *chain);
  * and posts that are under way are waited for first while (scheduler_expect) > 0. */
 void scheduler_set_virtual(Scheduler *self, void (*advance)(gint64 monotonic_ms, gpointer data),
                            gpointer data);
+/* For simulation: runs it until (*done), which one of its fibers sets; the others stay as they
+ * are until it runs again. */
+void scheduler_run_until(Scheduler *self, const gboolean *done);
+/* For simulation: (witness) is called in a fiber that is about to wait, with its local pointer,
+ * before anything is looked at that could end the wait. It must not wait itself. */
+void scheduler_set_wait_witness(Scheduler *self, void (*witness)(gpointer local, gpointer data),
+                                gpointer data);
 /* Counts work outside (offloads, commits) that will end in a post. Owner thread. */
 void scheduler_expect(Scheduler *self, gint delta);
 

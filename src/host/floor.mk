@@ -9,6 +9,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/host.c src/host/host.h src/host/host-private.h \
 	src/host/loader.c \
 	src/host/message-stream.c src/host/message-stream.h \
+	src/host/older-module.c src/host/older-module.h \
 	src/host/order.c \
 	src/host/private-key.c src/host/private-key.h \
 	src/host/private-key-reader.c src/host/private-key-tls.c \

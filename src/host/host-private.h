@@ -46,6 +46,7 @@ struct HostModule {
     gboolean contained; /* it has crashed the server: on-error applies at once */
     guint32 label;      /* of base/blame.h */
     GArray *sections; /* of HostSection */
+    GPtrArray *widened; /* tables and drivers that are longer here than in the module */
     ConfigPosition position;
     /* Circuit breaker: consecutive failures, and until when on-error applies at once. */
     _Atomic guint n_failures;

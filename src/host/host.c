@@ -415,6 +415,12 @@ host_foreach_provider(const Host *self, BaridProviderKind kind, HostProviderVisi
     return TRUE;
 }
 
+const gchar *
+host_module_get_name(const HostModule *module)
+{
+    return module->module->name;
+}
+
 const void *
 host_module_get_settings(const HostModule *module)
 {
@@ -538,6 +544,15 @@ host_write_order(const Host *self, JsonWriter *writer, const gchar *key)
     host_write_hooks(self, NULL, writer, key);
 }
 
+static void
+host_write_interface(const BaridModule *module, JsonWriter *writer)
+{
+    gchar text[16];
+
+    g_snprintf(text, sizeof text, "%u.%u", module->api_major, module->api_minor);
+    json_writer_text(writer, "interface", text);
+}
+
 void
 host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
 {
@@ -550,6 +565,8 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
         json_writer_begin_object(writer, NULL);
         json_writer_text(writer, "name", module->module->name);
         json_writer_text(writer, "summary", module->module->summary);
+        json_writer_text(writer, "version", module->module->version);
+        host_write_interface(module->module, writer);
         json_writer_text(writer, "path", module->path);
         json_writer_text(writer, "state",
                          module->contained ? "contained" : open ? "suspended" : "running");

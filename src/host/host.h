@@ -71,6 +71,7 @@ typedef gboolean (*HostProviderVisitor)(const BaridProvider *provider, const Hos
                                         gpointer data, GError **error);
 gboolean host_foreach_provider(const Host *self, BaridProviderKind kind,
                                HostProviderVisitor visit, gpointer data, GError **error);
+const gchar *host_module_get_name(const HostModule *module);
 const void *host_module_get_settings(const HostModule *module);
 /* The size of one settings row in the module's build. */
 gsize host_module_get_setting_size(const HostModule *module);

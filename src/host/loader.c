@@ -7,6 +7,7 @@
 
 #include "base/error-domain.h"
 #include "host/host-private.h"
+#include "host/older-module.h"
 
 ERROR_DOMAIN_DEFINE(host_error_quark, "barid-host-error")
 
@@ -87,49 +88,75 @@ loader_check_hooks(const BaridModule *module)
     return problem;
 }
 
+/* Rows and drivers may be shorter than ours in a module of an older minor version only. */
 static gboolean
-loader_check_module(const BaridModule *module, const gchar *name, GError **error)
+loader_is_cut_off(const BaridModule *module)
 {
-    const gchar *problem = NULL;
-
-    if (module->magic != BARID_MODULE_MAGIC)
-        problem = "it is no module description";
-    else if (module->api_major != BARID_API_MAJOR)
-        problem = "it was built for another major version of the interface";
-    else if (module->api_minor > BARID_API_MINOR)
-        problem = "it needs a newer core";
-    else if ((module->struct_size < sizeof(BaridModule) ||
-              module->hook_size < sizeof(BaridHook)) &&
-             module->api_minor == BARID_API_MINOR)
-        problem = "its description is too short";
-    else if (module->name == NULL || strcmp(module->name, name) != 0)
-        problem = "its name differs from the file's";
-    else if (module->summary == NULL)
-        problem = "it has no summary";
-    else
-        problem = loader_check_hooks(module);
-    if (problem == NULL)
-        return TRUE;
-    g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "module %s: %s", name, problem);
-    return FALSE;
+    return module->api_minor == BARID_API_MINOR &&
+           (module->struct_size < sizeof(BaridModule) || module->hook_size < sizeof(BaridHook));
 }
 
-static HostModule *
-loader_new(const BaridModule *module)
+/* What is wrong with the description before its tables are looked at; the caller owns it. */
+static gchar *
+loader_dup_problem(const BaridModule *module, const gchar *name)
 {
-    HostModule *self = g_new0(HostModule, 1);
+    if (module->magic != BARID_MODULE_MAGIC)
+        return g_strdup("it is no module description");
+    if (module->api_major != BARID_API_MAJOR)
+        return g_strdup_printf("it was built for version %u.%u of the interface, and this server "
+                               "has %u.%u: it has to be built anew",
+                               module->api_major, module->api_minor, BARID_API_MAJOR,
+                               BARID_API_MINOR);
+    if (module->api_minor > BARID_API_MINOR)
+        return g_strdup_printf("it needs version %u.%u of the interface, and this server has "
+                               "%u.%u: the server is too old for it",
+                               module->api_major, module->api_minor, BARID_API_MAJOR,
+                               BARID_API_MINOR);
+    if (loader_is_cut_off(module))
+        return g_strdup("its description is too short");
+    if (module->name == NULL || strcmp(module->name, name) != 0)
+        return g_strdup("its name differs from the file's");
+    if (module->summary == NULL)
+        return g_strdup("it has no summary");
+    return NULL;
+}
 
-    /* A description of an older interface is shorter: what it lacks is zero. */
-    memcpy(&self->description, module, MIN(module->struct_size, sizeof self->description));
+static gboolean
+loader_refuse(const gchar *name, const gchar *problem, GError **error)
+{
+    if (problem != NULL)
+        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "module %s: %s", name, problem);
+    return problem == NULL;
+}
+
+/* The module of (description), when that is as it should be. (handle) is closed otherwise. */
+static HostModule *
+loader_new(const BaridModule *description, const gchar *name, lt_dlhandle handle, GError **error)
+{
+    g_autofree gchar *problem = loader_dup_problem(description, name);
+    HostModule *self;
+
+    if (!loader_refuse(name, problem, error)) {
+        if (handle != NULL)
+            lt_dlclose(handle);
+        return NULL;
+    }
+    self = g_new0(HostModule, 1);
+    self->handle = handle;
     self->module = &self->description;
     self->sections = g_array_new(FALSE, TRUE, sizeof(HostSection));
-    return self;
+    self->widened = g_ptr_array_new_with_free_func(g_free);
+    older_module_widen(description, &self->description, self->widened);
+    if (loader_refuse(name, loader_check_hooks(self->module), error))
+        return self;
+    host_module_free(self);
+    return NULL;
 }
 
 HostModule *
 host_module_new_linked(const BaridModule *module, GError **error)
 {
-    return loader_check_module(module, module->name, error) ? loader_new(module) : NULL;
+    return loader_new(module, module->name, NULL, error);
 }
 
 static lt_dlhandle
@@ -174,15 +201,15 @@ host_module_open(const Host *host, const gchar *name, GError **error)
     if (handle == NULL)
         return NULL;
     module = lt_dlsym(handle, "barid_module");
-    if (module == NULL || !loader_check_module(module, name, error)) {
-        if (module == NULL)
-            g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID,
-                        "%s exports no module description", path);
+    if (module == NULL) {
+        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "%s exports no module description",
+                    path);
         lt_dlclose(handle);
         return NULL;
     }
-    self = loader_new(module);
-    self->handle = handle;
+    self = loader_new(module, name, handle, error);
+    if (self == NULL)
+        return NULL;
     self->path = g_steal_pointer(&path);
     return self;
 }
@@ -214,6 +241,7 @@ host_module_free(HostModule *self)
     rule_free(self->common.when);
     tally_free(self->shadow);
     g_strfreev(self->common.order);
+    g_ptr_array_free(self->widened, TRUE);
     if (self->handle != NULL)
         lt_dlclose(self->handle);
     g_free(self->path);

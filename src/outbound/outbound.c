@@ -101,7 +101,8 @@ outbound_free(Outbound *self)
         OutboundTransport *transport = &g_array_index(self->transports, OutboundTransport, i);
         guint32 outer = host_module_enter(transport->module);
 
-        transport->driver->close(transport->self);
+        if (transport->driver->close != NULL)
+            transport->driver->close(transport->self);
         host_module_leave(outer);
     }
     g_array_free(self->transports, TRUE);

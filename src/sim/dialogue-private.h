@@ -45,7 +45,8 @@ typedef struct {
     gboolean delivers;      /* the queue gives jobs to it */
     Scheduler *scheduler;
     InboundThread *inbound;
-    FiberGroup group;
+    FiberGroup group;       /* of the client and its peers */
+    FiberGroup sessions;    /* of the server's sessions */
     Peers *peers;
     MailboxLog mailboxes;
     GPtrArray *clients;     /* of DialogueClient * */
@@ -70,6 +71,27 @@ typedef struct {
 extern const DialogueWordRow dialogue_talk_words[];
 extern const DialogueWordRow dialogue_check_words[];
 extern const DialogueWordRow dialogue_replay_words[];
+
+/* --- the life of a dialogue: dialogue_run() calls them in this order --- */
+
+/* (report) is made ready, too. */
+void dialogue_init(Dialogue *self, const DialogueOptions *options, DialogueReport *report);
+/* Makes and starts all that the script, which has been read, needs. */
+gboolean dialogue_set_up(Dialogue *self, GError **error);
+/* The clock, the network and the randomness of the process are the script's until the end. */
+void dialogue_begin(Dialogue *self);
+/* In a fiber: the client has gone; ends sessions, peers and deliveries. */
+BARID_SUSPENDS void dialogue_leave(Dialogue *self);
+/* No fiber is left. */
+void dialogue_end(Dialogue *self);
+void dialogue_clear(Dialogue *self);
+
+/* One step, which is (self->at). FALSE ends the script. */
+BARID_SUSPENDS gboolean dialogue_run_step(Dialogue *self, const DialogueStep *step);
+/* The last line of the next reply; NULL after dialogue_fail(). The caller owns it. */
+BARID_SUSPENDS gchar *dialogue_read_reply(Dialogue *self);
+/* Sends bytes as they are; (shown) is what a failure tells of them. */
+BARID_SUSPENDS gboolean dialogue_send(Dialogue *self, BaridSlice bytes, const gchar *shown);
 
 const DialogueStep *dialogue_get_step(const Dialogue *self);
 /* The script cannot go on; FALSE. */

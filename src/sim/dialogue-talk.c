@@ -14,8 +14,8 @@
 /* --- lines --- */
 
 /* (shown) is what a failure tells of it. */
-static gboolean
-talk_send(Dialogue *self, BaridSlice bytes, const gchar *shown)
+gboolean
+dialogue_send(Dialogue *self, BaridSlice bytes, const gchar *shown)
 {
     g_autoptr(GError) error = NULL;
 
@@ -32,7 +32,7 @@ talk_say_line(Dialogue *self, const gchar *text)
 {
     g_autofree gchar *line = g_strconcat(text, "\r\n", NULL);
 
-    return talk_send(self, barid_slice_from_text(line), text);
+    return dialogue_send(self, barid_slice_from_text(line), text);
 }
 
 /* The next reply line; NULL after dialogue_fail(). */
@@ -77,8 +77,8 @@ talk_line_is_last(const gchar *line)
 }
 
 /* The last line of a whole reply. */
-static gchar *
-talk_read_reply(Dialogue *self)
+gchar *
+dialogue_read_reply(Dialogue *self)
 {
     gchar *line = talk_read_quietly(self);
 
@@ -115,7 +115,7 @@ talk_say_raw(Dialogue *self, const gchar *text)
     g_autoptr(GString) bytes = dialogue_unescape(text);
 
     witness_begin_command(&self->client->witness);
-    return talk_send(self, barid_slice(bytes->str, bytes->len), text);
+    return dialogue_send(self, barid_slice(bytes->str, bytes->len), text);
 }
 
 /* "N TEXT"; the text behind the number. */
@@ -173,7 +173,7 @@ talk_expect_often(Dialogue *self, const gchar *text)
 static gboolean
 talk_expect_all(Dialogue *self, const gchar *code)
 {
-    g_autofree gchar *came = talk_read_reply(self);
+    g_autofree gchar *came = dialogue_read_reply(self);
 
     if (came == NULL)
         return FALSE;
@@ -204,7 +204,7 @@ talk_is_answered(const Dialogue *self)
 static TalkResult
 talk_accept(Dialogue *self)
 {
-    g_autofree gchar *line = talk_read_reply(self);
+    g_autofree gchar *line = dialogue_read_reply(self);
 
     if (line == NULL)
         return TALK_BROKEN;
@@ -272,7 +272,7 @@ talk_connect(Dialogue *self, const gchar *text G_GNUC_UNUSED)
     end->dialogue = self;
     end->client = self->client;
     end->stream = ends[1];
-    return fiber_group_spawn(&self->group, talk_serve, end, &error) ||
+    return fiber_group_spawn(&self->sessions, talk_serve, end, &error) ||
            dialogue_fail(self, "%s", error->message);
 }
 
@@ -440,7 +440,7 @@ talk_put_content(Dialogue *self, const gchar *block)
 
     for (guint i = 0; lines[i] != NULL; i++)
         g_string_append_printf(bytes, "%s%s\r\n", lines[i][0] == '.' ? "." : "", lines[i]);
-    return talk_send(self, barid_slice(bytes->str, bytes->len), "(the message)");
+    return dialogue_send(self, barid_slice(bytes->str, bytes->len), "(the message)");
 }
 
 static gboolean

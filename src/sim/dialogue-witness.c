@@ -25,6 +25,44 @@ witness_clear(Witness *self)
 {
     g_ptr_array_free(self->decisions, TRUE);
     g_hash_table_destroy(self->findings);
+    g_free(self->session_record);
+    g_free(self->txn_record);
+}
+
+static gchar *
+witness_dup_decisions(const BaridScope *scope, const gchar *key)
+{
+    GString *out = g_string_new(NULL);
+    JsonWriter writer;
+
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    decision_record_write(&scope->decisions, &writer, key);
+    json_writer_end_object(&writer);
+    return g_string_free(out, FALSE);
+}
+
+static void
+witness_keep_record(const Witness *self, const BaridScope *scope, const gchar *key, gchar **kept)
+{
+    if (!self->keeps_records)
+        return;
+    g_free(*kept);
+    *kept = witness_dup_decisions(scope, key);
+}
+
+gchar *
+witness_dup_record(const Witness *self)
+{
+    g_autofree gchar *session =
+        self->session == NULL ? g_strdup(self->session_record)
+                              : witness_dup_decisions(&self->session->scope, "session");
+    g_autofree gchar *txn = self->txn == NULL
+                                ? g_strdup(self->txn_record)
+                                : witness_dup_decisions(&self->txn->scope, "transaction");
+
+    return g_strdup_printf("[%s%s%s]", session == NULL ? "" : session,
+                           session == NULL || txn == NULL ? "" : ", ", txn == NULL ? "" : txn);
 }
 
 /* Takes the decisions of (scope) behind the first (mark) ones. */
@@ -66,6 +104,7 @@ witness_see(InboundEvent event, BaridScope *scope, gpointer witness)
         self->session = scope_get_session(scope);
         self->session_mark = 0;
         self->txn = NULL;
+        g_clear_pointer(&self->txn_record, g_free);
         g_hash_table_remove_all(self->findings);
         break;
     case INBOUND_TRANSACTION_BEGINS:
@@ -79,6 +118,7 @@ witness_see(InboundEvent event, BaridScope *scope, gpointer witness)
             break; /* of a connection that has been closed meanwhile */
         witness_gather(self, scope, self->txn_mark);
         witness_remember_findings(self, scope);
+        witness_keep_record(self, scope, "transaction", &self->txn_record);
         /* Its refusals go over to the session: they are not told twice. */
         self->txn = NULL;
         break;
@@ -87,6 +127,7 @@ witness_see(InboundEvent event, BaridScope *scope, gpointer witness)
             break;
         witness_gather(self, scope, self->session_mark);
         witness_remember_findings(self, scope);
+        witness_keep_record(self, scope, "session", &self->session_record);
         self->session = NULL;
         break;
     }

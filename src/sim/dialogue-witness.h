@@ -23,6 +23,8 @@ typedef struct {
     BaridTransaction *txn;
     guint session_mark, txn_mark; /* decisions made before the last command */
     GPtrArray *decisions;    /* of WitnessDecision *: of what has ended since */
+    gboolean keeps_records;
+    gchar *session_record, *txn_record; /* JSON of those that have ended, when it keeps them */
     GHashTable *findings;    /* name -> value, of the last transaction, and of a session that
                                 has ended */
 } Witness;
@@ -36,6 +38,9 @@ void witness_begin_command(Witness *self);
 /* The strictest applied decision since then, the last one of several; NULL when there was none.
  * Borrowed until the next call. */
 const WitnessDecision *witness_get_decision(Witness *self);
+/* The decisions of the session and of the transaction, at hand or the last one, as a JSON array
+ * of two objects; caller owns it. Needs (keeps_records). */
+gchar *witness_dup_record(const Witness *self);
 /* The value, or NULL. */
 const gchar *witness_get_finding(const Witness *self, const gchar *name);
 /* "name = value, ..." of all; caller owns it. */

@@ -174,6 +174,8 @@ dialogue_add_client(Dialogue *self, const gchar *name)
         client->listener = self->client->listener;
     }
     witness_init(&client->witness);
+    if (self->client != NULL)
+        client->witness.keeps_records = self->client->witness.keeps_records;
     g_ptr_array_add(self->clients, client);
     return client;
 }
@@ -250,7 +252,7 @@ dialogue_find_nearest_word(const gchar *word)
     return text_nearest(word, (const gchar *const *)names->pdata);
 }
 
-static gboolean
+gboolean
 dialogue_run_step(Dialogue *self, const DialogueStep *step)
 {
     const DialogueWordRow *row = dialogue_find_word(step->word);
@@ -275,15 +277,14 @@ dialogue_client_was_told_more(const DialogueClient *client)
 }
 
 static void
-dialogue_end_clients(Dialogue *self)
+dialogue_expect_nothing_more(Dialogue *self)
 {
-    for (guint i = 0; i < self->clients->len; i++) {
-        DialogueClient *client = g_ptr_array_index(self->clients, i);
+    for (guint i = 0; i < self->clients->len && self->report->failures->len == 0; i++) {
+        const DialogueClient *client = g_ptr_array_index(self->clients, i);
 
-        if (self->report->failures->len == 0 && dialogue_client_was_told_more(client))
+        if (dialogue_client_was_told_more(client))
             dialogue_fail(self, "there are replies that nobody expected%s%s",
                           *client->name == '\0' ? "" : ", to ", client->name);
-        g_clear_pointer(&client->stream, stream_free);
     }
 }
 
@@ -297,11 +298,21 @@ dialogue_main(gpointer data)
             break;
     }
     self->at = MIN(self->at, self->script.steps->len - 1);
-    dialogue_end_clients(self);
+    dialogue_expect_nothing_more(self);
+    dialogue_leave(self);
+}
+
+void
+dialogue_leave(Dialogue *self)
+{
+    for (guint i = 0; i < self->clients->len; i++)
+        g_clear_pointer(&((DialogueClient *)g_ptr_array_index(self->clients, i))->stream,
+                        stream_free);
     if (self->outbound != NULL && self->delivers) {
         outbound_cancel_thread(self->outbound, self->scheduler);
         outbound_drain_thread(self->outbound, self->scheduler);
     }
+    fiber_group_cancel(&self->sessions);
     fiber_group_cancel(&self->group);
 }
 
@@ -325,12 +336,27 @@ dialogue_open_queue(Dialogue *self, GError **error)
     return TRUE;
 }
 
+/* A transport of the module that is tested is called itself. */
+static gpointer
+dialogue_open_transport(const gchar *name, gpointer data, const BaridTransportDriver **out_driver)
+{
+    Dialogue *self = data;
+    HostModule *module;
+
+    if (self->options->module != NULL &&
+        host_find_provider(self->generation->host, BARID_PROVIDER_TRANSPORT, name, &module) !=
+            NULL &&
+        strcmp(host_module_get_name(module), self->options->module) == 0)
+        return NULL;
+    return mailbox_log_open(name, &self->mailboxes, out_driver);
+}
+
 Outbound *
 dialogue_get_outbound(Dialogue *self)
 {
     OutboundServices services = {.queue = self->queue,
-                                 .stand_in = mailbox_log_open,
-                                 .stand_in_data = &self->mailboxes};
+                                 .stand_in = dialogue_open_transport,
+                                 .stand_in_data = self};
     g_autoptr(GError) error = NULL;
 
     if (self->outbound != NULL)
@@ -446,6 +472,9 @@ dialogue_make_generation(Dialogue *self, GError **error)
         .scratch_dir = given->folder,
         .linked = linked,
         .resolver = self->resolver,
+        .store_driver = given->store_driver,
+        .store_settings = given->store_settings,
+        .module_dir = given->module_dir,
     };
 
     config_files_append(files, given->path, barid_slice_from_text(self->script.config->str));
@@ -458,15 +487,14 @@ dialogue_make_generation(Dialogue *self, GError **error)
     return FALSE;
 }
 
-static gboolean
+gboolean
 dialogue_set_up(Dialogue *self, GError **error)
 {
-    if (!dialogue_script_read(&self->script, self->options->path, error))
-        return FALSE;
     self->spool = g_build_filename(self->options->folder, "spool", NULL);
     self->history = g_build_filename(self->options->folder, "history", NULL);
     self->disk = sim_disk_new();
-    self->resolver = zone_resolver_new(self->script.dns->str, error);
+    self->resolver = zone_resolver_new_distant(self->script.dns->str,
+                                               self->options->dns_latency_ms, error);
     if (self->resolver == NULL || !dialogue_make_generation(self, error) ||
         !dialogue_open_queue(self, error))
         return FALSE;
@@ -476,7 +504,7 @@ dialogue_set_up(Dialogue *self, GError **error)
     return self->scheduler != NULL;
 }
 
-static void
+void
 dialogue_clear(Dialogue *self)
 {
     inbound_thread_free(self->inbound);
@@ -510,11 +538,9 @@ dialogue_find_listener(const Dialogue *self)
     return found;
 }
 
-static void
-dialogue_play(Dialogue *self)
+void
+dialogue_begin(Dialogue *self)
 {
-    g_autoptr(GError) error = NULL;
-
     virtual_clock_install(1767225600000); /* 2026-01-01 */
     virtual_clock_drive(self->scheduler);
     chance_set_seed(1);
@@ -523,14 +549,14 @@ dialogue_play(Dialogue *self)
     queue_start(self->queue, NULL, NULL);
     queue_suspend(self->queue);
     fiber_group_init(&self->group, self->scheduler);
+    fiber_group_init(&self->sessions, self->scheduler);
     self->peers = peers_new(&self->mailboxes, self->resolver, &self->group);
     connector_set_dial(peers_dial, self->peers);
-    if (fiber_group_spawn(&self->group, dialogue_main, self, &error)) {
-        scheduler_stop(self->scheduler);
-        scheduler_run(self->scheduler);
-    } else {
-        dialogue_fail(self, "%s", error->message);
-    }
+}
+
+void
+dialogue_end(Dialogue *self)
+{
     if (self->queue != NULL)
         queue_stop(self->queue);
     connector_set_dial(NULL, NULL);
@@ -558,24 +584,47 @@ dialogue_expects_refusal(Dialogue *self, const gchar *why)
     return n_asked > 0;
 }
 
+static void
+dialogue_play(Dialogue *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    dialogue_begin(self);
+    if (fiber_group_spawn(&self->group, dialogue_main, self, &error)) {
+        scheduler_stop(self->scheduler);
+        scheduler_run(self->scheduler);
+    } else {
+        dialogue_fail(self, "%s", error->message);
+    }
+    dialogue_end(self);
+}
+
+void
+dialogue_init(Dialogue *self, const DialogueOptions *options, DialogueReport *report)
+{
+    *self = (Dialogue){.options = options, .report = report};
+    report->failures = g_ptr_array_new_with_free_func(dialogue_failure_free);
+    report->session = g_ptr_array_new_with_free_func(g_free);
+    report->outcomes = g_ptr_array_new_with_free_func(g_free);
+    g_queue_init(&self->said);
+    g_queue_init(&self->log);
+    g_mutex_init(&self->log_lock);
+    self->clients = g_ptr_array_new_with_free_func(dialogue_client_free);
+    self->client = dialogue_add_client(self, "");
+    mailbox_log_init(&self->mailboxes);
+    self->at = G_MAXUINT; /* no step yet */
+}
+
 void
 dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
 {
-    Dialogue self = {.options = options, .report = out_report};
+    Dialogue self;
     g_autoptr(GError) error = NULL;
 
-    out_report->failures = g_ptr_array_new_with_free_func(dialogue_failure_free);
-    out_report->session = g_ptr_array_new_with_free_func(g_free);
-    out_report->outcomes = g_ptr_array_new_with_free_func(g_free);
-    g_queue_init(&self.said);
-    g_queue_init(&self.log);
-    g_mutex_init(&self.log_lock);
-    self.clients = g_ptr_array_new_with_free_func(dialogue_client_free);
-    self.client = dialogue_add_client(&self, "");
-    mailbox_log_init(&self.mailboxes);
-    self.at = G_MAXUINT; /* no step yet */
+    dialogue_init(&self, options, out_report);
     log_set_tap(dialogue_take_record, &self);
-    if (dialogue_set_up(&self, &error))
+    if (dialogue_script_read(&self.script, options->path, &error) &&
+        dialogue_set_up(&self, &error))
         dialogue_play(&self);
     else if (!dialogue_expects_refusal(&self, error->message))
         dialogue_fail(&self, "%s", error->message);

@@ -12,6 +12,8 @@
 #ifndef DIALOGUE_H
 #define DIALOGUE_H
 
+#include <barid/store.h>
+
 #include "conf/config-file.h"
 
 #define DIALOGUE_ERROR (dialogue_error_quark())
@@ -23,6 +25,12 @@ typedef struct {
     const ConfigFiles *base; /* what the script's own configuration is added to */
     const gchar *state_dir;  /* where relative files of the configuration are read; NULL: in
                               * the script's folder */
+    /* For tests of modules; all may be NULL or 0. */
+    const gchar *module_dir; /* where modules are looked for first */
+    const gchar *module;     /* whose transports are called themselves */
+    const BaridStoreDriver *store_driver; /* what keeps the stores, with its settings */
+    const void *store_settings;
+    gint64 dns_latency_ms;   /* how long each answer takes */
 } DialogueOptions;
 
 /* One expectation that was not met, or why the script could not go on. */

@@ -7,6 +7,7 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/dialogue-check.c src/sim/dialogue-replay.c src/sim/dialogue-talk.c \
 	src/sim/dialogue-script.c src/sim/dialogue-script.h \
 	src/sim/dialogue-witness.c src/sim/dialogue-witness.h \
+	src/sim/fake-store.c src/sim/fake-store.h \
 	src/sim/folder.c src/sim/folder.h \
 	src/sim/judge.c src/sim/judge.h \
 	src/sim/mailbox-log.c src/sim/mailbox-log.h \

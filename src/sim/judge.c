@@ -206,6 +206,7 @@ static const BaridTransportDriver judge_transport = {
 
 static const BaridProvider judge_providers[] = {
     {BARID_PROVIDER_TRANSPORT, "judge", &judge_transport},
+    {BARID_PROVIDER_TRANSPORT, "mailbox", &judge_transport},
     {BARID_PROVIDER_END, NULL, NULL},
 };
 

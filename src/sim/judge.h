@@ -10,7 +10,8 @@
  * A verdict is "CODE ENHANCED TEXT", or empty for none. The keys, by stage and in the order
  * of their phases: ehlo-list (IDENTIFY), ehlo-identity (AUTHORISE), ehlo-script (INSPECT);
  * rcpt; message. The text of "save" is kept with the message; the transport "judge" delivers
- * to nowhere and tells what was kept. Content that arrives is hashed as it streams, and a
+ * to nowhere and tells what was kept; "mailbox" is one that the simulation always stands in
+ * for. Content that arrives is hashed as it streams, and a
  * message whose bytes are others in the end is refused.
  */
 #ifndef JUDGE_H

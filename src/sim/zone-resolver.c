@@ -28,6 +28,7 @@ typedef struct {
 
 typedef struct {
     GArray *entries; /* of ZoneEntry */
+    gint64 latency_ms;
 } ZoneResolver;
 
 static const gchar *const zone_words[] = {
@@ -240,8 +241,11 @@ static DnsAnswer *
 zone_resolver_lookup(gpointer data, const gchar *name, DnsType type, GError **error)
 {
     const ZoneResolver *self = data;
-    g_autoptr(DnsBody) body = dns_body_new(self->entries->len + 1);
+    g_autoptr(DnsBody) body = NULL;
 
+    if (self->latency_ms > 0 && !barid_sleep(self->latency_ms, error))
+        return NULL;
+    body = dns_body_new(self->entries->len + 1);
     body->ttl_s = ZONE_DEFAULT_TTL_S;
     body->canonical = arena_dup_text(body->arena, name);
     body->security = DNS_SECURE;
@@ -269,11 +273,18 @@ zone_resolver_lookup(gpointer data, const gchar *name, DnsType type, GError **er
 DnsResolver *
 zone_resolver_new(const gchar *text, GError **error)
 {
+    return zone_resolver_new_distant(text, 0, error);
+}
+
+DnsResolver *
+zone_resolver_new_distant(const gchar *text, gint64 latency_ms, GError **error)
+{
     static const DnsBackend backend = {zone_resolver_lookup, zone_resolver_free};
     /* "test" is what test zones are called. */
     static const gchar *const local_names[] = {"invalid", "local", "localhost", "onion", NULL};
     ZoneResolver *self = g_new0(ZoneResolver, 1);
 
+    self->latency_ms = latency_ms;
     self->entries = g_array_new(FALSE, FALSE, sizeof(ZoneEntry));
     g_array_set_clear_func(self->entries, zone_entry_clear);
     if (!zone_read(self, text, error)) {

@@ -21,5 +21,7 @@
 
 /* NULL with BARID_ERROR_INVALID and the line's number. */
 DnsResolver *zone_resolver_new(const gchar *text, GError **error);
+/* The same; each answer takes (latency_ms), so that whoever asks has to wait. */
+DnsResolver *zone_resolver_new_distant(const gchar *text, gint64 latency_ms, GError **error);
 
 #endif

@@ -379,14 +379,20 @@ store_set_open(StoreSet *self, GError **error)
 void
 store_set_open_in_memory(StoreSet *self)
 {
+    store_set_open_instead(self, &store_memory_driver, &store_plain_memory);
+}
+
+void
+store_set_open_instead(StoreSet *self, const BaridStoreDriver *driver, const void *settings)
+{
     for (guint i = 0; i < self->stores->len; i++) {
         BaridStore *store = g_ptr_array_index(self->stores, i);
 
         if (store->impl != NULL)
-            continue;
-        store->driver = &store_memory_driver;
+            store->driver->close(store->impl);
+        store->driver = driver;
         store->module = NULL;
-        store->impl = store_memory_driver.open(store->name, &store_plain_memory, NULL);
+        store->impl = driver->open(store->name, settings, NULL);
     }
 }
 

@@ -27,6 +27,9 @@ StoreSet *store_set_new(SettingsContext *context, const Host *host);
 gboolean store_set_open(StoreSet *self, GError **error);
 /* For simulations, instead: all are in memory, whatever their drivers. */
 void store_set_open_in_memory(StoreSet *self);
+/* The same with another driver, whose "open" does not fail; (settings) are borrowed while the
+ * set lives. */
+void store_set_open_instead(StoreSet *self, const BaridStoreDriver *driver, const void *settings);
 BaridStore *store_set_find(StoreSet *self, const gchar *name);
 /* Closes all. Nobody may be using them. */
 void store_set_free(StoreSet *self);

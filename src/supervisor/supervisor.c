@@ -540,20 +540,46 @@ supervisor_count_death(Supervisor *self, const gchar *module)
         g_ptr_array_add(self->contained, g_strdup(module));
 }
 
+/* What the module that is to blame has done, or NULL; (out_module) holds BLAME_NAME_BYTES. */
+static const gchar *
+supervisor_find_guilt(const WorkerProcess *worker, gchar *out_module)
+{
+    switch (worker->blame_fd < 0 ? BLAME_NOBODY : blame_read(worker->blame_fd, out_module)) {
+    case BLAME_HANG:
+        return "it did not come back";
+    case BLAME_CRASH:
+        return "it crashed";
+    default:
+        return NULL;
+    }
+}
+
 /* Says how it ended, and whose fault it was as far as that is known. */
 static void
 supervisor_tell_death(Supervisor *self, const WorkerProcess *worker, const gchar *how)
 {
     gchar module[BLAME_NAME_BYTES];
-    BlameReason reason = worker->blame_fd < 0 ? BLAME_NOBODY : blame_read(worker->blame_fd, module);
+    const gchar *guilt = supervisor_find_guilt(worker, module);
 
-    if (reason == BLAME_NOBODY) {
+    if (guilt == NULL) {
         barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
         return;
     }
-    barid_log(BARID_LOG_ERROR, "worker.died", "how", how, "module", module, "reason",
-              reason == BLAME_HANG ? "it did not come back" : "it crashed", NULL);
+    barid_log(BARID_LOG_ERROR, "worker.died", "how", how, "module", module, "reason", guilt, NULL);
     supervisor_count_death(self, module);
+}
+
+/* The same in one line for whoever has asked for the reload. */
+static gchar *
+supervisor_describe_failed_start(const WorkerProcess *worker, const gchar *how)
+{
+    gchar module[BLAME_NAME_BYTES];
+    const gchar *guilt = supervisor_find_guilt(worker, module);
+
+    return guilt == NULL
+               ? g_strdup_printf("the new worker ended at its start: %s", how)
+               : g_strdup_printf("the new worker ended at its start: %s, because of module %s: %s",
+                                 how, module, guilt);
 }
 
 static void
@@ -577,7 +603,7 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
     g_autofree gchar *how =
         WIFSIGNALED(status) ? g_strdup_printf("signal %d", WTERMSIG(status))
                             : g_strdup_printf("status %d", WEXITSTATUS(status));
-    g_autofree gchar *why = g_strdup_printf("the new worker ended at its start: %s", how);
+    g_autofree gchar *why = supervisor_describe_failed_start(worker, how);
     struct pollfd left = {.events = POLLIN};
 
     /* What it still had to say. */

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/blame.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@ enum {
 
 static const int watchdog_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 static gint64 watchdog_limit_ms;
+static BlameSlot *watchdog_starting; /* of the thread on which modules start */
 
 /* --- crashes --- */
 
@@ -57,6 +59,43 @@ watchdog_prepare_thread(void)
 
 /* --- modules that never come back --- */
 
+static gint64
+watchdog_get_least(gint64 limit_ms)
+{
+    return MAX(limit_ms, WATCHDOG_WARN_MS + WATCHDOG_LOOK_MS);
+}
+
+/* Between modules the server itself may take its time. */
+static void
+watchdog_on_alarm(int number G_GNUC_UNUSED)
+{
+    guint32 label = atomic_load_explicit(&watchdog_starting->label, memory_order_relaxed);
+
+    if (label == 0) {
+        alarm(1);
+        return;
+    }
+    blame_accuse(label, BLAME_HANG);
+    abort();
+}
+
+/* The main loop does not look yet: it is what waits. */
+void
+watchdog_begin_start(gint64 limit_ms)
+{
+    struct sigaction action = {.sa_handler = watchdog_on_alarm};
+
+    watchdog_starting = blame_get_slot();
+    sigaction(SIGALRM, &action, NULL);
+    alarm((guint)(watchdog_get_least(limit_ms) / 1000));
+}
+
+void
+watchdog_end_start(void)
+{
+    alarm(0);
+}
+
 static gboolean
 watchdog_look(gpointer data G_GNUC_UNUSED)
 {
@@ -83,6 +122,6 @@ watchdog_look(gpointer data G_GNUC_UNUSED)
 void
 watchdog_start(gint64 limit_ms)
 {
-    watchdog_limit_ms = MAX(limit_ms, WATCHDOG_WARN_MS + WATCHDOG_LOOK_MS);
+    watchdog_limit_ms = watchdog_get_least(limit_ms);
     g_timeout_add(WATCHDOG_LOOK_MS, watchdog_look, NULL);
 }

@@ -391,6 +391,7 @@ worker_start(Worker *self, gboolean only_check)
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(GError) error = NULL;
     GenerationOptions options = {.open_file = worker_open_file, .open_file_data = self};
+    gboolean ok;
 
     if (!worker_receive_all(self, &error))
         return worker_refuse(self, error->message);
@@ -410,7 +411,10 @@ worker_start(Worker *self, gboolean only_check)
         !worker_run_policy_tests(self, failures))
         return worker_refuse(self, failures->str);
     log_set_level((BaridLogLevel)self->generation->server.log_level);
-    if (!worker_assemble(self, &error) || !worker_confine(self, &error))
+    watchdog_begin_start(self->generation->server.watchdog_ms);
+    ok = worker_assemble(self, &error);
+    watchdog_end_start();
+    if (!ok || !worker_confine(self, &error))
         return worker_refuse(self, error->message);
     worker_serve(self);
     return EXIT_SUCCESS;

@@ -526,6 +526,39 @@ START_TEST(test_foreign_descriptions)
 }
 END_TEST
 
+/* As if hooks had got "stream" in this minor version: rows of the one before are shorter. */
+typedef struct {
+    BaridStage stage;
+    BaridPhase phase;
+    BaridSessionHook function;
+    const gchar *after, *before;
+    gboolean observes;
+} ShortHook;
+
+START_TEST(test_older_description)
+{
+    static const ShortHook hooks[] = {
+        {BARID_STAGE_CONNECT, BARID_PHASE_INSPECT, test_session_hook, NULL, NULL, FALSE},
+        {BARID_STAGE_CONNECT, BARID_PHASE_LATE, test_session_hook, NULL, NULL, FALSE},
+        {.stage = BARID_STAGE_END},
+    };
+    BaridModule older = alpha_module;
+    const BaridModule *const modules[] = {&older, NULL};
+    Run run;
+
+    older.api_minor = BARID_API_MINOR - 1;
+    older.struct_size = offsetof(BaridModule, version);
+    older.version = (const gchar *)(guintptr)1; /* is behind its end */
+    older.hooks = (const BaridHook *)(const void *)hooks;
+    older.hook_size = sizeof(ShortHook);
+    memset(states, 0, sizeof states);
+    ck_assert(run_host(modules, "", 1, &run));
+    ck_assert_uint_eq(states[0].n_calls, 2);
+    ck_assert_ptr_nonnull(strstr(run.modules->str, "\"version\":null"));
+    free_run(&run);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -551,6 +584,7 @@ main(void)
     tcase_add_test(cases, test_stack_is_measured);
     tcase_add_test(cases, test_stack_is_sampled);
     tcase_add_test(cases, test_foreign_descriptions);
+    tcase_add_test(cases, test_older_description);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

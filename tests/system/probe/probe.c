@@ -16,11 +16,14 @@
 
 typedef struct {
     gchar *crash_at_start; /* "yes": the start does not survive */
+    gchar *hang_at_start;  /* "yes": it never returns */
 } ProbeSettings;
 
 static const BaridSetting probe_settings[] = {
     BARID_SETTING_TEXT("crash-at-start", ProbeSettings, crash_at_start, "no",
                        N_("Whether the start crashes.")),
+    BARID_SETTING_TEXT("hang-at-start", ProbeSettings, hang_at_start, "no",
+                       N_("Whether the start never returns.")),
     BARID_SETTING_END,
 };
 
@@ -232,6 +235,8 @@ probe_start(BaridStart *start G_GNUC_UNUSED, const void *settings, gpointer *out
 
     if (strcmp(self->crash_at_start, "yes") == 0)
         abort();
+    while (strcmp(self->hang_at_start, "yes") == 0)
+        pause();
     *out_state = (gpointer)(guintptr)probe_started;
     return TRUE;
 }
