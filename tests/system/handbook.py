@@ -35,6 +35,7 @@ FILES = ("c", "make", "text")
 LOOKS = re.compile(r"^(sudo )?(baridctl (explain|queue|status|modules|shadow|check|--json)|ls|cat|"
                    r"grep|tail|head|sed)\b")
 LOOK_SECONDS = 15
+WITH_PROVIDER = ("formats.md", "operations.md", "relaying.md")
 COMMAND_SECONDS = 60
 ELSEWHERE = {
     "./quickstart": ".ci/run",
@@ -69,7 +70,7 @@ class Chapter:
             its_machine.install()
             its_machine.reset()
         its_machine.start_names()
-        if name == "relaying.md":
+        if name in WITH_PROVIDER:
             its_machine.start_provider()
 
     def path(self, name):
