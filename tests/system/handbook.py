@@ -29,6 +29,7 @@ from tap import Skip, run_rows
 FOLDER = os.path.join(TOP, "doc", "handbook")
 BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+INDENTED = re.compile(r"\n\n( {4}|\t)\S.*|^(```|~~~).*", re.MULTILINE)
 DKIM = re.compile(r"^\$DKIM (\w+)$", re.MULTILINE)
 FILES = ("c", "make", "text")
 # Commands that only look are done again until they see it: mail takes its time.
@@ -52,8 +53,11 @@ def matches(output, wanted):
 
 
 def read_blocks(name):
+    """All blocks: what is indented would be shown and not done."""
     with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
-        return BLOCK.findall(file.read())
+        text = file.read()
+    assert not INDENTED.search(BLOCK.sub("", text)), INDENTED.search(BLOCK.sub("", text)).group()
+    return BLOCK.findall(text)
 
 
 class Chapter:

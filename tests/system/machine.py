@@ -24,10 +24,10 @@ STATE = "/var/lib/barid"
 # The server of the handbook, its provider, and somebody elsewhere.
 ADDRESSES = ("192.0.2.10", "192.0.2.50", "198.51.100.7")
 ZONES = {
-    "example.org": "@ IN MX 10 mx\nmx IN A 192.0.2.10\n",
+    "example.org": "mx IN A 192.0.2.10\n",
     "provider.example": "smtp IN A 192.0.2.50\n",
     "elsewhere.example": "@ IN MX 10 mail\nmail IN A 198.51.100.7\n",
-    "2.0.192.in-addr.arpa": "10 IN PTR mx.example.org.\n",
+    "2.0.192.in-addr.arpa": "",
     "100.51.198.in-addr.arpa": "7 IN PTR mail.elsewhere.example.\n",
 }
 START_SECONDS = 30
