@@ -212,7 +212,7 @@ START_TEST(test_german)
     assert_field(report.parts[0], "Content-Type", "text/plain; charset=utf-8");
     assert_field(report.parts[0], "Content-Language", "de");
     assert_field(report.parts[0], "Content-Transfer-Encoding", "8bit");
-    ck_assert(has(report.parts[0], "konnte an diese Empf\xc3\xa4nger nicht zugestellt"));
+    ck_assert(has(report.parts[0], "konnte diesen Empf\xc3\xa4ngern nicht zugestellt"));
     ck_assert(has(report.parts[0], "        Dieses Postfach gibt es nicht.\r\n"));
     ck_assert(has(report.parts[0], "Adressiert an: alias@example.org\r\n"));
     ck_assert(has(report.parts[0], "Antwort: 550 5.1.1 no such user\r\n"));
