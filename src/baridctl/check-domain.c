@@ -170,7 +170,7 @@ check_domain_run(gpointer data)
     json_writer_text(&self->writer, "result", self->result);
     for (guint i = 0; i < G_N_ELEMENTS(check_domain_actions); i++) {
         if (strcmp(check_domain_actions[i].result, self->result) == 0)
-            json_writer_text(&self->writer, "action", check_domain_actions[i].action);
+            json_writer_text(&self->writer, "action", _(check_domain_actions[i].action));
     }
     json_writer_end_object(&self->writer);
 }

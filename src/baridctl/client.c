@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "baridctl/ctl.h"
 #include "base/error-domain.h"
 #include "base/json-writer.h"
 #include "base/paths.h"
@@ -65,7 +66,7 @@ client_connect(const gchar *path, GError **error)
 
     if (strlen(path) >= sizeof name.sun_path) {
         g_set_error(error, CLIENT_ERROR, BARID_ERROR_INVALID,
-                    "the socket's path %s is longer than the system allows", path);
+                    _("the socket's path %s is longer than the system allows"), path);
         errno = ENOENT;
         return -1;
     }
@@ -75,8 +76,8 @@ client_connect(const gchar *path, GError **error)
         return fd;
     reason = errno;
     g_set_error(error, CLIENT_ERROR, BARID_ERROR_CLOSED,
-                "no server answers at %s: %s (is barid running? --state DIR or --socket FILE "
-                "name another)", path, g_strerror(reason));
+                _("no server answers at %s: %s (is barid running? --state DIR or --socket FILE "
+                  "name another)"), path, g_strerror(reason));
     if (fd >= 0)
         close(fd);
     errno = reason;
@@ -128,8 +129,8 @@ client_read_line(FILE *stream, GError **error)
             len--;
         copy = g_strndup(line, (gsize)len);
     } else if (ferror(stream)) {
-        g_set_error(error, CLIENT_ERROR, BARID_ERROR_IO, "the server's answer cannot be read: %s",
-                    g_strerror(errno));
+        g_set_error(error, CLIENT_ERROR, BARID_ERROR_IO,
+                    _("the server's answer cannot be read: %s"), g_strerror(errno));
     }
     free(line);
     return copy;
@@ -157,6 +158,6 @@ client_ask(const Options *where, const gchar *const *words, GError **error)
     fclose(stream);
     if (line == NULL && error != NULL && *error == NULL)
         g_set_error_literal(error, CLIENT_ERROR, BARID_ERROR_CLOSED,
-                            "the server closed the connection without an answer");
+                            _("the server closed the connection without an answer"));
     return line;
 }

@@ -13,13 +13,13 @@ _baridctl()
     elif [[ $before == "module new "* && ${COMP_WORDS[COMP_CWORD-1]} == --template ]]; then
         candidates=(policy content)
     elif [[ $cur == -* ]]; then
-        mapfile -t candidates < <("${COMP_WORDS[0]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+        mapfile -t candidates < <(LC_ALL=C "${COMP_WORDS[0]}" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
     else
         while IFS= read -r line; do
             [[ $line == "$before"* ]] || continue
             words=(${line#"$before"})
             [[ ${#words[@]} -eq 0 ]] || candidates+=("${words[0]}")
-        done < <("${COMP_WORDS[0]}" --help | sed -n 's/^  \([a-z][a-z -]*[a-z]\).*/\1/p')
+        done < <(LC_ALL=C "${COMP_WORDS[0]}" --help | sed -n 's/^  \([a-z][a-z -]*[a-z]\).*/\1/p')
     fi
     mapfile -t COMPREPLY < <(compgen -W "${candidates[*]}" -- "$cur" | sort -u)
 }

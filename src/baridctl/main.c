@@ -9,6 +9,7 @@
 #include "baridctl/online.h"
 #include "baridctl/sendmail.h"
 #include "base/json-writer.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "control/control.h"
 
@@ -272,6 +273,23 @@ ctl_is_sendmail(char **argv, const gchar **out_name, const gchar *const **out_ar
            strcmp(name, "newaliases") == 0;
 }
 
+/* The language of messages is the user's. Everything else stays as in the C locale: numbers in
+ * documents have a point in every country. Texts are UTF-8, as are the names and addresses that
+ * they tell of. */
+static void
+ctl_set_language(void)
+{
+    g_autofree gchar *root = paths_dup_build_root();
+    g_autofree gchar *folder = root == NULL ? g_strdup(LOCALEDIR)
+                                            : g_build_filename(root, "locale", NULL);
+
+    setlocale(LC_CTYPE, "");
+    setlocale(LC_MESSAGES, "");
+    bindtextdomain(GETTEXT_PACKAGE, folder);
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
+    textdomain(GETTEXT_PACKAGE);
+}
+
 int
 main(int argc G_GNUC_UNUSED, char **argv)
 {
@@ -281,9 +299,7 @@ main(int argc G_GNUC_UNUSED, char **argv)
     g_auto(Options) options = {.find_more = online_find_option, .find_more_data = &commands};
     g_autoptr(GError) error = NULL;
 
-    setlocale(LC_ALL, "");
-    bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
-    textdomain(GETTEXT_PACKAGE);
+    ctl_set_language();
     /* A server that closes early has said why, which is worth reading. */
     signal(SIGPIPE, SIG_IGN);
     if (argv[0] != NULL && ctl_is_sendmail(argv, &name, &rest))
@@ -292,5 +308,8 @@ main(int argc G_GNUC_UNUSED, char **argv)
         ctl_complain("%s", error->message);
         return CTL_USAGE;
     }
+    /* A program reads it. */
+    if (options_has(&options, "json"))
+        setlocale(LC_MESSAGES, "C");
     return (int)ctl_run(&options);
 }

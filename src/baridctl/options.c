@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "baridctl/options.h"
 
+#include "baridctl/ctl.h"
 #include "base/error-domain.h"
 #include "base/text.h"
 
@@ -76,9 +77,11 @@ options_fail_unknown(const gchar *name, GError **error)
     for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
         names[i] = kinds[i].name;
     nearest = text_nearest(name, names);
-    g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, "there is no option --%s%s%s%s", name,
-                nearest == NULL ? "" : "; did you mean --", nearest == NULL ? "" : nearest,
-                nearest == NULL ? "" : "?");
+    if (nearest == NULL)
+        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, _("there is no option --%s"), name);
+    else
+        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID,
+                    _("there is no option --%s; did you mean --%s?"), name, nearest);
     return FALSE;
 }
 
@@ -112,12 +115,13 @@ options_take(Options *self, const gchar *const **argv, GError **error)
         value = *++*argv;
     if ((kind->value != NULL) != (value != NULL)) {
         g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID,
-                    kind->value != NULL ? "--%s needs a value" : "--%s takes no value", name);
+                    kind->value != NULL ? _("--%s needs a value") : _("--%s takes no value"), name);
         return FALSE;
     }
     if (!g_hash_table_insert(self->values, g_steal_pointer(&name),
                              g_strdup(value == NULL ? "" : value))) {
-        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, "--%s is given twice", kind->name);
+        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, _("--%s is given twice"),
+                    kind->name);
         return FALSE;
     }
     return TRUE;
@@ -131,7 +135,7 @@ options_take_short(Options *self, const gchar *text, GError **error)
                                                   : NULL;
 
     if (name == NULL) {
-        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, "there is no option %s", text);
+        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, _("there is no option %s"), text);
         return FALSE;
     }
     g_hash_table_replace(self->values, g_strdup(name), g_strdup(""));

@@ -19,6 +19,7 @@
 
 #include <barid/address-list.h>
 
+#include "baridctl/ctl.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/paths.h"
@@ -184,7 +185,7 @@ sendmail_parse(Sendmail *self, const gchar *const *argv)
         } else if (strcmp(argv[i], "--socket") == 0 && argv[i + 1] != NULL) {
             self->socket = argv[++i];
         } else if (!sendmail_take_option(self, argv, &i)) {
-            sendmail_complain(0, "the option %s is not known", argv[i]);
+            sendmail_complain(0, _("the option %s is not known"), argv[i]);
             return FALSE;
         }
     }
@@ -337,10 +338,10 @@ sendmail_add_from(Sendmail *self, const gchar *sender)
 static void
 sendmail_complain_connect(const gchar *path, int code)
 {
-    sendmail_complain(0, "no server takes mail at %s: %s", path, g_strerror(code));
+    sendmail_complain(0, _("no server takes mail at %s: %s"), path, g_strerror(code));
     if (code == ENOENT || code == ECONNREFUSED)
-        sendmail_complain(0, "is the server running, and is its listener switched on? That is "
-                             "\"enabled = yes\" in [listener local] of its configuration");
+        sendmail_complain(0, _("is the server running, and is its listener switched on? That is "
+                               "\"enabled = yes\" in [listener local] of its configuration"));
 }
 
 static gboolean
@@ -382,7 +383,7 @@ sendmail_read_lines(Sendmail *self, SmtpPeer *offer_or_null, gchar **out_text)
             break;
         code = 0;
     }
-    *out_text = g_strchomp(g_strdup(line == NULL ? "the server is gone" : line));
+    *out_text = g_strchomp(g_strdup(line == NULL ? _("the server is gone") : line));
     free(line);
     return code;
 }
@@ -441,7 +442,7 @@ sendmail_find_utf8(const Sendmail *self, const gchar *sender)
     }
     return !text_is_ascii(barid_slice(self->message->str, header_len)) &&
                    g_utf8_validate(self->message->str, (gssize)header_len, NULL)
-               ? "the header"
+               ? _("the header")
                : NULL;
 }
 
@@ -452,8 +453,8 @@ sendmail_name_sender(Sendmail *self, const gchar *sender)
 
     if (with_utf8 != NULL && !smtp_peer_offers(&self->offer, SMTP_PEER_SMTPUTF8))
         return sendmail_complain(EX_UNAVAILABLE,
-                                 "%s is not in ASCII, and the server does not take that: it "
-                                 "offers no SMTPUTF8", with_utf8);
+                                 _("%s is not in ASCII, and the server does not take that: it "
+                                   "offers no SMTPUTF8"), with_utf8);
     fprintf(self->server, "MAIL FROM:<%s>", sender);
     if (smtp_peer_offers(&self->offer, SMTP_PEER_8BITMIME) &&
         !text_is_ascii(sendmail_get_message(self)))
@@ -553,7 +554,7 @@ sendmail_submit(Sendmail *self)
     }
     if (status == EX_OK) {
         sendmail_put_content(self);
-        status = sendmail_expect(self, 250, "the message was not taken");
+        status = sendmail_expect(self, 250, _("the message was not taken"));
     }
     fputs("QUIT\r\n", self->server);
     fflush(self->server);
@@ -566,24 +567,24 @@ sendmail_deliver(Sendmail *self)
     int status;
 
     if (!sendmail_read_message(self))
-        return sendmail_complain(EX_IOERR, "cannot read the message");
+        return sendmail_complain(EX_IOERR, _("cannot read the message"));
     if (self->message->len >= SENDMAIL_MESSAGE_MAX)
-        return sendmail_complain(EX_DATAERR, "the message is larger than 1 GiB");
+        return sendmail_complain(EX_DATAERR, _("the message is larger than 1 GiB"));
     sendmail_tidy_message(self);
     if (self->from_header)
         sendmail_take_recipients(self);
     if (self->recipients->len == 0)
-        return sendmail_complain(EX_USAGE, "there are no recipients");
+        return sendmail_complain(EX_USAGE, _("there are no recipients"));
     if (self->sender != NULL && strcmp(self->sender, "<>") == 0)
         self->sender = "";
     for (guint i = 0; i < self->recipients->len; i++) {
         if (!sendmail_is_address(g_ptr_array_index(self->recipients, i)))
-            return sendmail_complain(EX_DATAERR, "not an address: %s",
+            return sendmail_complain(EX_DATAERR, _("not an address: %s"),
                                      (const gchar *)g_ptr_array_index(self->recipients, i));
     }
     if (!sendmail_is_address(self->sender) || !sendmail_is_clean(self->notify) ||
         !sendmail_is_clean(self->envid))
-        return sendmail_complain(EX_USAGE, "an option holds what does not belong there");
+        return sendmail_complain(EX_USAGE, _("an option holds what does not belong there"));
     if (!sendmail_connect(self))
         return EX_TEMPFAIL;
     status = sendmail_greet(self);

@@ -2,6 +2,8 @@
 /* What happened, why, and what would change it. */
 #include "baridctl/show.h"
 
+#include <inttypes.h>
+
 #include "baridctl/ctl.h"
 
 static const gchar *
@@ -81,7 +83,7 @@ explain_put_named(const Show *self, JsonObject *named)
     fputs(show_get_bool(named, "held") ? _("held: ") : _("did not hold: "), self->out);
     explain_put_member(self, named, "text", "", "");
     explain_put_member(self, named, "file", _(", at "), "");
-    fprintf(self->out, ":%" G_GINT64_FORMAT "%s\n", show_get_integer(named, "line"), self->plain);
+    fprintf(self->out, ":%" PRId64 "%s\n", show_get_integer(named, "line"), self->plain);
 }
 
 /* One rule that had a say: what was asked, what held, and with which values. */
@@ -93,7 +95,7 @@ explain_put_reasons(const Show *self, JsonObject *rule)
     fputs(_(" gave "), self->out);
     explain_put_member(self, rule, "value", "", "");
     explain_put_member(self, rule, "file", _(", by "), "");
-    fprintf(self->out, ":%" G_GINT64_FORMAT "%s%s\n", show_get_integer(rule, "line"),
+    fprintf(self->out, ":%" PRId64 "%s%s\n", show_get_integer(rule, "line"),
             show_get_bool(rule, "failed") ? _(", since a look-up failed") : "", self->plain);
     for (guint i = 0; i < show_get_n(rule, "conditions"); i++) {
         JsonObject *condition = show_get_nth(rule, "conditions", i);
@@ -120,7 +122,7 @@ explain_put_decision(const Show *self, JsonObject *decision, const gchar *indent
             source == NULL ? "" : source);
     explain_put_word(self, decision, "verdict");
     if (show_get_integer(decision, "code") != 0)
-        fprintf(self->out, " %" G_GINT64_FORMAT, show_get_integer(decision, "code"));
+        fprintf(self->out, " %" PRId64, show_get_integer(decision, "code"));
     explain_put_member(self, decision, "enhanced", " ", "");
     explain_put_member(self, decision, "subject", _(" for "), "");
     explain_put_member(self, decision, "reason", ": ", "");
@@ -131,7 +133,7 @@ explain_put_decision(const Show *self, JsonObject *decision, const gchar *indent
         fputs(_(" (overruled by a stricter verdict)"), self->out);
     if (show_get_text(decision, "file") != NULL) {
         explain_put_member(self, decision, "file", _(", by the rule at "), "");
-        fprintf(self->out, ":%" G_GINT64_FORMAT, show_get_integer(decision, "line"));
+        fprintf(self->out, ":%" PRId64, show_get_integer(decision, "line"));
     }
     fputc('\n', self->out);
     explain_put_values(self, show_get_object(decision, "inputs"), "        ");
@@ -176,7 +178,7 @@ explain_put_recipient(const Show *self, JsonObject *recipient)
     if (show_get_bool(recipient, "in_doubt"))
         explain_put_member(self, recipient, "peer",
                            _("        in doubt: the answer to the content never came from "),
-                           "\n        it may be there already; that host is asked first\n");
+                           _("\n        it may be there already; that host is asked first\n"));
     explain_put_member(self, recipient, "last_attempt", _("        last attempt at "), "\n");
     if (g_strcmp0(show_get_text(recipient, "status"), "pending") != 0)
         return;
@@ -202,10 +204,10 @@ explain_put_transcript(const Show *self, JsonObject *attempt)
 static void
 explain_put_attempt(const Show *self, JsonObject *attempt)
 {
-    fprintf(self->out, _("    number %" G_GINT64_FORMAT), show_get_integer(attempt, "number"));
+    fprintf(self->out, _("    number %" PRId64), show_get_integer(attempt, "number"));
     explain_put_member(self, attempt, "domain", _(" to "), "");
     explain_put_member(self, attempt, "time", _(" at "), "");
-    fprintf(self->out, _(", %" G_GINT64_FORMAT " ms\n"), show_get_integer(attempt, "duration_ms"));
+    fprintf(self->out, _(", %" PRId64 " ms\n"), show_get_integer(attempt, "duration_ms"));
     for (guint i = 0; i < show_get_n(attempt, "results"); i++) {
         JsonObject *result = show_get_nth(attempt, "results", i);
 
@@ -303,7 +305,7 @@ explain_put_setting(const Show *self, JsonObject *decision)
     else
         fputs(_("decided, which has its default"), self->out);
     if (show_get_text(decision, "file") != NULL)
-        fprintf(self->out, ":%" G_GINT64_FORMAT, show_get_integer(decision, "line"));
+        fprintf(self->out, ":%" PRId64, show_get_integer(decision, "line"));
     fprintf(self->out, _("; a rule there may decide otherwise by what\n"
                          "    \"baridctl config show %s\" lists\n"), setting);
     if (g_strcmp0(show_get_text(decision, "reason"), "relay-denied") == 0)
@@ -325,7 +327,7 @@ explain_put_rule(const Show *self, JsonObject *record)
         return;
     }
     explain_put_member(self, rule, "file", _("    the rule at "), "");
-    fprintf(self->out, _(":%" G_GINT64_FORMAT " decided; another rule there decides otherwise\n"),
+    fprintf(self->out, _(":%" PRId64 " decided; another rule there decides otherwise\n"),
             show_get_integer(rule, "line"));
 }
 
@@ -418,7 +420,7 @@ show_message(const Show *self, JsonObject *message)
     explain_put_word(self, message, "status");
     fputs(_("\n  from <"), self->out);
     show_put(self, sender == NULL ? "" : sender);
-    fprintf(self->out, _(">, %" G_GINT64_FORMAT " bytes"), show_get_integer(message, "size"));
+    fprintf(self->out, _(">, %" PRId64 " bytes"), show_get_integer(message, "size"));
     explain_put_member(self, message, "created", _(", arrived at "), "");
     explain_put_member(self, message, "remote_ip", _("\n  by "), "");
     explain_put_member(self, message, "helo", _(", which calls itself "), "");
@@ -441,9 +443,9 @@ explain_put_session(const Show *self, JsonObject *session)
     explain_put_member(self, session, "helo", _(", which calls itself "), "");
     explain_put_member(self, session, "user", _(", user "), "");
     explain_put_member(self, session, "created", _("\n  from "), "");
-    explain_put_member(self, session, "finished", _(" to "), "");
+    explain_put_member(self, session, "finished", _(" until "), "");
     explain_put_member(self, session, "end", _(", ended by "), "");
-    fprintf(self->out, _(", %" G_GINT64_FORMAT " messages taken\n"),
+    fprintf(self->out, _(", %" PRId64 " messages taken\n"),
             show_get_integer(session, "messages"));
     explain_put_decisions(self, session);
     if (explain_find_rule(session) != NULL)
@@ -473,7 +475,7 @@ show_explanation(const Show *self, JsonObject *answer)
     explain_put_each(self, answer, "sessions", explain_put_session);
     if (show_get_bool(answer, "truncated"))
         fprintf(self->out,
-                _("Only the newest %" G_GINT64_FORMAT " records of the history were looked at; "
+                _("Only the newest %" PRId64 " records of the history were looked at; "
                   "--scan N looks at more.\n"), show_get_integer(answer, "scanned"));
 }
 
@@ -484,7 +486,7 @@ show_trace_record(const Show *self, JsonObject *record)
     g_autoptr(GList) names = fields == NULL ? NULL : json_object_get_members(fields);
 
     if (json_object_has_member(record, "dropped")) {
-        fprintf(self->out, _("%s(%" G_GINT64_FORMAT " records were too many to show)%s\n"),
+        fprintf(self->out, _("%s(%" PRId64 " records were too many to show)%s\n"),
                 self->bad, show_get_integer(record, "dropped"), self->plain);
         return;
     }

@@ -2,6 +2,8 @@
 /* What shadows would have treated differently. */
 #include "baridctl/show.h"
 
+#include <inttypes.h>
+
 #include "baridctl/ctl.h"
 
 static void
@@ -29,7 +31,7 @@ shadow_put_value(const Show *self, JsonObject *object, const gchar *key)
 static void
 shadow_put_change(const Show *self, JsonObject *change)
 {
-    fprintf(self->out, "  %8" G_GINT64_FORMAT "  ", show_get_integer(change, "count"));
+    fprintf(self->out, "  %8" PRId64 "  ", show_get_integer(change, "count"));
     shadow_put(self, change, "where", "", ": ");
     shadow_put_value(self, change, "from");
     fputs(" -> ", self->out);
@@ -42,15 +44,15 @@ shadow_put_head(const Show *self, JsonObject *shadow)
 {
     fputs(self->bold, self->out);
     if (g_strcmp0(show_get_text(shadow, "kind"), "module") == 0) {
-        shadow_put(self, shadow, "name", "module ", "");
+        shadow_put(self, shadow, "name", _("module "), "");
     } else {
         shadow_put(self, shadow, "section", "[", "] ");
         shadow_put(self, shadow, "key", "", ".shadow");
     }
-    fprintf(self->out, "%s  %s# %s:%" G_GINT64_FORMAT "%s\n", self->plain, self->dim,
+    fprintf(self->out, "%s  %s# %s:%" PRId64 "%s\n", self->plain, self->dim,
             show_get_text(shadow, "file"), show_get_integer(shadow, "line"), self->plain);
-    shadow_put(self, shadow, "value", "  is     ", "\n");
-    shadow_put(self, shadow, "shadow", "  tries  ", "\n");
+    shadow_put(self, shadow, "value", _("  is     "), "\n");
+    shadow_put(self, shadow, "shadow", _("  tries  "), "\n");
 }
 
 static void
@@ -60,14 +62,14 @@ shadow_put_counts(const Show *self, JsonObject *shadow)
 
     shadow_put_head(self, shadow);
     fprintf(self->out,
-            _("  evaluated %" G_GINT64_FORMAT " times, %s%" G_GINT64_FORMAT " different%s\n"),
+            _("  evaluated %" PRId64 " times, %s%" PRId64 " different%s\n"),
             show_get_integer(shadow, "evaluated"),
             show_get_integer(shadow, "different") > 0 ? self->bad : self->good,
             show_get_integer(shadow, "different"), self->plain);
     for (guint i = 0; i < show_get_n(shadow, "changes"); i++)
         shadow_put_change(self, show_get_nth(shadow, "changes", i));
     if (n_other > 0)
-        fprintf(self->out, _("  %8" G_GINT64_FORMAT "  of other kinds\n"), n_other);
+        fprintf(self->out, _("  %8" PRId64 "  of other kinds\n"), n_other);
     fputc('\n', self->out);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "baridctl/show.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "baridctl/ctl.h"
@@ -67,6 +68,16 @@ show_get_object(JsonObject *object, const gchar *key)
     JsonNode *node = json_object_get_member(object, key);
 
     return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+/* What a command, module or setting is for: the server says it in English, and what comes with
+ * Barid is in the catalogues. */
+static const gchar *
+show_get_summary(JsonObject *object)
+{
+    const gchar *summary = show_get_text(object, "summary");
+
+    return summary == NULL || *summary == '\0' ? summary : _(summary);
 }
 
 static JsonArray *
@@ -207,8 +218,8 @@ show_status(const Show *self, JsonObject *answer)
     JsonObject *spool = show_get_object(answer, "spool");
     g_autofree gchar *uptime = units_format_duration(show_get_integer(answer, "uptime_s") * 1000);
 
-    fprintf(self->out, _("%sBarid %s%s on %s, process %" G_GINT64_FORMAT
-                         ", generation %" G_GINT64_FORMAT ", up %s\n"),
+    fprintf(self->out, _("%sBarid %s%s on %s, process %" PRId64
+                         ", generation %" PRId64 ", up %s\n"),
             self->bold, show_get_text(answer, "version"), self->plain,
             show_get_text(answer, "hostname") == NULL ? "?" : show_get_text(answer, "hostname"),
             show_get_integer(answer, "pid"), show_get_integer(answer, "generation"), uptime);
@@ -216,8 +227,8 @@ show_status(const Show *self, JsonObject *answer)
         JsonObject *older = show_get_nth(answer, "draining", i);
 
         fprintf(self->out,
-                _("draining     generation %" G_GINT64_FORMAT ", process %" G_GINT64_FORMAT
-                  ", %" G_GINT64_FORMAT " sessions\n"),
+                _("draining     generation %" PRId64 ", process %" PRId64
+                  ", %" PRId64 " sessions\n"),
                 show_get_integer(older, "generation"), show_get_integer(older, "pid"),
                 show_get_integer(older, "sessions"));
     }
@@ -227,26 +238,26 @@ show_status(const Show *self, JsonObject *answer)
 
         fprintf(self->out, _("listens on   %s (%s)\n"), addresses, show_get_text(listener, "name"));
     }
-    fprintf(self->out, _("sessions     %" G_GINT64_FORMAT " now, %" G_GINT64_FORMAT " in all\n"),
+    fprintf(self->out, _("sessions     %" PRId64 " now, %" PRId64 " in all\n"),
             show_get_integer(answer, "sessions"), show_get_integer(answer, "accepted"));
     fprintf(self->out,
-            _("messages     %" G_GINT64_FORMAT " taken, %" G_GINT64_FORMAT " refused\n"),
+            _("messages     %" PRId64 " taken, %" PRId64 " refused\n"),
             show_get_integer(answer, "messages"), show_get_integer(answer, "refused"));
     if (queue != NULL)
         fprintf(self->out,
-                _("queue        %" G_GINT64_FORMAT " messages, %" G_GINT64_FORMAT
-                  " held, %" G_GINT64_FORMAT " on their way, %" G_GINT64_FORMAT " bytes%s\n"),
+                _("queue        %" PRId64 " messages, %" PRId64
+                  " held, %" PRId64 " on their way, %" PRId64 " bytes%s\n"),
                 show_get_integer(queue, "messages"), show_get_integer(queue, "held"),
                 show_get_integer(queue, "active"), show_get_integer(queue, "bytes"),
                 show_get_bool(answer, "replaying") ? _(" (still being read)") : "");
     if (spool != NULL)
         fprintf(self->out,
-                _("spool        %" G_GINT64_FORMAT " segments, %" G_GINT64_FORMAT
-                  " bytes in use, %" G_GINT64_FORMAT " bytes free\n"),
+                _("spool        %" PRId64 " segments, %" PRId64
+                  " bytes in use, %" PRId64 " bytes free\n"),
                 show_get_integer(spool, "segments"), show_get_integer(spool, "live_bytes"),
                 show_get_integer(spool, "free_bytes"));
     if (spool != NULL && show_get_integer(spool, "damaged_bytes") > 0)
-        fprintf(self->out, _("%sdamaged      %" G_GINT64_FORMAT " bytes of the spool%s\n"),
+        fprintf(self->out, _("%sdamaged      %" PRId64 " bytes of the spool%s\n"),
                 self->bad, show_get_integer(spool, "damaged_bytes"), self->plain);
 }
 
@@ -266,7 +277,7 @@ show_module_use(JsonObject *module, Table *table)
         stack = MAX(stack, show_get_integer(hook, "stack_own_bytes"));
     }
     table_add_integer(table, calls);
-    text = g_strdup_printf("%" G_GINT64_FORMAT " KiB", stack / 1024);
+    text = g_strdup_printf("%" PRId64 " KiB", stack / 1024);
     table_add(table, calls > 0 ? text : "-");
 }
 
@@ -288,7 +299,7 @@ show_modules(const Show *self, JsonObject *answer)
         table_add(&table, show_get_text(module, "mode"));
         table_add(&table, show_get_text(module, "on_error"));
         show_module_use(module, &table);
-        table_add(&table, show_get_text(module, "summary"));
+        table_add(&table, show_get_summary(module));
     }
     show_table_or(self, &table, _("No module is loaded."));
 }
@@ -326,7 +337,7 @@ show_commands(const Show *self, JsonObject *answer)
         JsonObject *command = show_get_nth(answer, "commands", i);
 
         table_add(&table, show_get_text(command, "usage"));
-        table_add(&table, show_get_text(command, "summary"));
+        table_add(&table, show_get_summary(command));
         for (guint n = 0; n < show_get_n(command, "options"); n++) {
             JsonObject *option = show_get_nth(command, "options", n);
             const gchar *value = show_get_text(option, "value");
@@ -335,7 +346,7 @@ show_commands(const Show *self, JsonObject *answer)
                                                      value == NULL ? "" : value);
 
             table_add(&table, text);
-            table_add(&table, show_get_text(option, "summary"));
+            table_add(&table, show_get_summary(option));
         }
     }
     show_table_or(self, &table, _("No module that is loaded adds a command."));
@@ -349,7 +360,7 @@ show_dup_recipients(JsonObject *message)
     g_autofree gchar *list = show_dup_list(message, "recipients");
     gint64 more = show_get_integer(message, "recipient_count") - show_get_n(message, "recipients");
 
-    return more > 0 ? g_strdup_printf(_("%s and %" G_GINT64_FORMAT " more"), list, more)
+    return more > 0 ? g_strdup_printf(_("%s and %" PRId64 " more"), list, more)
                     : g_steal_pointer(&list);
 }
 
@@ -392,7 +403,7 @@ show_queue_show(const Show *self, JsonObject *answer)
 static void
 show_count(const Show *self, JsonObject *answer)
 {
-    fprintf(self->out, ngettext("%" G_GINT64_FORMAT " message\n", "%" G_GINT64_FORMAT " messages\n",
+    fprintf(self->out, ngettext("%" PRId64 " message\n", "%" PRId64 " messages\n",
                                 (gulong)show_get_integer(answer, "count")),
             show_get_integer(answer, "count"));
 }
@@ -400,7 +411,7 @@ show_count(const Show *self, JsonObject *answer)
 static void
 show_number(const Show *self, JsonObject *answer)
 {
-    fprintf(self->out, "%" G_GINT64_FORMAT "\n", show_get_integer(answer, "count"));
+    fprintf(self->out, "%" PRId64 "\n", show_get_integer(answer, "count"));
 }
 
 /* --- settings and counters --- */
@@ -415,14 +426,14 @@ show_setting_more(const Show *self, JsonObject *setting)
     if (shadow != NULL) {
         fprintf(self->out, "%s.shadow = ", show_get_text(setting, "key"));
         show_put(self, shadow);
-        fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s\n", self->dim,
+        fprintf(self->out, "  %s# %s:%" PRId64 "%s\n", self->dim,
                 show_get_text(setting, "shadow_file"), show_get_integer(setting, "shadow_line"),
                 self->plain);
     }
     if (*variables == '\0')
         return;
     fprintf(self->out, _("    %s\n    %s, known at stage %s; the default is "),
-            show_get_text(setting, "summary"), show_get_text(setting, "type"),
+            show_get_summary(setting), show_get_text(setting, "type"),
             show_get_text(setting, "stage"));
     show_put(self, show_get_text(setting, "default") == NULL ? _("missing")
                                                              : show_get_text(setting, "default"));
@@ -449,7 +460,7 @@ show_settings(const Show *self, JsonObject *answer)
         show_put(self, value == NULL ? "" : value);
         fprintf(self->out, "  %s# ", self->dim);
         if (file != NULL)
-            fprintf(self->out, "%s:%" G_GINT64_FORMAT, file, show_get_integer(setting, "line"));
+            fprintf(self->out, "%s:%" PRId64, file, show_get_integer(setting, "line"));
         else
             fputs(_("default"), self->out);
         fprintf(self->out, "%s%s\n", show_get_bool(setting, "dynamic") ? _(", takes a rule") : "",
@@ -490,7 +501,7 @@ show_changes(const Show *self, JsonObject *answer)
         fprintf(self->out, "%s[%s] %s%s", self->bold, show_get_text(change, "section"),
                 show_get_text(change, "key"), self->plain);
         if (file != NULL)
-            fprintf(self->out, "  %s# %s:%" G_GINT64_FORMAT "%s", self->dim, file,
+            fprintf(self->out, "  %s# %s:%" PRId64 "%s", self->dim, file,
                     show_get_integer(change, "line"), self->plain);
         fprintf(self->out, "\n  %s- ", self->bad);
         show_put(self, running == NULL ? _("(not there)") : running);
@@ -555,7 +566,7 @@ show_stop(const Show *self, JsonObject *answer G_GNUC_UNUSED)
 static void
 show_reload(const Show *self, JsonObject *answer)
 {
-    fprintf(self->out, _("Generation %" G_GINT64_FORMAT " serves.\n"),
+    fprintf(self->out, _("Generation %" PRId64 " serves.\n"),
             show_get_integer(answer, "generation"));
 }
 
@@ -605,8 +616,8 @@ show_dsn(const Show *self, JsonObject *answer)
         show_dsn_recipient(self, show_get_nth(answer, "recipients", i));
     if (n_unreadable > 0)
         fprintf(self->out,
-                g_dngettext(GETTEXT_PACKAGE, "%u recipient cannot be read.\n",
-                            "%u recipients cannot be read.\n", (gulong)n_unreadable),
+                ngettext("%u recipient cannot be read.\n", "%u recipients cannot be read.\n",
+                         (gulong)n_unreadable),
                 (guint)n_unreadable);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "baridctl/table.h"
 
+#include "baridctl/ctl.h"
+
 void
 table_init(Table *self, const TableColumn *columns)
 {
@@ -60,7 +62,7 @@ table_add_integer(Table *self, gint64 value)
 static guint
 table_get_column_width(const Table *self, guint column)
 {
-    guint width = table_get_width(self->columns[column].title);
+    guint width = table_get_width(_(self->columns[column].title));
 
     for (guint i = column; i < self->cells->len; i += self->n_columns)
         width = MAX(width, table_get_width(g_ptr_array_index(self->cells, i)));
@@ -89,7 +91,7 @@ table_format(const Table *self, const gchar *bold, const gchar *plain)
     for (guint i = 0; i < self->n_columns; i++)
         widths[i] = table_get_column_width(self, i);
     for (guint i = 0; i < self->n_columns; i++)
-        table_append(self, out, i, self->columns[i].title, widths[i]);
+        table_append(self, out, i, _(self->columns[i].title), widths[i]);
     g_string_insert(out, (gssize)out->len - 1, plain);
     for (guint i = 0; i < self->cells->len; i++)
         table_append(self, out, i % self->n_columns, g_ptr_array_index(self->cells, i),

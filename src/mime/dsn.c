@@ -2,6 +2,7 @@
 #include "mime/dsn.h"
 
 #include "base/text.h"
+#include "mime/dsn-language.h"
 #include "mime/header.h"
 #include "mime/mail-date.h"
 
@@ -77,9 +78,9 @@ dsn_action_parse(BaridSlice word, DsnAction *out_action)
 }
 
 static const gchar *
-translate(const gchar *text)
+translate(const Builder *self, const gchar *text)
 {
-    return g_dgettext(GETTEXT_PACKAGE, text);
+    return dsn_translate(self->dsn->language, text);
 }
 
 static gboolean
@@ -262,14 +263,20 @@ put_encoding_end(Builder *self, gsize start)
         self->out->data[start - strlen("7bit\r\n\r\n")] = '8';
 }
 
-static gsize
-put_part(Builder *self, const gchar *type)
+static void
+begin_part(Builder *self, const gchar *type)
 {
     put_text(self, "\r\n--");
     put_text(self, self->dsn->boundary);
     put_text(self, "\r\nContent-Type: ");
     put_text(self, type);
     put_text(self, "\r\n");
+}
+
+static gsize
+put_part(Builder *self, const gchar *type)
+{
+    begin_part(self, type);
     return put_encoding(self);
 }
 
@@ -315,7 +322,7 @@ put_message_header(Builder *self)
 
     self->value.len = 0;
     value_add_phrase(self, dsn->from_name != NULL ? dsn->from_name
-                                                  : translate(N_("Mail Delivery System")));
+                                                  : translate(self, N_("Mail Delivery System")));
     value_add(self, " <");
     value_add(self, dsn->from_address);
     value_add(self, ">");
@@ -325,7 +332,7 @@ put_message_header(Builder *self)
     value_add(self, ">");
     put_value_field(self, "To");
     self->value.len = 0;
-    value_add_encoded(self, translate(subjects[get_mix(dsn)]));
+    value_add_encoded(self, translate(self, subjects[get_mix(dsn)]));
     put_value_field(self, "Subject");
     put_date_field(self, "Date", dsn->date_ms);
     value_set(self, "<");
@@ -395,13 +402,24 @@ put_labelled(Builder *self, const gchar *label, BaridSlice text)
     put_wrapped(self, indent, label);
 }
 
+/* A peer's words are in whatever language it speaks, but the numbers have a meaning. */
+static void
+put_status_text(Builder *self, const DsnRecipient *recipient)
+{
+    const gchar *sentence = dsn_describe_status(
+        recipient->status_class, recipient->status_subject, recipient->status_detail);
+
+    if (sentence != NULL)
+        put_labelled(self, "", barid_slice_from_text(translate(self, sentence)));
+}
+
 static void
 put_transcript(Builder *self, BaridSlice lines)
 {
     if (lines.len == 0)
         return;
     put_text(self, indent);
-    put_text(self, translate(N_("What was said:")));
+    put_text(self, translate(self, N_("What was said:")));
     put_text(self, "\r\n");
     while (lines.len > 0) {
         gssize end = text_find(lines, '\n');
@@ -418,21 +436,25 @@ put_transcript(Builder *self, BaridSlice lines)
 static void
 put_recipient_text(Builder *self, const DsnRecipient *recipient)
 {
+    gboolean is_answer = g_strcmp0(recipient->diagnostic_type, "smtp") == 0;
     gchar date[MAIL_DATE_TEXT_MAX];
 
     value_set(self, "<");
     value_add_clean(self, recipient->final_address, CLEAN_UTF8);
     value_add(self, ">");
     put_wrapped(self, "    ", "");
+    put_status_text(self, recipient);
     if (!barid_slice_equal_nocase(recipient->original_address, recipient->final_address))
-        put_labelled(self, translate(N_("Addressed as:")), recipient->original_address);
-    put_labelled(self, "", recipient->explanation);
-    put_labelled(self, translate(N_("Server:")), recipient->remote_mta);
-    put_labelled(self, translate(N_("Answer:")), recipient->diagnostic_text);
+        put_labelled(self, translate(self, N_("Addressed as:")), recipient->original_address);
+    if (!is_answer || !barid_slice_equal(recipient->explanation, recipient->diagnostic_text))
+        put_labelled(self, "", recipient->explanation);
+    put_labelled(self, translate(self, N_("Server:")), recipient->remote_mta);
+    if (is_answer)
+        put_labelled(self, translate(self, N_("Answer:")), recipient->diagnostic_text);
     put_transcript(self, recipient->transcript);
     if (recipient->action == DSN_DELAYED && recipient->will_retry_until_ms != 0) {
         mail_date_format(recipient->will_retry_until_ms, date);
-        put_labelled(self, translate(N_("Tried until:")), barid_slice_from_text(date));
+        put_labelled(self, translate(self, N_("Tried until:")), barid_slice_from_text(date));
     }
     put_text(self, "\r\n");
 }
@@ -442,11 +464,14 @@ static void
 put_human_part(Builder *self)
 {
     const Dsn *dsn = self->dsn;
-    gsize start = put_part(self, "text/plain; charset=utf-8");
     const gchar *separator = "";
+    gsize start;
 
+    begin_part(self, "text/plain; charset=utf-8");
+    put_field(self, "Content-Language", dsn->language == NULL ? "en" : dsn->language);
+    start = put_encoding(self);
     value_set(self, dsn->reporting_mta);
-    put_wrapped(self, "", translate(N_("This is a report from the mail system:")));
+    put_wrapped(self, "", translate(self, N_("This is a report from the mail system:")));
     put_text(self, "\r\n");
     for (guint action = 0; action < DSN_N_ACTIONS; action++) {
         gboolean is_open = FALSE;
@@ -456,7 +481,7 @@ put_human_part(Builder *self)
                 continue;
             if (!is_open) {
                 put_text(self, separator);
-                put_paragraph(self, translate(actions[action].introduction));
+                put_paragraph(self, translate(self, actions[action].introduction));
             }
             is_open = TRUE;
             separator = "----------------------------------------\r\n\r\n";

@@ -43,6 +43,7 @@ typedef enum { DSN_RETURN_HEADERS, DSN_RETURN_FULL } DsnReturn;
 
 typedef struct {
     const gchar *reporting_mta;
+    const gchar *language;     /* one of dsn_language_words, of the part for people; NULL: "en" */
     const gchar *from_name;    /* NULL: "Mail Delivery System", translated */
     const gchar *from_address;
     BaridSlice to;             /* the return path */

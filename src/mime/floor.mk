@@ -6,6 +6,7 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/canonical.c src/mime/canonical.h \
 	src/mime/downgrade.c src/mime/downgrade.h \
 	src/mime/dsn.c src/mime/dsn.h \
+	src/mime/dsn-language.c src/mime/dsn-language.h \
 	src/mime/delivery-status.c src/mime/delivery-status.h \
 	src/mime/entity.c src/mime/entity.h \
 	src/mime/header.c src/mime/header.h \
@@ -15,6 +16,12 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/mail-date.c src/mime/mail-date.h \
 	src/mime/tag-list.c \
 	src/mime/trace.c src/mime/trace.h
+nodist_src_mime_libmime_la_SOURCES = src/mime/dsn-catalogues.c
+src/mime/dsn-catalogues.c: src/mime/dsn-catalogues.awk $(languages:%=po/%.po) po/LINGUAS
+	$(AM_V_GEN)LC_ALL=C $(AWK) -f $(srcdir)/src/mime/dsn-catalogues.awk \
+	  $(languages:%=$(srcdir)/po/%.po) < /dev/null > $@.tmp && mv $@.tmp $@
+CLEANFILES += src/mime/dsn-catalogues.c
+EXTRA_DIST += src/mime/dsn-catalogues.awk
 MIME_LIBS = src/mime/libmime.la $(IDN2_LIBS) $(BASE_LIBS)
 
 if HAVE_CHECK

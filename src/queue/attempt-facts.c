@@ -5,7 +5,7 @@
 #include "mime/mail-address.h"
 
 void
-attempt_facts_fill_message(BaridAttempt *facts, const Envelope *envelope, Arena *arena)
+attempt_facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
 {
     gssize at = text_find_last(envelope->sender, '@');
     MailAddress address;
@@ -21,6 +21,7 @@ attempt_facts_fill_message(BaridAttempt *facts, const Envelope *envelope, Arena 
         .listener = envelope->listener,
         .helo_domain = arena_dup_lower(arena, envelope->helo),
         .received_from = envelope->remote_ip,
+        .domain = envelope->domains[domain],
     };
     scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
     if (mail_address_parse(envelope->sender, &address) == MAIL_ADDRESS_OK)
@@ -29,11 +30,4 @@ attempt_facts_fill_message(BaridAttempt *facts, const Envelope *envelope, Arena 
         facts->sender_domain =
             arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
                                                envelope->sender.len - (gsize)at - 1));
-}
-
-void
-attempt_facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, Arena *arena)
-{
-    attempt_facts_fill_message(facts, envelope, arena);
-    facts->domain = envelope->domains[domain];
 }

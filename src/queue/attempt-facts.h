@@ -9,7 +9,5 @@
 /* Slices borrow from (envelope) and (arena). */
 void attempt_facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain,
                         Arena *arena);
-/* Of the message as a whole: without a recipient's domain. */
-void attempt_facts_fill_message(BaridAttempt *facts, const Envelope *envelope, Arena *arena);
 
 #endif

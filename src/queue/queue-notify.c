@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "mime/dsn.h"
+#include "mime/dsn-language.h"
 #include "mime/mail-address.h"
 #include "queue/attempt-facts.h"
 #include "queue/queue-private.h"
@@ -177,13 +178,15 @@ notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean g
               "about", queue_id_format(about->id, about_id), NULL);
 }
 
+/* (domain) is that of the first recipient, which rules see. */
 static void
-notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
+notify_build(Queue *self, const Envelope *envelope, guint domain, const SpoolContent *content,
              const DsnRecipient *rows, guint n_rows)
 {
     guint64 random[2];
     g_auto(Buffer) message = {0};
     g_autofree gchar *usual_from = g_strdup_printf("MAILER-DAEMON@%s", self->options.hostname);
+    g_autofree gchar *language = NULL;
     g_autofree gchar *name = NULL;
     g_autofree gchar *from = NULL;
     MailAddress parsed;
@@ -201,9 +204,11 @@ notify_build(Queue *self, const Envelope *envelope, const SpoolContent *content,
         .smtputf8 = (envelope->flags & ENVELOPE_UTF8) != 0,
     };
 
-    attempt_facts_fill_message(&facts, envelope, self->turn);
+    attempt_facts_fill(&facts, envelope, domain, self->turn);
     dsn.returned = notify_get_return(self, envelope, &facts);
     name = barid_rule_dup_text(self->options.dsn_from_name, &facts);
+    language = barid_rule_dup_text(self->options.dsn_language, &facts);
+    dsn.language = dsn_language_find(language);
     from = barid_rule_dup_text(self->options.dsn_from_address, &facts);
     if (*name != '\0')
         dsn.from_name = name;
@@ -251,6 +256,7 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
     DsnRecipient *rows;
     guint n_rows = 0;
     guint n_failed = 0;
+    guint domain = 0;
 
     if (what == 0)
         return;
@@ -264,6 +270,8 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
 
         if (!notify_choose(envelope, state, i, what, &action))
             continue;
+        if (n_rows == 0)
+            domain = envelope->recipients[i].domain;
         notify_fill_row(envelope, state, i, action, &rows[n_rows++]);
         /* Once is enough for all that shared the attempt. */
         if (action == DSN_FAILED && n_failed == 0 && self->settling != NULL &&
@@ -274,5 +282,5 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
             state->recipients[i].dsn_sent = TRUE;
     }
     if (n_rows > 0)
-        notify_build(self, envelope, content, rows, n_rows);
+        notify_build(self, envelope, domain, content, rows, n_rows);
 }

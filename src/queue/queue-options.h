@@ -26,6 +26,7 @@ typedef struct {
     gint64 probe_ms;             /* pause before a destination that is down is probed; 0: none */
     guint max_messages;          /* quota of the whole queue, as (max_bytes); 0 is none */
     guint64 max_bytes;
+    const BaridRule *dsn_language;     /* text; empty: English */
     const BaridRule *dsn_from_name;    /* text */
     const BaridRule *dsn_from_address; /* text; empty: MAILER-DAEMON@hostname */
     const BaridRule *dsn_return;       /* size: a larger message is returned as header only */

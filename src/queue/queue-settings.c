@@ -2,6 +2,7 @@
 #include "queue/queue-settings.h"
 
 #include "conf/rule-shadow.h"
+#include "mime/dsn-language.h"
 
 typedef struct {
     BaridRule *retry, *notify; /* durations */
@@ -9,8 +10,8 @@ typedef struct {
     gint64 concurrency, probe_ms;
     BaridRule *attempt_timeout; /* duration */
     gint64 max_messages, max_bytes;
-    BaridRule *dsn_from_name, *dsn_from_address; /* text */
-    BaridRule *dsn_return;                       /* size */
+    BaridRule *dsn_language, *dsn_from_name, *dsn_from_address; /* text */
+    BaridRule *dsn_return;                                      /* size */
 } QueueArea;
 
 /* With all else that a record tells it must fit into a line of the history. */
@@ -58,6 +59,9 @@ static const BaridSetting queue_area[] = {
                           "no limit.")),
     BARID_SETTING_RULE_DURATION("attempt-timeout", QueueArea, attempt_timeout, "1h",
                                 N_("How long one delivery may take."), BARID_KNOWN_ATTEMPT),
+    BARID_SETTING_RULE_TEXT("dsn-language", QueueArea, dsn_language, "en",
+                            N_("Language of what status notifications say to people."),
+                            BARID_KNOWN_ATTEMPT, .words = dsn_language_words),
     BARID_SETTING_RULE_TEXT("dsn-from-name", QueueArea, dsn_from_name, "",
                             N_("Name of the sender of status notifications."),
                             BARID_KNOWN_ATTEMPT),
@@ -116,6 +120,7 @@ queue_settings_check_stores(const QueueArea *area, SettingsContext *context)
         {"retry", area->retry},
         {"notify", area->notify},
         {"expire", area->expire},
+        {"dsn-language", area->dsn_language},
         {"dsn-from-name", area->dsn_from_name},
         {"dsn-from-address", area->dsn_from_address},
         {"dsn-return-size", area->dsn_return},
@@ -171,6 +176,7 @@ queue_settings_apply(const QueueSettings *self, QueueOptions *out_options)
     out_options->probe_ms = self->queue.probe_ms;
     out_options->max_messages = (guint)self->queue.max_messages;
     out_options->max_bytes = (guint64)self->queue.max_bytes;
+    out_options->dsn_language = self->queue.dsn_language;
     out_options->dsn_from_name = self->queue.dsn_from_name;
     out_options->dsn_from_address = self->queue.dsn_from_address;
     out_options->dsn_return = self->queue.dsn_return;

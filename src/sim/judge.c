@@ -8,17 +8,17 @@ typedef struct {
 
 static const BaridSetting judge_settings[] = {
     BARID_SETTING_RULE_TEXT("ehlo-list", JudgeSettings, ehlo_list, "",
-                            N_("What a list says of the EHLO name."), BARID_KNOWN_EHLO),
+                            "What a list says of the EHLO name.", BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_TEXT("ehlo-identity", JudgeSettings, ehlo_identity, "",
-                            N_("What SPF says of the EHLO name."), BARID_KNOWN_EHLO),
+                            "What SPF says of the EHLO name.", BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_TEXT("ehlo-script", JudgeSettings, ehlo_script, "",
-                            N_("What a script says at EHLO."), BARID_KNOWN_EHLO),
-    BARID_SETTING_RULE_TEXT("rcpt", JudgeSettings, rcpt, "", N_("What is said at RCPT."),
+                            "What a script says at EHLO.", BARID_KNOWN_EHLO),
+    BARID_SETTING_RULE_TEXT("rcpt", JudgeSettings, rcpt, "", "What is said at RCPT.",
                             BARID_KNOWN_RCPT),
     BARID_SETTING_RULE_TEXT("message", JudgeSettings, message, "",
-                            N_("What is said of the message."), BARID_KNOWN_MESSAGE),
+                            "What is said of the message.", BARID_KNOWN_MESSAGE),
     BARID_SETTING_RULE_TEXT("save", JudgeSettings, save, "",
-                            N_("What is kept with the message until it is delivered."),
+                            "What is kept with the message until it is delivered.",
                             BARID_KNOWN_MESSAGE),
     BARID_SETTING_END,
 };
@@ -211,8 +211,8 @@ static const BaridProvider judge_providers[] = {
 };
 
 static const BaridSavedArea judge_saved[] = {
-    {"judge.note", BARID_SAVED_TEXT, 200, N_("What the script wanted to be kept.")},
-    {"judge.rcpts", BARID_SAVED_INTEGER, 0, N_("How many recipients there were.")},
+    {"judge.note", BARID_SAVED_TEXT, 200, "What the script wanted to be kept."},
+    {"judge.rcpts", BARID_SAVED_INTEGER, 0, "How many recipients there were."},
     {NULL, BARID_SAVED_BYTES, 0, NULL},
 };
 
@@ -240,7 +240,7 @@ static const BaridHook judge_hooks[] = {
 BARID_MODULE_DEFINE(judge) = {
     BARID_MODULE_HEADER,
     .name = "judge",
-    .summary = N_("Answers what a dialogue script tells it to"),
+    .summary = "Answers what a dialogue script tells it to",
     .needs = BARID_READS_ENVELOPE | BARID_READS_HEADERS | BARID_READS_BODY | BARID_MAY_DEFER |
              BARID_MAY_REJECT,
     .settings = judge_settings,

@@ -58,6 +58,7 @@ check_report(BaridSlice message)
         .recipients = &recipient, .n_recipients = 1, .content = message,
         .returned = message.len % 2 == 0 ? DSN_RETURN_FULL : DSN_RETURN_HEADERS,
         .smtputf8 = message.len % 3 == 0,
+        .language = message.len % 5 < 2 ? "de" : NULL,
     };
 
     buffer_init(&out, 1 << 22);

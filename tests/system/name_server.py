@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An authoritative name server (NSD, unpacked) with zones that a test writes."""
+import functools
 import os
 import shutil
 import signal
@@ -36,6 +37,7 @@ HEAD = "$TTL 60\n@ IN SOA ns.{name}. root.{name}. 1 60 60 60 60\n@ IN NS ns.{nam
 LIBRARIES = {"libprotobuf-c1": "libprotobuf-c.so.1", "libfstrm0": "libfstrm.so.0"}
 
 
+@functools.cache
 def peer_environment():
     """With the libraries that NSD needs and the system may not have."""
     folders = []

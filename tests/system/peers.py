@@ -7,6 +7,7 @@ import subprocess
 UNPACK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers", "unpack")
 
 
+@functools.cache
 def find_peer(package, path):
     """The file (path) of Debian's (package), unpacked at first use."""
     folder = subprocess.run([UNPACK, package], check=True, capture_output=True,

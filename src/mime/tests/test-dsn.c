@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "mime/dsn.h"
+#include "mime/dsn-language.h"
 #include "mime/header.h"
 
 #define S(text) BARID_SLICE_LITERAL(text)
@@ -171,6 +172,8 @@ START_TEST(test_failure)
     assert_field(report.message, "Content-Transfer-Encoding", "7bit");
     ck_assert_uint_eq(report.n_parts, 3);
     assert_field(report.parts[0], "Content-Type", "text/plain; charset=utf-8");
+    assert_field(report.parts[0], "Content-Language", "en");
+    ck_assert(has(report.parts[0], "        There is no such mailbox.\r\n"));
     ck_assert(has(report.parts[0], "    <bob@example.net>\r\n"));
     ck_assert(has(report.parts[0], "Addressed as: alias@example.org\r\n"));
     ck_assert(has(report.parts[0], "Server: mx.example.net\r\n"));
@@ -191,6 +194,91 @@ START_TEST(test_failure)
     assert_field(group, "Last-Attempt-Date", "Thu, 1 Jan 1970 00:00:01 +0000");
     assert_field(group, "Will-Retry-Until", NULL);
     buffer_clear(&report.out);
+}
+END_TEST
+
+/* People read German; programs, and whoever looks for the peer's words, read what they know. */
+START_TEST(test_german)
+{
+    Dsn dsn = make_dsn(&failed, 1);
+    BaridSlice group;
+    Report report;
+
+    dsn.language = "de";
+    report_init(&report, &dsn);
+    assert_field(report.message, "From", "\"Mail-Zustellsystem\" <mailer-daemon@mx.example.org>");
+    assert_field(report.message, "Subject", "Ihre Nachricht konnte nicht zugestellt werden");
+    assert_field(report.message, "Content-Transfer-Encoding", "8bit");
+    assert_field(report.parts[0], "Content-Type", "text/plain; charset=utf-8");
+    assert_field(report.parts[0], "Content-Language", "de");
+    assert_field(report.parts[0], "Content-Transfer-Encoding", "8bit");
+    ck_assert(has(report.parts[0], "konnte diesen Empf\xc3\xa4ngern nicht zugestellt"));
+    ck_assert(has(report.parts[0], "        Dieses Postfach gibt es nicht.\r\n"));
+    ck_assert(has(report.parts[0], "Adressiert an: alias@example.org\r\n"));
+    ck_assert(has(report.parts[0], "Antwort: 550 5.1.1 no such user\r\n"));
+    ck_assert(!has(report.parts[0], "This is"));
+    assert_field(report.parts[1], "Content-Language", NULL);
+    assert_field(report.parts[1], "Content-Transfer-Encoding", "7bit");
+    group = get_group(report.parts[1], 1);
+    assert_field(group, "Action", "failed");
+    assert_field(group, "Diagnostic-Code", "smtp; 550 5.1.1 no such user");
+    buffer_clear(&report.out);
+}
+END_TEST
+
+/* A field of the header is in ASCII in any language (RFC 2047). */
+START_TEST(test_german_subject)
+{
+    DsnRecipient delayed = failed;
+    Dsn dsn = make_dsn(&delayed, 1);
+    Report report;
+
+    delayed.action = DSN_DELAYED;
+    dsn.language = "de";
+    report_init(&report, &dsn);
+    assert_field(report.message, "Subject",
+                 "=?utf-8?B?SWhyZSBOYWNocmljaHQgdmVyesO2Z2VydCBzaWNo?=");
+    buffer_clear(&report.out);
+}
+END_TEST
+
+START_TEST(test_languages)
+{
+    static const struct {
+        const gchar *word, *language;
+    } rows[] = {{"en", "en"}, {"de", "de"}, {"DE", "de"}, {"de-AT", "en"}, {"", "en"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        ck_assert_str_eq(dsn_language_find(rows[i].word), rows[i].language);
+    ck_assert_str_eq(dsn_translate("de", "Server:"), "Server:");
+    ck_assert_str_eq(dsn_translate("de", "Answer:"), "Antwort:");
+    ck_assert_str_eq(dsn_translate("de", "no such text"), "no such text");
+    ck_assert_str_eq(dsn_translate("xx", "Answer:"), "Answer:");
+    ck_assert_str_eq(dsn_translate(NULL, "Answer:"), "Answer:");
+    for (const DsnCatalogue *catalogue = dsn_catalogues; catalogue->language != NULL; catalogue++)
+        ck_assert_str_eq(dsn_language_find(catalogue->language), catalogue->language);
+}
+END_TEST
+
+/* A long text of several lines in the catalogue is one text; so are all that a status has. */
+START_TEST(test_whole_texts)
+{
+    static const guint codes[][2] = {{1, 1}, {1, 2}, {2, 2}, {4, 7}, {7, 1}};
+    const gchar *text = "Your message was passed on for these recipients to a mail system that may "
+                        "not send further reports:";
+
+    ck_assert_str_eq(dsn_translate("de", text),
+                     "Ihre Nachricht wurde f\xc3\xbcr diese Empf\xc3\xa4nger an ein Mailsystem "
+                     "weitergegeben, das vielleicht keine weiteren Berichte sendet:");
+    for (gsize i = 0; i < G_N_ELEMENTS(codes); i++) {
+        const gchar *sentence = dsn_describe_status(5, codes[i][0], codes[i][1]);
+
+        ck_assert_ptr_nonnull(sentence);
+        ck_assert_ptr_eq(sentence, dsn_describe_status(4, codes[i][0], codes[i][1]));
+        ck_assert_str_ne(dsn_translate("de", sentence), sentence);
+        ck_assert_ptr_null(dsn_describe_status(2, codes[i][0], codes[i][1]));
+    }
+    ck_assert_ptr_null(dsn_describe_status(5, 0, 0));
 }
 END_TEST
 
@@ -563,6 +651,10 @@ main(void)
     int failures;
 
     tcase_add_test(cases, test_failure);
+    tcase_add_test(cases, test_german);
+    tcase_add_test(cases, test_german_subject);
+    tcase_add_test(cases, test_languages);
+    tcase_add_test(cases, test_whole_texts);
     tcase_add_loop_test(cases, test_returned, 0, G_N_ELEMENTS(return_rows));
     tcase_add_test(cases, test_mixes);
     tcase_add_test(cases, test_optional_fields);
