@@ -18,7 +18,7 @@ EXTRA_DIST += $(handbook_chapters) $(other_documents) $(html_parts)
 
 # "make html": the handbook, the other documents and the manual pages, in the folder html. Needs
 # pandoc and mandoc. The name of a file that a block is stands above it.
-manual_pages = $(dist_man1_MANS) $(dist_man5_MANS) $(dist_man8_MANS)
+manual_pages = $(dist_man1_MANS) $(dist_man3_MANS) $(dist_man5_MANS) $(dist_man8_MANS)
 html-local: $(handbook_chapters) $(other_documents) $(html_parts) $(manual_pages)
 	rm -rf html && $(MKDIR_P) html/man
 	cp $(srcdir)/doc/html/style.css html/
@@ -26,9 +26,9 @@ html-local: $(handbook_chapters) $(other_documents) $(html_parts) $(manual_pages
 	for page in $(manual_pages); do : > html/man/$${page##*/}.html; done
 	for page in $(manual_pages); do \
 	  source=$$(cd $(srcdir) && pwd)/$$page; name=$${page##*/}; \
-	  (cd html/man && mandoc -Thtml \
-	    -O 'style=style.css,man=%N.%S.html;https://manpages.debian.org/%N.%S' "$$source" \
-	    > "$$name.html") || exit 1; done
+	  (cd html/man && mandoc -Thtml -O 'style=style.css,man=%N.%S.html;elsewhere:%N' "$$source" | \
+	    sed 's|<a class="Xr" href="elsewhere:[^"]*">\([^<]*\)</a>|\1|g' > "$$name.html") || \
+	    exit 1; done
 	for chapter in $(handbook_chapters) $(other_documents); do \
 	  name=$${chapter##*/}; toc=--toc; test "$$name" != index.md || toc=; \
 	  sed 's|^```\([a-z]*\) \(..*\)$$|<p class="file">\2</p>\n\n```\1|' "$(srcdir)/$$chapter" | \

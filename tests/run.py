@@ -23,7 +23,8 @@ KINDS = ["lint", "unit", "fuzz", "dialogue", "system"]
 SANITIZED_KINDS = ["unit", "fuzz", "dialogue"]
 TIMEOUT_SECONDS = {"unit": 300, "fuzz": 300, "dialogue": 300, "system": 900, "lint": 300}
 # System tests that fill the machine themselves, or install out of the build folder.
-ALONE = {"install.py", "kill-storm.py", "relay-storm.py", "reload.py"}
+ALONE = {"handbook.py", "install.py", "kill-storm.py", "languages.py", "module-kit.py",
+         "relay-storm.py", "reload.py"}
 # Below those that the kernel gives to connections; free_port() in tests/system/server.py.
 FIRST_PORT, PORTS_EACH = 10000, 400
 TAP_LINE = re.compile(r"^(not ok|ok)\b[ \d]*-?\s*(.*)$")
