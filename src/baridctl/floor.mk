@@ -27,6 +27,7 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/ctl.h \
 	src/baridctl/main.c \
 	src/baridctl/module-new.c src/baridctl/module-new.h src/baridctl/module-template.h \
+	src/baridctl/module-toggle.c \
 	src/baridctl/offline.c src/baridctl/offline.h \
 	src/baridctl/online.c src/baridctl/online.h \
 	src/baridctl/options.c src/baridctl/options.h \

@@ -31,8 +31,7 @@ ctl_answer(const Options *options, const gchar *verb, const gchar *document)
 
 /* --- configuration --- */
 
-/* The files that are named, installed, or compiled in. What cannot be read is a problem. */
-static ConfigFiles *
+ConfigFiles *
 config_read(const Options *options, ConfigProblems *problems)
 {
     const gchar *named = options_get(options, "config");
@@ -55,21 +54,32 @@ typedef struct {
     Generation *generation;
 } ConfigCheck;
 
-static void
-config_check_init(ConfigCheck *self, const Options *options)
+static Generation *
+config_make_generation(const Options *options, const ConfigFiles *files, ConfigProblems *problems)
 {
     g_autofree gchar *state = options_has(options, "state")
                                   ? g_canonicalize_filename(options_get(options, "state"), NULL)
                                   : paths_dup_state_dir();
+    GenerationOptions generation = {.state_dir = state, .files = files};
+
+    return generation_new(&generation, problems);
+}
+
+static void
+config_check_init(ConfigCheck *self, const Options *options)
+{
     g_autoptr(ConfigFiles) files = NULL;
-    GenerationOptions generation = {.state_dir = state};
 
     *self = (ConfigCheck){.problems = config_problems_new()};
     files = config_read(options, self->problems);
-    if (files == NULL)
-        return;
-    generation.files = files;
-    self->generation = generation_new(&generation, self->problems);
+    if (files != NULL)
+        self->generation = config_make_generation(options, files, self->problems);
+}
+
+void
+config_check_files(const Options *options, const ConfigFiles *files, ConfigProblems *problems)
+{
+    generation_free(config_make_generation(options, files, problems));
 }
 
 static void
@@ -376,6 +386,10 @@ const CtlVerb offline_verbs[] = {
     {"genkey dkim",
      "genkey dkim [--algorithm NAME] [--selector NAME] [--domain D] [--output FILE]",
      N_("Make a key for DKIM signatures and the DNS record for it."), genkey_dkim},
+    {"modules enable", "modules enable NAME [--config FILE]",
+     N_("Switch a module on in conf.d, check the configuration, and reload."), module_enable},
+    {"modules disable", "modules disable NAME [--config FILE]",
+     N_("Switch a module off in the same way."), module_disable},
     {"module new", "module new NAME [--template NAME] [--directory DIR]",
      N_("Write the sources of a module, with tests, to begin with."), module_new},
     {"spool verify", "spool verify DIR", N_("Check a spool folder."), offline_spool_verify},

@@ -570,6 +570,25 @@ show_reload(const Show *self, JsonObject *answer)
             show_get_integer(answer, "generation"));
 }
 
+static void
+show_toggle(const Show *self, JsonObject *answer)
+{
+    gboolean enabled = json_object_get_boolean_member(answer, "enabled");
+    const gchar *name = show_get_text(answer, "module");
+    const gchar *file = show_get_text(answer, "file");
+
+    if (!json_object_get_boolean_member(answer, "changed"))
+        fprintf(self->out, enabled ? _("%s is enabled already: %s\n")
+                                   : _("%s is disabled already: %s\n"), name, file);
+    else
+        fprintf(self->out, enabled ? _("%s is enabled: %s\n") : _("%s is disabled: %s\n"), name,
+                file);
+    if (json_object_get_boolean_member(answer, "reloaded"))
+        show_reload(self, answer);
+    else if (json_object_get_boolean_member(answer, "changed"))
+        fputs(_("No server is running: it holds from the next start on.\n"), self->out);
+}
+
 /* --- check dsn --- */
 
 /* "  NAME: value", unless there is none. */
@@ -633,6 +652,8 @@ static const struct {
     {"modules", show_modules},
     {"modules list", show_modules},
     {"modules order", show_order},
+    {"modules enable", show_toggle},
+    {"modules disable", show_toggle},
     {"commands", show_commands},
     {"queue", show_queue_list},
     {"queue list", show_queue_list},

@@ -84,6 +84,52 @@ config_files_new_default(void)
     return self;
 }
 
+static ConfigFile *
+config_files_find(const ConfigFiles *self, const gchar *name)
+{
+    for (guint i = 0; i < self->files->len; i++) {
+        ConfigFile *file = &g_array_index(self->files, ConfigFile, i);
+
+        if (strcmp(file->name, name) == 0)
+            return file;
+    }
+    return NULL;
+}
+
+const gchar *
+config_files_get_text(const ConfigFiles *self, const gchar *name)
+{
+    const ConfigFile *file = config_files_find(self, name);
+
+    return file == NULL ? NULL : file->text;
+}
+
+void
+config_files_replace(ConfigFiles *self, const gchar *name, const gchar *text)
+{
+    ConfigFile *file = config_files_find(self, name);
+    ConfigFile added;
+    guint at;
+
+    if (file != NULL) {
+        g_free(file->text);
+        file->text = g_strdup(text);
+        file->len = strlen(text);
+        return;
+    }
+    config_files_append(self, name, barid_slice_from_text(text));
+    added = g_array_index(self->files, ConfigFile, self->files->len - 1);
+    /* The first file is not one of conf.d. */
+    for (at = self->files->len - 1; at > 1; at--) {
+        const ConfigFile *before = &g_array_index(self->files, ConfigFile, at - 1);
+
+        if (strcmp(before->name, name) < 0)
+            break;
+        g_array_index(self->files, ConfigFile, at) = *before;
+    }
+    g_array_index(self->files, ConfigFile, at) = added;
+}
+
 /* Line and reason of the first byte that is no text. */
 static gboolean
 config_files_check_text(const gchar *name, BaridSlice text, GError **error)

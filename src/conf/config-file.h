@@ -32,6 +32,10 @@ ConfigFiles *config_files_new_default(void);
 ConfigFiles *config_files_new_text(const gchar *name, const gchar *text);
 ConfigFiles *config_files_copy(const ConfigFiles *self);
 void config_files_append(ConfigFiles *self, const gchar *name, BaridSlice text);
+/* The text of (name), or NULL when there is no such file. Borrowed. */
+const gchar *config_files_get_text(const ConfigFiles *self, const gchar *name);
+/* Another text for the file (name); a new one of conf.d comes where it would have been read. */
+void config_files_replace(ConfigFiles *self, const gchar *name, const gchar *text);
 void config_files_free(ConfigFiles *self);
 /* The binary form for ipc, and back. */
 gboolean config_files_pack(const ConfigFiles *self, Buffer *out);

@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += src/conf/libconftext.la src/conf/libconf.la
 LIBBARID_PARTS += src/conf/libconftext.la src/conf/libconf.la
 src_conf_libconftext_la_SOURCES = \
+	src/conf/config-edit.c src/conf/config-edit.h \
 	src/conf/config-file.c src/conf/config-file.h \
 	src/conf/config-problem.c src/conf/config-problem.h \
 	src/conf/config-tree.c src/conf/config-tree.h \
@@ -46,6 +47,10 @@ CLEANFILES += src/conf/default-files.c
 EXTRA_DIST += src/conf/make-default-files.sh
 
 if HAVE_CHECK
+check_PROGRAMS += src/conf/tests/test-config-edit
+src_conf_tests_test_config_edit_SOURCES = src/conf/tests/test-config-edit.c
+src_conf_tests_test_config_edit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_conf_tests_test_config_edit_LDADD = $(CONF_TEXT_LIBS) $(BASE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += src/conf/tests/test-config-tree src/conf/tests/test-settings \
 	src/conf/tests/test-rule-language src/conf/tests/test-rule-limits \
 	src/conf/tests/test-rule-lists src/conf/tests/test-rule-values \

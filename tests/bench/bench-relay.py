@@ -9,6 +9,7 @@ run in one go, on the same disk, on loopback, medians of three. Needs what bench
 needs, and tests/bench/smtp-count; nothing may listen on port 25. (NAMES) is a comma list
 of: relay, large, many, tls, beside, restart."""
 import argparse
+import contextlib
 import glob
 import os
 import statistics
@@ -82,32 +83,34 @@ def bench_many(table, sources, options):
 
 # --- accepting with TLS ---
 
-def measure_tls(peer, sources, sink, messages):
-    seconds = []
-    for count in [max(messages // 10, 20)] + [messages] * ROUNDS:
-        peer.settle()
-        before = peer.cpu()
-        sources.load_run(peer.port, count, 1, "tls")
-        peer.settle()
-        seconds.append((peer.cpu() - before) * 1000 / count)
-    return statistics.median(seconds[1:])
+def measure_tls(peer, sources, messages):
+    peer.settle()
+    before = peer.cpu()
+    sources.load_run(peer.port, messages, 1, "tls")
+    peer.settle()
+    return (peer.cpu() - before) * 1000 / messages
 
 
 def bench_tls(table, sources, options):
-    """Accepted only; a handshake for each message."""
-    peers = {}
-    with CountingSink() as sink:
-        with RelayBarid(sink, options.retry, hold=True) as barid:
-            ours = measure_tls(barid, sources, sink, options.messages // 4)
-            profile(barid.pid, "starttls",
-                    lambda: sources.load_run(barid.port, options.messages // 4, 1, "tls"))
-        for peer_class in options.peers:
-            if peer_class is RelayOpenSmtpd:
-                continue  # a new connection is answered after a second, now and then
-            with peer_class(sink, options.retry, hold=True) as peer:
-                peers[peer.name] = measure_tls(peer, sources, sink, options.messages // 20)
-    table.add("CPU seconds per 1000 accepted, STARTTLS, P-256, own connections", ours, peers,
-              share_of(0.35, 2.0))
+    """Accepted only; a handshake for each message. They take turns, so that what else the machine
+    does touches all."""
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(CountingSink())
+        barid = stack.enter_context(RelayBarid(sink, options.retry, hold=True))
+        # Of OpenSMTPD a new connection is answered after a second, now and then.
+        peers = {kind.name: stack.enter_context(kind(sink, options.retry, hold=True))
+                 for kind in options.peers if kind is not RelayOpenSmtpd}
+        counts = {barid: options.messages // 4} | {peer: options.messages // 20
+                                                   for peer in peers.values()}
+        for server in counts:
+            measure_tls(server, sources, max(counts[server] // 10, 20))
+        rounds = [{server: measure_tls(server, sources, counts[server]) for server in counts}
+                  for _ in range(ROUNDS)]
+        medians = {server: statistics.median(one[server] for one in rounds) for server in counts}
+        profile(barid.pid, "starttls",
+                lambda: sources.load_run(barid.port, options.messages // 4, 1, "tls"))
+    table.add("CPU seconds per 1000 accepted, STARTTLS, P-256, own connections", medians[barid],
+              {name: medians[peer] for name, peer in peers.items()}, share_of(0.35, 2.0))
 
 
 # --- beside deferred mail ---
