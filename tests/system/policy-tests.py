@@ -280,9 +280,11 @@ def test_no_network_for_modules():
 def check_interrupt():
     with Folder({"a": misbehave("hang")}) as folder, \
             tempfile.TemporaryDirectory(prefix="barid-policy-tmp-") as temporary:
+        # A shell that runs the tests in the background makes all of them deaf to it.
         process = subprocess.Popen(
             [os.path.join(barid.BUILD, "src/baridctl/baridctl"), "test", "--config", folder.config],
-            stdout=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=temporary))
+            stdout=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=temporary),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         while not os.listdir(temporary):
             assert process.poll() is None
             time.sleep(0.05)
