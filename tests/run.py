@@ -22,9 +22,10 @@ SOURCE = Path(__file__).resolve().parent.parent
 KINDS = ["lint", "unit", "fuzz", "dialogue", "system"]
 SANITIZED_KINDS = ["unit", "fuzz", "dialogue"]
 TIMEOUT_SECONDS = {"unit": 300, "fuzz": 300, "dialogue": 300, "system": 900, "lint": 300}
-# System tests that fill the machine themselves, or install out of the build folder.
-ALONE = {"handbook.py", "install.py", "kill-storm.py", "languages.py", "module-kit.py",
-         "relay-storm.py", "reload.py"}
+# System tests that fill the machine, which only others of their kind go on beside, and those that
+# need it, or install out of the build folder.
+STORMS = {"kill-storm.py", "relay-storm.py"}
+ALONE = {"handbook.py", "install.py", "languages.py", "module-kit.py", "reload.py"}
 # Below those that the kernel gives to connections; free_port() in tests/system/server.py.
 FIRST_PORT, PORTS_EACH = 10000, 400
 TAP_LINE = re.compile(r"^(not ok|ok)\b[ \d]*-?\s*(.*)$")
@@ -160,8 +161,8 @@ class Tests:
     def build_all(self):
         arguments = [self.compiler("gcc"), "--enable-werror", "--enable-debug"]
         if self.options.sanitize:
-            # More optimisation takes the compiler half as long again, and hides frames.
-            arguments += ["--enable-sanitizers", "CFLAGS=-g -O1"]
+            # More of either takes the compiler half as long again; lines are all that is told.
+            arguments += ["--enable-sanitizers", "CFLAGS=-g1 -O1"]
         self.configure(self.build, arguments)
         # Two calls: "all" descends into a make of its own, which would race with the other.
         self.make(self.build, ["all"])
@@ -217,7 +218,8 @@ class Tests:
         if not shutil.which("clang"):
             self.tally.add("fuzz time", (0, 0, ["fuzzing for a time: there is no clang"], ""))
             return
-        self.configure(folder, [self.compiler("clang"), "--enable-debug", "--enable-fuzzers"])
+        self.configure(folder, [self.compiler("clang"), "--enable-debug", "--enable-fuzzers",
+                                "CFLAGS=-g1 -O1"])
         self.make(folder, ["fuzzers"])
         rows = [(f"{name} for a time", lambda name=name: self.run_fuzzer(folder, name))
                 for name in names]
@@ -258,13 +260,14 @@ class Tests:
         self.run_scripts("lint", self.find_scripts("tests/lint"))
 
     def run_system(self):
-        """Some at a time, each with ports of its own; then those that need the machine."""
+        """Some at a time, each with ports of its own."""
         scripts = self.find_scripts("tests/system")
         rows = [(script.name, lambda number=number, script=script:
                  self.run_tap("system", script.name, [script],
                               {"BARID_PORTS": f"{FIRST_PORT + number * PORTS_EACH} {PORTS_EACH}"}))
                 for number, script in enumerate(scripts)]
-        self.run_many("system", [row for row in rows if row[0] not in ALONE])
+        self.run_many("system", [row for row in rows if row[0] not in STORMS | ALONE])
+        self.run_many("system", [row for row in rows if row[0] in STORMS])
         self.run_many("system", [row for row in rows if row[0] in ALONE], 1)
 
     def run(self):
