@@ -152,12 +152,8 @@ static void
 subject_set_scopes(CheckSubject *self)
 {
     self->arena = arena_new(4096);
-    scope_init(&self->session.scope, SCOPE_SESSION, self->arena, NULL, NULL);
-    scope_init(&self->txn.scope, SCOPE_TRANSACTION, self->arena, &self->session.scope, NULL);
+    scope_init_made_up(&self->session, &self->txn, self->arena);
     self->session.listener = "check";
-    self->txn.session = &self->session;
-    self->txn.recipients = g_ptr_array_new();
-    self->txn.edits_tail = &self->txn.edits;
 }
 
 gboolean
@@ -205,11 +201,7 @@ subject_run_message(CheckSubject *self)
     Host *host = self->runtime.host;
     HostOutcome outcome;
 
-    self->txn.stream = message_stream_begin(host, &self->txn);
-    if (self->txn.stream != NULL) {
-        message_stream_feed(self->txn.stream, self->txn.message);
-        message_stream_end(self->txn.stream);
-    }
+    message_stream_run(host, &self->txn);
     host_run(host, BARID_STAGE_MESSAGE, &self->txn.scope, NULL, &outcome);
     host_run(host, BARID_STAGE_SEAL, &self->txn.scope, NULL, &outcome);
 }

@@ -13,6 +13,7 @@
 #include "base/error-domain.h"
 #include "base/json-writer.h"
 #include "base/paths.h"
+#include "host/host.h"
 
 /* Names stand in lines that should not become too long. */
 enum { MODULE_NAME_MAX = 24 };
@@ -55,15 +56,10 @@ module_new_refuse(GError **error, const gchar *format, ...)
     return FALSE;
 }
 
-/* As the server has them: a letter, then letters and digits. */
 static gboolean
 module_new_check_name(const gchar *name, GError **error)
 {
-    gboolean ok = g_ascii_islower(name[0]);
-
-    for (const gchar *at = name; ok && *at != '\0'; at++)
-        ok = g_ascii_islower(*at) || g_ascii_isdigit(*at);
-    if (!ok)
+    if (!host_is_module_name(name))
         return module_new_refuse(error,
                                  _("\"%s\" is no name of a module: it has lower-case letters and "
                                    "digits, and begins with a letter"),

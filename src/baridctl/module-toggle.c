@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "conf/config-edit.h"
 #include "conf/config-tree.h"
+#include "host/host.h"
 
 enum { TOGGLE_NEW_MODE = 0644 };
 
@@ -41,17 +42,6 @@ toggle_clear(Toggle *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Toggle, toggle_clear)
 
-/* A file's name is made of it. */
-static gboolean
-toggle_is_name(const gchar *name)
-{
-    for (const gchar *at = name; *at != '\0'; at++) {
-        if (!g_ascii_islower(*at) && !g_ascii_isdigit(*at) && *at != '-')
-            return FALSE;
-    }
-    return g_ascii_islower(*name);
-}
-
 static gboolean
 toggle_init(Toggle *self, const Options *options, const gchar *name, gboolean enabled,
             GError **error)
@@ -63,7 +53,7 @@ toggle_init(Toggle *self, const Options *options, const gchar *name, gboolean en
 
     *self = (Toggle){.options = options, .name = name, .enabled = enabled};
     self->problems = config_problems_new();
-    if (!toggle_is_name(name)) {
+    if (!host_is_module_name(name)) {
         g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID, _("\"%s\" is no name of a module"),
                     name);
         return FALSE;

@@ -49,6 +49,10 @@ BARID_SUSPENDS gboolean check_step(BaridCheck *self, const gchar *word, const gc
                                    const gchar *block);
 /* Tells what is in the report, which is empty then. (file) may be NULL. */
 void check_tell(BaridCheck *self, const gchar *file, gint line);
+/* By BaridCheckDisturbance, for people. */
+extern const gchar *const check_disturbance_names[];
+/* Hands (message) to whom the setup names, or aborts. */
+void check_give(const BaridCheckSetup *setup, const gchar *message);
 /* Tells one failure, with what was said last. */
 void check_complain(BaridCheck *self, const gchar *file, gint line, const gchar *format, ...)
     G_GNUC_PRINTF(4, 5);

@@ -176,17 +176,12 @@ suspend_run(SuspendRun *self)
 static void
 suspend_complain_memory(const SuspendRun *self, gsize bytes)
 {
-    static const gchar *const names[] = {"nothing", "a delay", "a timeout", "a cancellation"};
     g_autofree gchar *message = g_strdup_printf(
         "%" G_GSIZE_FORMAT " bytes are left over after %s at wait %u (%s)", bytes,
-        names[self->kind], self->target, self->place == NULL ? "undisturbed" : self->place);
+        check_disturbance_names[self->kind], self->target,
+        self->place == NULL ? "undisturbed" : self->place);
 
-    if (self->setup->failed != NULL) {
-        self->setup->failed(message, self->setup->failed_data);
-        return;
-    }
-    fprintf(stderr, "%s\n", message);
-    abort();
+    check_give(self->setup, message);
 }
 
 /* Until a run gives back all that it took; when none does, the least is what is lost. */

@@ -37,6 +37,9 @@ static const gchar check_config[] =
 
 /* --- failures --- */
 
+const gchar *const check_disturbance_names[] = {"nothing", "a delay", "a timeout",
+                                                "a cancellation"};
+
 static void
 check_abort(const gchar *message, gpointer data G_GNUC_UNUSED)
 {
@@ -44,7 +47,7 @@ check_abort(const gchar *message, gpointer data G_GNUC_UNUSED)
     abort();
 }
 
-static void
+void
 check_give(const BaridCheckSetup *setup, const gchar *message)
 {
     if (setup->failed != NULL)
@@ -63,10 +66,9 @@ check_append_session(const BaridCheck *self, GString *out)
 static void
 check_append_disturbance(const BaridCheck *self, GString *out)
 {
-    static const gchar *const names[] = {"", "a delay", "a timeout", "a cancellation"};
-
     if (self->disturber.came)
-        g_string_append_printf(out, "\n  after %s at wait %u (%s)", names[self->disturber.kind],
+        g_string_append_printf(out, "\n  after %s at wait %u (%s)",
+                               check_disturbance_names[self->disturber.kind],
                                self->disturber.target, self->disturber.place);
 }
 

@@ -71,6 +71,8 @@ typedef gboolean (*HostProviderVisitor)(const BaridProvider *provider, const Hos
                                         gpointer data, GError **error);
 gboolean host_foreach_provider(const Host *self, BaridProviderKind kind,
                                HostProviderVisitor visit, gpointer data, GError **error);
+/* A lower-case letter, then such letters and digits: its file's name is made of it. */
+gboolean host_is_module_name(const gchar *name);
 const gchar *host_module_get_name(const HostModule *module);
 const void *host_module_get_settings(const HostModule *module);
 /* The size of one settings row in the module's build. */

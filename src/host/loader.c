@@ -11,8 +11,8 @@
 
 ERROR_DOMAIN_DEFINE(host_error_quark, "barid-host-error")
 
-static gboolean
-loader_name_is_valid(const gchar *name)
+gboolean
+host_is_module_name(const gchar *name)
 {
     if (!g_ascii_islower(name[0]))
         return FALSE;
@@ -183,7 +183,7 @@ host_module_open(const Host *host, const gchar *name, GError **error)
     const BaridModule *module;
     HostModule *self;
 
-    if (!loader_name_is_valid(name)) {
+    if (!host_is_module_name(name)) {
         g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID,
                     "\"%s\" is no module name (lower-case letters and digits)", name);
         return NULL;

@@ -194,3 +194,13 @@ barid_transaction_get_stream(BaridTransaction *txn)
     g_return_val_if_fail(call != NULL, NULL);
     return message_stream_get(txn->stream, call->hook);
 }
+
+void
+message_stream_run(Host *host, BaridTransaction *txn)
+{
+    txn->stream = message_stream_begin(host, txn);
+    if (txn->stream == NULL)
+        return;
+    message_stream_feed(txn->stream, txn->message);
+    message_stream_end(txn->stream);
+}

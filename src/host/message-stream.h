@@ -16,4 +16,7 @@ BARID_SUSPENDS void message_stream_end(MessageStream *self);
 /* What the stream of (hook) collected, or NULL. */
 gpointer message_stream_get(const MessageStream *self, const BaridHook *hook);
 
+/* All three for a message that is there already. */
+BARID_SUSPENDS void message_stream_run(Host *host, BaridTransaction *txn);
+
 #endif

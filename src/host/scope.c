@@ -149,6 +149,16 @@ barid_scope_finding_get(BaridScope *scope, const gchar *name)
 }
 
 void
+scope_init_made_up(BaridSession *session, BaridTransaction *txn, Arena *arena)
+{
+    scope_init(&session->scope, SCOPE_SESSION, arena, NULL, NULL);
+    scope_init(&txn->scope, SCOPE_TRANSACTION, arena, &session->scope, NULL);
+    txn->session = session;
+    txn->recipients = g_ptr_array_new();
+    txn->edits_tail = &txn->edits;
+}
+
+void
 scope_join_observers(BaridScope *self)
 {
     while (self->observers != NULL && fiber_deadline_get_left() > 0 &&

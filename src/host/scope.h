@@ -135,6 +135,9 @@ struct BaridAttempt {
 
 void scope_init(BaridScope *self, ScopeKind kind, Arena *arena, BaridScope *parent,
                 FiberGroup *group);
+/* Scopes of a session and a transaction in it that no client has begun: (session) and (txn) are
+ * zeroed. The caller frees the transaction's list of recipients. */
+void scope_init_made_up(BaridSession *session, BaridTransaction *txn, Arena *arena);
 /* Waits for observers that are still at work. */
 BARID_SUSPENDS void scope_join_observers(BaridScope *self);
 /* The nearest session or transaction in the chain, or NULL. */

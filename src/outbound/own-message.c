@@ -34,29 +34,14 @@ own_message_init(OwnMessage *self, const gchar *hostname, const QueueJob *job, A
     gchar id[QUEUE_ID_TEXT_LEN + 1];
 
     *self = (OwnMessage){.session = {.listener = "", .hostname = hostname}};
-    scope_init(&self->session.scope, SCOPE_SESSION, arena, NULL, NULL);
-    scope_init(&self->txn.scope, SCOPE_TRANSACTION, arena, &self->session.scope, NULL);
+    scope_init_made_up(&self->session, &self->txn, arena);
     self->session.source = scope_source_words[job->envelope.source];
-    self->txn.session = &self->session;
-    self->txn.edits_tail = &self->txn.edits;
-    self->txn.recipients = g_ptr_array_new();
     self->txn.priority = job->envelope.priority;
     g_strlcpy(self->txn.queue_id, queue_id_format(job->envelope.id, id),
               sizeof self->txn.queue_id);
     for (guint i = 0; i < job->n_recipients; i++)
         own_message_add_recipient(self, &job->envelope, job->recipients[i]);
     self->txn.message = job->pieces[1];
-}
-
-static void
-own_message_run_hooks(Host *host, OwnMessage *self, HostOutcome *out_outcome)
-{
-    self->txn.stream = message_stream_begin(host, &self->txn);
-    if (self->txn.stream != NULL) {
-        message_stream_feed(self->txn.stream, self->txn.message);
-        message_stream_end(self->txn.stream);
-    }
-    host_run(host, BARID_STAGE_SEAL, &self->txn.scope, NULL, out_outcome);
 }
 
 static void
@@ -83,7 +68,8 @@ own_message_seal(Host *host, const gchar *hostname, QueueJob *job, const gchar *
     /* What modules keep for the message goes before they can. */
     arena = arena_new(4096);
     own_message_init(&self, hostname, job, arena);
-    own_message_run_hooks(host, &self, &outcome);
+    message_stream_run(host, &self.txn);
+    host_run(host, BARID_STAGE_SEAL, &self.txn.scope, NULL, &outcome);
     delivery_keep_decisions(job, &self.txn.scope);
     if (outcome.verdict < BARID_DEFER)
         own_message_replace(&self, job);

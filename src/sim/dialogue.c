@@ -519,6 +519,7 @@ dialogue_clear(Dialogue *self)
     g_ptr_array_unref(self->clients);
     if (self->script.steps != NULL)
         dialogue_script_clear(&self->script);
+    log_set_tap(NULL, NULL);
     g_queue_clear_full(&self->said, g_free);
     g_queue_clear_full(&self->log, g_free);
     g_mutex_clear(&self->log_lock);
@@ -612,6 +613,7 @@ dialogue_init(Dialogue *self, const DialogueOptions *options, DialogueReport *re
     self->clients = g_ptr_array_new_with_free_func(dialogue_client_free);
     self->client = dialogue_add_client(self, "");
     mailbox_log_init(&self->mailboxes);
+    log_set_tap(dialogue_take_record, self);
     self->at = G_MAXUINT; /* no step yet */
 }
 
@@ -622,12 +624,10 @@ dialogue_run(const DialogueOptions *options, DialogueReport *out_report)
     g_autoptr(GError) error = NULL;
 
     dialogue_init(&self, options, out_report);
-    log_set_tap(dialogue_take_record, &self);
     if (dialogue_script_read(&self.script, options->path, &error) &&
         dialogue_set_up(&self, &error))
         dialogue_play(&self);
     else if (!dialogue_expects_refusal(&self, error->message))
         dialogue_fail(&self, "%s", error->message);
-    log_set_tap(NULL, NULL);
     dialogue_clear(&self);
 }

@@ -93,6 +93,7 @@ START_TEST(test_message)
     barid_check_assert_field(check, "X-Faulty", "seen");
     barid_check_assert_field(check, "X-Other", NULL);
     barid_check_assert_content(check, "\\r\\n\\r\\none\\r\\n");
+    barid_check_do(check, "log", "message.accepted * from=alice@example.org", NULL);
     for (gsize piece = 0; piece < 4; piece++) {
         barid_check_mail(check, "");
         barid_check_rcpt(check, "bob@example.org NOTIFY=NEVER");
