@@ -341,6 +341,14 @@ stream_put(Stream *self, BaridSlice bytes, GError **error)
     while (bytes.len > 0) {
         gsize part;
 
+        /* Whole blocks need not be copied first. */
+        if (self->out_len == 0 && bytes.len >= BLOCK_BYTES) {
+            part = bytes.len - bytes.len % BLOCK_BYTES;
+            if (!stream_send_all(self, barid_slice(bytes.data, part), error))
+                return FALSE;
+            bytes = barid_slice(bytes.data + part, bytes.len - part);
+            continue;
+        }
         if (self->out == NULL)
             self->out = block_take();
         part = MIN(bytes.len, BLOCK_BYTES - self->out_len);

@@ -43,7 +43,7 @@ guint64 stream_get_n_received(const Stream *self);
 
 /* --- output --- */
 
-/* Buffers (bytes); sends when the buffer is full. */
+/* Buffers (bytes); sends when the buffer is full, and whole blocks at once. */
 BARID_SUSPENDS gboolean stream_put(Stream *self, BaridSlice bytes, GError **error);
 /* Sends all that is buffered. */
 BARID_SUSPENDS gboolean stream_flush(Stream *self, GError **error);

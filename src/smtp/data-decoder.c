@@ -33,39 +33,48 @@ set_state(DataDecoder *self, guint state)
     self->state = (self->state & STATE_SWALLOW) | state;
 }
 
-static guint64
-mark_zero_bytes(guint64 word)
+/* What a vector unit looks at in one go, or the compiler in as many as there are. */
+typedef guint8 Bytes __attribute__((vector_size(16)));
+
+static gboolean
+bytes_any(Bytes bytes)
 {
-    return (word - 0x0101010101010101u) & ~word & 0x8080808080808080u;
+    guint64 words[sizeof bytes / sizeof(guint64)];
+    guint64 any = 0;
+
+    memcpy(words, &bytes, sizeof words);
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+        any |= words[i];
+    return any != 0;
 }
 
-/* Looks for NUL, 8-bit bytes and CR, eight bytes at a time. The marks may be wrong above
- * the first zero byte of a word, but only when there is one. */
+/* Looks for NUL, 8-bit bytes and CR without LF in (run). A CR that ends it is left to the one
+ * who knows what follows. */
 static void
-scan_text(DataDecoder *self, const guint8 *text, gsize len)
+scan_run(DataDecoder *self, BaridSlice run)
 {
-    const guint64 carriage_returns = 0x0d0d0d0d0d0d0d0du;
-    guint64 high = 0;
-    guint64 nul = 0;
-    guint64 cr = 0;
+    const Bytes none = {0}, carriage_return = none + (guint8)'\r', newline = none + (guint8)'\n',
+                top_bit = none + (guint8)0x80;
+    Bytes high = none, nul = none, bare = none;
     gsize i = 0;
 
-    for (; i + 8 <= len; i += 8) {
-        guint64 word;
+    for (; i + sizeof(Bytes) < run.len; i += sizeof(Bytes)) {
+        Bytes at, next;
 
-        memcpy(&word, text + i, sizeof word);
-        high |= word;
-        nul |= mark_zero_bytes(word);
-        cr |= mark_zero_bytes(word ^ carriage_returns);
+        memcpy(&at, run.data + i, sizeof at);
+        memcpy(&next, run.data + i + 1, sizeof next);
+        high |= at & top_bit;
+        nul |= (Bytes)(at == none);
+        bare |= (Bytes)(at == carriage_return) & (Bytes)(next != newline);
     }
-    for (; i < len; i++) {
-        high |= text[i];
-        nul |= text[i] == 0;
-        cr |= text[i] == '\r';
+    self->saw_8bit |= bytes_any(high);
+    self->saw_nul |= bytes_any(nul);
+    self->saw_bare_cr |= bytes_any(bare);
+    for (; i < run.len; i++) {
+        self->saw_8bit |= run.data[i] >= 0x80;
+        self->saw_nul |= run.data[i] == 0;
+        self->saw_bare_cr |= run.data[i] == '\r' && i + 1 < run.len && run.data[i + 1] != '\n';
     }
-    self->saw_8bit |= (high & 0x8080808080808080u) != 0;
-    self->saw_nul |= nul != 0;
-    self->saw_bare_cr |= cr != 0;
 }
 
 static void
@@ -86,7 +95,6 @@ take_text(DataDecoder *self, BaridSlice block, gsize pos)
     gboolean ends_with_cr = len > 0 && text[len - 1] == '\r';
     gsize content = len - (ends_with_cr ? 1 : 0);
 
-    scan_text(self, text, content);
     self->line_len += content;
     if (newline == NULL) {
         set_state(self, ends_with_cr ? STATE_CR : STATE_TEXT);
@@ -123,6 +131,7 @@ emit_run(Feed *feed, BaridSlice run)
 {
     DataDecoder *self = feed->decoder;
 
+    scan_run(self, run);
     if (run.len > 0 && (self->state & STATE_SWALLOW) == 0 && !feed->emit(run, feed->data))
         self->state |= STATE_SWALLOW;
 }
@@ -207,6 +216,7 @@ data_decoder_inspect(DataDecoder *self, BaridSlice block)
 {
     gsize pos = 0;
 
+    scan_run(self, block);
     while (pos < block.len) {
         if ((self->state & STATE_MASK) == STATE_CR)
             pos = take_after_cr(self, block, pos);

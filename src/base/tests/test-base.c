@@ -126,6 +126,23 @@ START_TEST(test_crc32c)
 }
 END_TEST
 
+/* What is long goes another way than what is short. */
+START_TEST(test_crc32c_long)
+{
+    enum { LEN = 3500 };
+    guint8 data[LEN];
+    guint32 in_pieces = 0;
+
+    for (gsize i = 0; i < LEN; i++)
+        data[i] = (guint8)(i * i >> 4);
+    for (gsize i = 0; i < LEN; i += 100)
+        in_pieces = crc32c_update(in_pieces, data + i, 100);
+    for (gsize cut = 0; cut < LEN; cut++)
+        ck_assert_uint_eq(crc32c_update(crc32c_update(0, data, cut), data + cut, LEN - cut),
+                          in_pieces);
+}
+END_TEST
+
 static void
 count_call(gpointer data)
 {
@@ -454,6 +471,7 @@ main(void)
     tcase_add_loop_test(cases, test_network, 0, G_N_ELEMENTS(network_rows));
     tcase_add_test(cases, test_address_port);
     tcase_add_test(cases, test_crc32c);
+    tcase_add_test(cases, test_crc32c_long);
     tcase_add_test(cases, test_arena);
     tcase_add_test(cases, test_buffer_limit);
     tcase_add_test(cases, test_wire);

@@ -50,14 +50,18 @@ spool_read_record(Spool *self, guint32 generation, guint32 offset, guint32 size,
     const SpoolSegment *segment = spool_find_segment(self, generation);
     goffset at = (goffset)offset * SPOOL_ALIGN;
     gsize len = (gsize)size * SPOOL_ALIGN;
-    /* A file cut after the payload lacks the padding; it reads as zeros. */
-    g_autofree guint8 *bytes = g_malloc0(MAX(len, (gsize)SPOOL_RECORD_HEADER));
+    gsize room = MAX(len, (gsize)SPOOL_RECORD_HEADER);
+    g_autofree guint8 *bytes = g_malloc(room);
     SpoolRecordHeader header;
     SpoolRecord record;
+    gssize got;
 
     g_assert(segment != NULL);
-    if (read_most(self->disk, segment->fd, bytes, len, at, error) < 0)
+    got = read_most(self->disk, segment->fd, bytes, len, at, error);
+    if (got < 0)
         return FALSE;
+    /* A file cut after the payload lacks the padding; it reads as zeros. */
+    memset(bytes + got, 0, room - (gsize)got);
     if (!spool_record_decode(bytes, segment->key, at, &header) ||
         spool_align(spool_record_get_size(&header), SPOOL_ALIGN) != len ||
         !spool_record_open(&header,

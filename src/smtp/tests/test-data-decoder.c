@@ -133,6 +133,34 @@ START_TEST(test_byte_by_byte)
 }
 END_TEST
 
+/* One byte that is told of, anywhere in a line, whatever is looked at in one go. */
+START_TEST(test_found_anywhere)
+{
+    static const struct {
+        guint8 byte;
+        guint finding;
+    } told[] = {{0, NUL}, {0x80, BIT8}, {0xff, BIT8}, {'\r', CR}, {'\n', LF}, {0x7f, 0}};
+    enum { LEN = 75 };
+
+    for (gsize at = 0; at < LEN - 1; at++) {
+        for (guint i = 0; i < G_N_ELEMENTS(told); i++) {
+            g_autoptr(GByteArray) out = g_byte_array_new();
+            guint8 text[LEN + 5];
+            DataDecoder decoder;
+
+            memset(text, 'a', LEN);
+            memcpy(text + LEN, "\r\n.\r\n", 5);
+            text[at] = told[i].byte;
+            ck_assert_uint_eq(feed_cut(&decoder, barid_slice(text, LEN + 5), NULL, 0, out), LEN + 5);
+            ck_assert_uint_eq(get_findings(&decoder), told[i].finding);
+            data_decoder_init(&decoder);
+            data_decoder_inspect(&decoder, barid_slice(text, LEN + 2));
+            ck_assert_uint_eq(get_findings(&decoder), told[i].finding);
+        }
+    }
+}
+END_TEST
+
 /* The plainest possible statement of the rule, to compare with. */
 static gsize
 decode_plainly(BaridSlice in, GByteArray *out)
@@ -263,6 +291,7 @@ main(void)
     tcase_add_loop_test(cases, test_whole, 0, G_N_ELEMENTS(rows));
     tcase_add_loop_test(cases, test_every_two_cuts, 0, G_N_ELEMENTS(rows));
     tcase_add_loop_test(cases, test_byte_by_byte, 0, G_N_ELEMENTS(rows));
+    tcase_add_test(cases, test_found_anywhere);
     tcase_add_test(cases, test_all_short_inputs);
     tcase_add_test(cases, test_no_room);
     tcase_add_test(cases, test_clean_block_is_one_run);
