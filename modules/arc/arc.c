@@ -428,6 +428,7 @@ static const gchar *const findings[] = {
 BARID_MODULE_DEFINE(arc) = {
     BARID_MODULE_HEADER,
     .name = "arc",
+    .version = PACKAGE_VERSION,
     .summary = N_("Validates and extends ARC chains"),
     .needs = BARID_READS_HEADERS | BARID_READS_BODY | BARID_CHANGES_HEADERS | BARID_MAY_DEFER |
              BARID_MAY_REJECT | BARID_USES_NETWORK | BARID_USES_FILES | BARID_USES_SECRETS,

@@ -403,6 +403,7 @@ static const gchar *const findings[] = {"authentication-results", NULL};
 BARID_MODULE_DEFINE(authresults) = {
     BARID_MODULE_HEADER,
     .name = "authresults",
+    .version = PACKAGE_VERSION,
     .summary = N_("Writes what was found about senders into the header"),
     .needs = BARID_READS_HEADERS | BARID_CHANGES_HEADERS,
     .settings = settings,

@@ -226,6 +226,7 @@ static const gchar *const findings[] = {"dkim",         "dkim.domains",     "dki
 BARID_MODULE_DEFINE(dkim) = {
     BARID_MODULE_HEADER,
     .name = "dkim",
+    .version = PACKAGE_VERSION,
     .summary = N_("Verifies and makes DKIM signatures"),
     .needs = BARID_READS_HEADERS | BARID_READS_BODY | BARID_CHANGES_HEADERS | BARID_MAY_DEFER |
              BARID_MAY_REJECT | BARID_USES_NETWORK | BARID_USES_STORE | BARID_USES_FILES |

@@ -364,6 +364,7 @@ static const gchar *const findings[] = {
 BARID_MODULE_DEFINE(dmarc) = {
     BARID_MODULE_HEADER,
     .name = "dmarc",
+    .version = PACKAGE_VERSION,
     .summary = N_("Checks the DMARC policies of authors' domains"),
     .needs = BARID_READS_HEADERS | BARID_MAY_DEFER | BARID_MAY_REJECT | BARID_MAY_HOLD |
              BARID_USES_NETWORK | BARID_USES_FILES,

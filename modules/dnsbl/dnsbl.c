@@ -545,6 +545,7 @@ static const gchar *const findings[] = {"dnsbl", "dnsbl.score", NULL};
 BARID_MODULE_DEFINE(dnsbl) = {
     BARID_MODULE_HEADER,
     .name = "dnsbl",
+    .version = PACKAGE_VERSION,
     .summary = N_("Looks clients and domains up in lists published in the DNS"),
     .needs = BARID_READS_ENVELOPE | BARID_READS_HEADERS | BARID_MAY_DEFER | BARID_MAY_REJECT |
              BARID_USES_NETWORK,

@@ -187,6 +187,7 @@ static const gchar *const findings[] = {"greylist.age", NULL};
 BARID_MODULE_DEFINE(greylist) = {
     BARID_MODULE_HEADER,
     .name = "greylist",
+    .version = PACKAGE_VERSION,
     .summary = N_("Defers mail from unknown senders for a while"),
     .needs = BARID_READS_ENVELOPE | BARID_MAY_DEFER | BARID_USES_STORE,
     .settings = settings,

@@ -127,6 +127,7 @@ static const gchar *const findings[] = {"iprev", "iprev.name", "iprev.names", NU
 BARID_MODULE_DEFINE(iprev) = {
     BARID_MODULE_HEADER,
     .name = "iprev",
+    .version = PACKAGE_VERSION,
     .summary = N_("Confirms the reverse names of clients"),
     .needs = BARID_MAY_DEFER | BARID_MAY_REJECT | BARID_USES_NETWORK,
     .settings = settings,

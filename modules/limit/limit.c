@@ -443,6 +443,7 @@ static const BaridCommand commands[] = {
 BARID_MODULE_DEFINE(limit) = {
     BARID_MODULE_HEADER,
     .name = "limit",
+    .version = PACKAGE_VERSION,
     .summary = N_("Limits connections, messages and recipients"),
     .needs = BARID_READS_ENVELOPE | BARID_MAY_DEFER | BARID_MAY_REJECT,
     .settings = settings,

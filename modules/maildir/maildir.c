@@ -476,6 +476,7 @@ static const BaridProvider providers[] = {
 BARID_MODULE_DEFINE(maildir) = {
     BARID_MODULE_HEADER,
     .name = "maildir",
+    .version = PACKAGE_VERSION,
     .summary = N_("Delivers to Maildir folders"),
     .needs = BARID_READS_ENVELOPE | BARID_READS_HEADERS | BARID_READS_BODY | BARID_USES_FILES,
     .settings = settings,

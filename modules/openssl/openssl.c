@@ -152,6 +152,7 @@ static const BaridProvider providers[] = {
 BARID_MODULE_DEFINE(openssl) = {
     BARID_MODULE_HEADER,
     .name = "openssl",
+    .version = PACKAGE_VERSION,
     .summary = N_("Computes with RSA and ECDSA keys faster"),
     .needs = BARID_USES_SECRETS,
     .providers = providers,

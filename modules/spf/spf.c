@@ -207,6 +207,7 @@ static const gchar *const findings[] = {SPF_FINDINGS("spf"), SPF_FINDINGS("spf.h
 BARID_MODULE_DEFINE(spf) = {
     BARID_MODULE_HEADER,
     .name = "spf",
+    .version = PACKAGE_VERSION,
     .summary = N_("Checks the SPF policies of HELO names and sender domains"),
     .needs = BARID_MAY_DEFER | BARID_MAY_REJECT | BARID_USES_NETWORK,
     .settings = settings,

@@ -430,6 +430,7 @@ static const BaridProvider providers[] = {
 BARID_MODULE_DEFINE(sqlite) = {
     BARID_MODULE_HEADER,
     .name = "sqlite",
+    .version = PACKAGE_VERSION,
     .summary = N_("Keeps stores in SQLite files"),
     .needs = BARID_USES_FILES,
     .providers = providers,

@@ -34,7 +34,7 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/policy-tests.c src/baridctl/replay.c \
 	src/baridctl/sendmail.c src/baridctl/sendmail.h src/baridctl/sign.c \
 	src/baridctl/show.c src/baridctl/show.h \
-	src/baridctl/show-explain.c src/baridctl/show-shadow.c \
+	src/baridctl/show-explain.c src/baridctl/show-modules.c src/baridctl/show-shadow.c \
 	src/baridctl/table.c src/baridctl/table.h
 nodist_src_baridctl_baridctl_SOURCES = src/baridctl/module-template-files.c
 src_baridctl_baridctl_LDADD = libbarid.la $(GLIB_LIBS) $(JSON_LIBS)
@@ -59,7 +59,8 @@ EXTRA_DIST += src/baridctl/module-new/make-template-files.sh \
 if HAVE_CHECK
 check_PROGRAMS += src/baridctl/tests/test-options src/baridctl/tests/test-show
 src_baridctl_tests_test_show_SOURCES = src/baridctl/tests/test-show.c \
-	src/baridctl/show.c src/baridctl/show-explain.c src/baridctl/show-shadow.c src/baridctl/table.c
+	src/baridctl/show.c src/baridctl/show-explain.c src/baridctl/show-modules.c \
+	src/baridctl/show-shadow.c src/baridctl/table.c
 src_baridctl_tests_test_show_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_baridctl_tests_test_show_LDADD = $(BASE_LIBS) $(JSON_LIBS) $(CHECK_LIBS)
 src_baridctl_tests_test_options_SOURCES = src/baridctl/tests/test-options.c \

@@ -70,9 +70,7 @@ show_get_object(JsonObject *object, const gchar *key)
     return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
-/* What a command, module or setting is for: the server says it in English, and what comes with
- * Barid is in the catalogues. */
-static const gchar *
+const gchar *
 show_get_summary(JsonObject *object)
 {
     const gchar *summary = show_get_text(object, "summary");
@@ -140,7 +138,7 @@ show_text(const Show *self, const gchar *text)
     }
 }
 
-static void
+void
 show_table(const Show *self, const Table *table)
 {
     g_autofree gchar *text = table_format(table, self->bold, self->plain);
@@ -148,8 +146,7 @@ show_table(const Show *self, const Table *table)
     fputs(text, self->out);
 }
 
-/* Titles above nothing look like an answer that was cut off. */
-static void
+void
 show_table_or(const Show *self, const Table *table, const gchar *when_empty)
 {
     if (table->cells->len > 0)
@@ -261,69 +258,7 @@ show_status(const Show *self, JsonObject *answer)
                 self->bad, show_get_integer(spool, "damaged_bytes"), self->plain);
 }
 
-/* --- modules --- */
-
-/* Over a module's hooks: calls, and the deepest stack in KiB. */
-static void
-show_module_use(JsonObject *module, Table *table)
-{
-    g_autofree gchar *text = NULL;
-    gint64 calls = 0, stack = 0;
-
-    for (guint i = 0; i < show_get_n(module, "hooks"); i++) {
-        JsonObject *hook = show_get_nth(module, "hooks", i);
-
-        calls += show_get_integer(hook, "calls");
-        stack = MAX(stack, show_get_integer(hook, "stack_own_bytes"));
-    }
-    table_add_integer(table, calls);
-    text = g_strdup_printf("%" PRId64 " KiB", stack / 1024);
-    table_add(table, calls > 0 ? text : "-");
-}
-
-static void
-show_modules(const Show *self, JsonObject *answer)
-{
-    static const TableColumn columns[] = {{N_("MODULE"), TABLE_LEFT}, {N_("STATE"), TABLE_LEFT},
-                                          {N_("MODE"), TABLE_LEFT},   {N_("ON-ERROR"), TABLE_LEFT},
-                                          {N_("CALLS"), TABLE_RIGHT}, {N_("STACK"), TABLE_RIGHT},
-                                          {N_("SUMMARY"), TABLE_LEFT}, {NULL, TABLE_LEFT}};
-    g_auto(Table) table = {0};
-
-    table_init(&table, columns);
-    for (guint i = 0; i < show_get_n(answer, "modules"); i++) {
-        JsonObject *module = show_get_nth(answer, "modules", i);
-
-        table_add(&table, show_get_text(module, "name"));
-        table_add(&table, show_get_text(module, "state"));
-        table_add(&table, show_get_text(module, "mode"));
-        table_add(&table, show_get_text(module, "on_error"));
-        show_module_use(module, &table);
-        table_add(&table, show_get_summary(module));
-    }
-    show_table_or(self, &table, _("No module is loaded."));
-}
-
-static void
-show_order(const Show *self, JsonObject *answer)
-{
-    static const TableColumn columns[] = {{N_("STAGE"), TABLE_LEFT}, {N_("PHASE"), TABLE_LEFT},
-                                          {N_("MODULE"), TABLE_LEFT}, {N_("WHY HERE"), TABLE_LEFT},
-                                          {NULL, TABLE_LEFT}};
-    g_auto(Table) table = {0};
-
-    table_init(&table, columns);
-    for (guint i = 0; i < show_get_n(answer, "hooks"); i++) {
-        JsonObject *hook = show_get_nth(answer, "hooks", i);
-
-        table_add(&table, show_get_text(hook, "stage"));
-        table_add(&table, show_get_text(hook, "phase"));
-        table_add(&table, show_get_text(hook, "module"));
-        table_add(&table, show_get_text(hook, "why"));
-    }
-    show_table_or(self, &table, _("No module that is loaded has a hook: nothing but the server "
-                                  "itself decides."));
-}
+/* --- commands --- */
 
 static void
 show_commands(const Show *self, JsonObject *answer)
@@ -651,7 +586,7 @@ static const struct {
     {"reload", show_reload},
     {"modules", show_modules},
     {"modules list", show_modules},
-    {"modules order", show_order},
+    {"modules order", show_module_order},
     {"modules enable", show_toggle},
     {"modules disable", show_toggle},
     {"commands", show_commands},

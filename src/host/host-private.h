@@ -39,6 +39,7 @@ struct HostModule {
     const BaridModule *module; /* (description) */
     gpointer handle; /* lt_dlhandle; NULL when linked in */
     gchar *path;
+    gchar *package; /* of the distribution; NULL when nothing tells */
     HostCommon common;
     gpointer settings;
     gpointer state;

@@ -568,6 +568,7 @@ host_write_modules(const Host *self, JsonWriter *writer, const gchar *key)
         json_writer_text(writer, "version", module->module->version);
         host_write_interface(module->module, writer);
         json_writer_text(writer, "path", module->path);
+        json_writer_text(writer, "package", module->package);
         json_writer_text(writer, "state",
                          module->contained ? "contained" : open ? "suspended" : "running");
         json_writer_text(writer, "mode", host_mode_words[module->common.mode]);

@@ -174,6 +174,25 @@ loader_dlopen(const gchar *path, GError **error)
     return handle;
 }
 
+/* The package that a module is part of, told by NAME.pkg beside it; NULL without one. */
+static gchar *
+loader_read_package(const gchar *folder, const gchar *name)
+{
+    static const gchar field[] = "Package:";
+    g_autofree gchar *path = g_strdup_printf("%s/%s.pkg", folder, name);
+    g_autofree gchar *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL) || !g_utf8_validate(text, -1, NULL))
+        return NULL;
+    lines = g_strsplit(text, "\n", -1);
+    for (gchar **line = lines; *line != NULL; line++) {
+        if (g_str_has_prefix(*line, field))
+            return g_strdup(g_strstrip(*line + strlen(field)));
+    }
+    return NULL;
+}
+
 HostModule *
 host_module_open(const Host *host, const gchar *name, GError **error)
 {
@@ -211,6 +230,7 @@ host_module_open(const Host *host, const gchar *name, GError **error)
     if (self == NULL)
         return NULL;
     self->path = g_steal_pointer(&path);
+    self->package = loader_read_package(folder, name);
     return self;
 }
 
@@ -245,6 +265,7 @@ host_module_free(HostModule *self)
     if (self->handle != NULL)
         lt_dlclose(self->handle);
     g_free(self->path);
+    g_free(self->package);
     g_free(self);
 }
 

@@ -65,12 +65,23 @@ static const struct {
     {"hooks", "modules order", "{\"hooks\":[{\"module\":\"m\",\"stage\":\"rcpt\"}]}", "STAGE",
      "No module"},
     {"no modules", "modules", "{\"modules\":[]}", "No module is loaded", "MODE"},
-    {"modules with their use", "modules",
-     "{\"modules\":[{\"name\":\"m\",\"hooks\":[{\"calls\":3,\"stack_own_bytes\":4096},"
-     "{\"calls\":4,\"stack_own_bytes\":8192}]}]}",
-     "7  8 KiB", NULL},
-    {"a module that was never called", "modules list",
-     "{\"modules\":[{\"name\":\"m\",\"hooks\":[]}]}", "0      -", "KiB"},
+    {"what modules' hooks cost", "modules",
+     "{\"modules\":[{\"name\":\"m\",\"hooks\":["
+     "{\"stage\":\"rcpt\",\"phase\":\"early\",\"calls\":3,"
+     "\"rejects\":2,\"computing_us\":60,\"waiting_us\":90000,\"stack_own_bytes\":4096}]}]}",
+     "early      3       0       0        2     20 us  30 ms  4 KiB", NULL},
+    {"a hook that was never called", "modules list",
+     "{\"modules\":[{\"name\":\"m\",\"hooks\":[{\"stage\":\"rcpt\",\"calls\":0}]}]}",
+     "-      -      -", "KiB"},
+    {"a module without hooks", "modules list", "{\"modules\":[{\"name\":\"m\",\"hooks\":[]}]}", "m",
+     "CALLS"},
+    {"a module's version and package", "modules",
+     "{\"modules\":["
+     "{\"name\":\"m\",\"version\":\"2.3\",\"package\":\"p-m\",\"state\":\"running\"}]}",
+     "m       2.3      p-m      running", NULL},
+    {"what a module needs", "modules",
+     "{\"modules\":[{\"name\":\"m\",\"needs\":[\"reads-body\",\"may-reject\"]}]}",
+     "m       reads-body, may-reject", NULL},
 };
 
 START_TEST(test_show)

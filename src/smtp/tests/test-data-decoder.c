@@ -151,7 +151,8 @@ START_TEST(test_found_anywhere)
             memset(text, 'a', LEN);
             memcpy(text + LEN, "\r\n.\r\n", 5);
             text[at] = told[i].byte;
-            ck_assert_uint_eq(feed_cut(&decoder, barid_slice(text, LEN + 5), NULL, 0, out), LEN + 5);
+            ck_assert_uint_eq(feed_cut(&decoder, barid_slice(text, LEN + 5), NULL, 0, out),
+                              LEN + 5);
             ck_assert_uint_eq(get_findings(&decoder), told[i].finding);
             data_decoder_init(&decoder);
             data_decoder_inspect(&decoder, barid_slice(text, LEN + 2));
