@@ -28,7 +28,7 @@ static const BaridSetting server_settings[] = {
                            N_("How long a module may compute without a pause.")),
     BARID_SETTING_ENUM("confine", ServerSettings, confine, "full",
                        N_("How much the worker gives up before it serves."), confine_words),
-    BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587",
+    BARID_SETTING_LIST("connect-ports", ServerSettings, connect_ports, "24, 25, 53, 465, 587, 853",
                        N_("TCP ports the worker may connect to besides those in settings.")),
     BARID_SETTING_BOOL("require-policy-tests", ServerSettings, require_policy_tests, "no",
                        N_("Whether a reload runs the policy tests first.")),

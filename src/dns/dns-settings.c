@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/dns-settings.h"
 
+#include "net/tls-settings.h"
+
 static const gchar *const trust_words[] = {"loopback", "always", "never", NULL};
 
 static const BaridSetting resolver_settings[] = {
     BARID_SETTING_TARGETS("servers", DnsOptions, servers, "",
-                          N_("Name servers, such as 127.0.0.1:53 or [::1]:53; none means those of "
-                             "resolv-conf.")),
+                          N_("Name servers, such as 127.0.0.1:53, [::1]:53 or "
+                             "tls://192.0.2.1#dns.example.org; none means those of resolv-conf.")),
+    BARID_SETTING_PATH("trust", DnsOptions, trust_path, "",
+                       N_("PEM file with the certification authorities to trust with servers that "
+                          "are asked over TLS; empty means those of the system."),
+                       BARID_SETTING_PATH_READ),
     BARID_SETTING_PATH("resolv-conf", DnsOptions, resolv_conf, "/etc/resolv.conf",
                        N_("Where the system's name servers are told."), BARID_SETTING_PATH_READ),
     BARID_SETTING_ENUM("trust-ad", DnsOptions, trust_ad, "loopback",
@@ -46,6 +52,17 @@ static const BaridSetting resolver_settings[] = {
     BARID_SETTING_END,
 };
 
+static void
+resolver_report(SettingsContext *context, ConfigSection *section, const gchar *key,
+                const GError *error)
+{
+    if (section == NULL)
+        config_problems_add(context->problems, (ConfigPosition){NULL, 0, 0}, "resolver", key, NULL,
+                            0, "%s", error->message);
+    else
+        config_section_report(section, context->problems, key, "%s", error->message);
+}
+
 DnsResolver *
 dns_resolver_new_from_settings(SettingsContext *context)
 {
@@ -56,12 +73,18 @@ dns_resolver_new_from_settings(SettingsContext *context)
 
     if (settings_bind(context, section, "resolver", resolver_settings, sizeof(BaridSetting),
                       &options)) {
-        self = dns_resolver_new(&options, &error);
-        if (self == NULL && section == NULL)
-            config_problems_add(context->problems, (ConfigPosition){NULL, 0, 0}, "resolver",
-                                "servers", NULL, 0, "%s", error->message);
-        else if (self == NULL)
-            config_section_report(section, context->problems, "servers", "%s", error->message);
+        if (options.trust_path != NULL && *options.trust_path != '\0') {
+            options.trust = tls_trust_new_from_setting(context, "resolver", options.trust_path,
+                                                       &error);
+            if (options.trust == NULL)
+                resolver_report(context, section, "trust", error);
+        }
+        if (error == NULL) {
+            self = dns_resolver_new(&options, &error);
+            if (self == NULL)
+                resolver_report(context, section, "servers", error);
+        }
+        tls_trust_unref(options.trust);
     }
     settings_clear(resolver_settings, sizeof(BaridSetting), &options);
     return self;

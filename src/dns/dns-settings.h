@@ -5,11 +5,14 @@
 
 #include "conf/settings.h"
 #include "dns/resolver.h"
+#include "net/tls.h"
 
 typedef enum { DNS_TRUST_LOOPBACK, DNS_TRUST_ALWAYS, DNS_TRUST_NEVER } DnsTrust;
 
 typedef struct {
     gchar **servers; /* none: resolv.conf's */
+    gchar *trust_path;
+    TlsTrust *trust; /* for servers over TLS; NULL: the system's */
     gchar *resolv_conf;
     gint trust_ad;     /* DnsTrust */
     gint64 timeout_ms; /* 0: resolv.conf's, or 5 s */

@@ -80,7 +80,7 @@ exchange_read(Stream *stream, gsize count, Buffer *out, GError **error)
 }
 
 /* RFC 7766 section 8: each message stands behind its length. */
-static gboolean
+gboolean
 exchange_talk(Stream *stream, DnsQuestion *question, Buffer *reply, Packet *out_packet,
               GError **error)
 {

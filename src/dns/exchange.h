@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "dns/packet.h"
+#include "net/stream.h"
 
 typedef enum { EXCHANGE_UDP, EXCHANGE_TCP } ExchangeVia;
 
@@ -15,5 +16,8 @@ typedef enum { EXCHANGE_UDP, EXCHANGE_TCP } ExchangeVia;
 BARID_SUSPENDS gboolean exchange_run(const Address *server, ExchangeVia via, gint64 timeout_ms,
                                      DnsQuestion *question, Buffer *reply, Packet *out_packet,
                                      GError **error);
+/* The same over a connection, with the id that (question) has. */
+BARID_SUSPENDS gboolean exchange_talk(Stream *stream, DnsQuestion *question, Buffer *reply,
+                                      Packet *out_packet, GError **error);
 
 #endif

@@ -11,7 +11,8 @@ src_dns_libdns_la_SOURCES = \
 	src/dns/name-servers.c src/dns/name-servers.h \
 	src/dns/network.c \
 	src/dns/packet.c src/dns/packet.h \
-	src/dns/resolver.c src/dns/resolver.h src/dns/resolver-backend.h
+	src/dns/resolver.c src/dns/resolver.h src/dns/resolver-backend.h \
+	src/dns/tls-exchange.c src/dns/tls-exchange.h
 DNS_LIBS = src/dns/libdns.la $(LDNS_LIBS) $(IDN2_LIBS) $(CONF_LIBS) $(NET_LIBS)
 
 if HAVE_CHECK

@@ -3,20 +3,83 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "dns/dns-name.h"
+
+static gboolean
+name_server_parse_address(BaridSlice text, guint16 default_port, Address *out_address)
+{
+    /* "[::1]" needs no port either. */
+    if (text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']')
+        text = barid_slice(text.data + 1, text.len - 2);
+    if (address_parse_ip(text, out_address)) {
+        out_address->port = default_port;
+        return TRUE;
+    }
+    return address_parse(text, out_address) && out_address->port != 0;
+}
+
+static gboolean
+name_server_parse_tls(const gchar *text, NameServer *out_server)
+{
+    const gchar *hash = strchrnul(text, '#');
+    gchar name[DNS_NAME_MAX + 1];
+
+    if (!name_server_parse_address(barid_slice(text, (gsize)(hash - text)), TLS_EXCHANGE_PORT,
+                                   &out_server->address) ||
+        (*hash == '#' && !dns_name_normalise(hash + 1, name, NULL)))
+        return FALSE;
+    out_server->over_tls = TRUE;
+    out_server->name = *hash == '#' ? g_strdup(name) : NULL;
+    return TRUE;
+}
 
 gboolean
 name_servers_add(NameServers *self, const gchar *text)
 {
-    BaridSlice slice = barid_slice_from_text(text);
-    Address address;
+    static const gchar scheme[] = "tls://";
+    NameServer server = {.over_tls = FALSE};
 
-    if (address_parse_ip(slice, &address))
-        address.port = NAME_SERVER_PORT;
-    else if (!address_parse(slice, &address) || address.port == 0)
+    if (g_str_has_prefix(text, scheme)
+            ? !name_server_parse_tls(text + strlen(scheme), &server)
+            : !name_server_parse_address(barid_slice_from_text(text), NAME_SERVER_PORT,
+                                         &server.address))
         return FALSE;
     if (self->n_servers < NAME_SERVERS_MAX)
-        self->servers[self->n_servers++].address = address;
+        self->servers[self->n_servers++] = server;
+    else
+        g_free(server.name);
     return TRUE;
+}
+
+gboolean
+name_servers_need_trust(const NameServers *self)
+{
+    for (guint i = 0; i < self->n_servers; i++) {
+        if (self->servers[i].over_tls)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void
+name_servers_set_trust(NameServers *self, TlsTrust *trust)
+{
+    for (guint i = 0; i < self->n_servers; i++) {
+        NameServer *server = &self->servers[i];
+
+        if (server->over_tls)
+            server->tls = tls_exchange_new(&server->address, server->name, trust);
+    }
+}
+
+void
+name_servers_clear(NameServers *self)
+{
+    for (guint i = 0; i < self->n_servers; i++) {
+        tls_exchange_free(self->servers[i].tls);
+        g_free(self->servers[i].name);
+    }
+    self->n_servers = 0;
 }
 
 /* "timeout:3"; resolv.conf(5) caps the values, and so do we. */

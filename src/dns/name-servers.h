@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "base/address.h"
+#include "dns/tls-exchange.h"
 
 enum {
     NAME_SERVERS_MAX = 8,
@@ -20,6 +20,9 @@ enum {
 typedef struct {
     Address address;
     gboolean trusted; /* its AD bit is believed */
+    gboolean over_tls;
+    gchar *name;      /* that its certificate is for; NULL: its address */
+    TlsExchange *tls; /* once its certificate's issuers are known */
     _Atomic gint64 rests_until_ms;
     _Atomic gint64 plain_until_ms;
 } NameServer;
@@ -32,9 +35,13 @@ typedef struct {
     gboolean trusts_ad;
 } NameServers;
 
-/* Adds "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:53"; FALSE when it is none of these.
- * More than NAME_SERVERS_MAX are left out. */
+/* Adds "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:53", or one of these between "tls://" and
+ * "#NAME"; FALSE when it is none of these. More than NAME_SERVERS_MAX are left out. */
 gboolean name_servers_add(NameServers *self, const gchar *text);
+/* Whether TLS has to be prepared, and for those that need it. */
+gboolean name_servers_need_trust(const NameServers *self);
+void name_servers_set_trust(NameServers *self, TlsTrust *trust);
+void name_servers_clear(NameServers *self);
 /* Reads the text of a resolv.conf: nameserver, options timeout, attempts and trust-ad. The
  * loopback address stands in where it names no server (resolv.conf(5)). */
 void name_servers_read(NameServers *self, const gchar *text);

@@ -18,7 +18,7 @@ enum {
 };
 
 typedef struct {
-    CounterId lookups, cache_hits, shared, queries, tcp, timeouts, failures;
+    CounterId lookups, cache_hits, shared, queries, tcp, tls_handshakes, timeouts, failures;
 } NetworkCounters;
 
 typedef struct {
@@ -54,6 +54,18 @@ typedef enum {
 } NetworkResult;
 
 static gboolean
+network_exchange_tls(NetworkQuery *query, NameServer *server, GError **error)
+{
+    DnsNetwork *self = query->network;
+    guint n_handshakes;
+    gboolean ok = tls_exchange_run(server->tls, self->timeout_ms, &query->question, &query->reply,
+                                   &query->packet, &n_handshakes, error);
+
+    counter_add(self->counters.tls_handshakes, n_handshakes);
+    return ok;
+}
+
+static gboolean
 network_exchange(NetworkQuery *query, NameServer *server, ExchangeVia via, GError **error)
 {
     DnsNetwork *self = query->network;
@@ -62,8 +74,10 @@ network_exchange(NetworkQuery *query, NameServer *server, ExchangeVia via, GErro
     counter_add(self->counters.queries, 1);
     if (via == EXCHANGE_TCP)
         counter_add(self->counters.tcp, 1);
-    if (exchange_run(&server->address, via, self->timeout_ms, &query->question, &query->reply,
-                     &query->packet, &local))
+    if (server->tls != NULL
+            ? network_exchange_tls(query, server, &local)
+            : exchange_run(&server->address, via, self->timeout_ms, &query->question,
+                           &query->reply, &query->packet, &local))
         return TRUE;
     if (local->code == BARID_ERROR_TIMEOUT)
         counter_add(self->counters.timeouts, 1);
@@ -79,6 +93,8 @@ network_exchange_either(NetworkQuery *query, NameServer *server, GError **error)
     g_autoptr(GError) local = NULL;
     gboolean is_last = query->round + 1 == self->attempts;
 
+    if (server->tls != NULL)
+        return network_exchange(query, server, EXCHANGE_TCP, error);
     if (network_exchange(query, server, EXCHANGE_UDP, &local))
         return !query->packet.truncated || network_exchange(query, server, EXCHANGE_TCP, error);
     /* What does not come through over UDP may be too long for some box on the way. A server
@@ -155,9 +171,11 @@ network_ask_server(NetworkQuery *query, NameServer *server, GError **error)
         return NETWORK_CUT;
     }
     name_server_failed(server);
-    if (local->code != BARID_ERROR_INVALID)
+    if (local->code != BARID_ERROR_INVALID && local->code != BARID_ERROR_DENIED)
         return NETWORK_SILENT;
-    query->reason = "the server's reply makes no sense";
+    query->reason = local->code == BARID_ERROR_DENIED
+                        ? "the server's certificate is not trusted, or not for it"
+                        : "the server's reply makes no sense";
     return NETWORK_UNABLE;
 }
 
@@ -400,6 +418,7 @@ network_free(gpointer data)
     DnsNetwork *self = data;
 
     dns_cache_free(self->cache);
+    name_servers_clear(&self->servers);
     g_strfreev(self->local_names);
     g_free(self);
 }
@@ -413,6 +432,7 @@ network_register_counters(NetworkCounters *counters)
         .shared = counter_register("dns.shared"),
         .queries = counter_register("dns.queries"),
         .tcp = counter_register("dns.tcp-queries"),
+        .tls_handshakes = counter_register("dns.tls-handshakes"),
         .timeouts = counter_register("dns.timeouts"),
         .failures = counter_register("dns.failures"),
     };
@@ -436,6 +456,20 @@ network_read_servers(DnsNetwork *self, const DnsOptions *options, GError **error
     if (options->resolv_conf != NULL)
         g_file_get_contents(options->resolv_conf, &text, NULL, NULL);
     name_servers_read(&self->servers, text == NULL ? "" : text);
+    return TRUE;
+}
+
+static gboolean
+network_prepare_tls(DnsNetwork *self, const DnsOptions *options, GError **error)
+{
+    g_autoptr(TlsTrust) trust = NULL;
+
+    if (!name_servers_need_trust(&self->servers))
+        return TRUE;
+    trust = options->trust != NULL ? tls_trust_ref(options->trust) : tls_trust_new_system(error);
+    if (trust == NULL)
+        return FALSE;
+    name_servers_set_trust(&self->servers, trust);
     return TRUE;
 }
 
@@ -473,7 +507,7 @@ dns_resolver_new(const DnsOptions *options, GError **error)
     self->max_negative_ttl_s = network_to_seconds(options->max_negative_ttl_ms);
     self->failure_ttl_s = network_to_seconds(options->failure_ttl_ms);
     self->cache = dns_cache_new((gsize)options->cache_entries, (gsize)options->cache_bytes);
-    if (!network_read_servers(self, options, error)) {
+    if (!network_read_servers(self, options, error) || !network_prepare_tls(self, options, error)) {
         network_free(self);
         return NULL;
     }

@@ -11,6 +11,8 @@ enum {
     PACKET_TYPE_SIG = 24,
     PACKET_TYPE_KEY = 25,
     PACKET_TYPE_OPT = 41,
+    PACKET_OPTION_PADDING = 12,
+    PACKET_PADDED_TO = 128,
     PACKET_TYPE_RRSIG = 46,
     PACKET_TYPE_DNSKEY = 48,
     PACKET_TYPE_TSIG = 250,
@@ -56,6 +58,21 @@ packet_put_name(guint8 *out, gsize at, const gchar *name)
     return at + 1;
 }
 
+/* The data of OPT: an option of zeros that fills up to the next block (RFC 7830; RFC 8467
+ * section 4.1 for its size). */
+static gsize
+packet_put_padding(guint8 *bytes, gsize at)
+{
+    gsize before = at + 2 + 4;
+    gsize len = (PACKET_PADDED_TO - before % PACKET_PADDED_TO) % PACKET_PADDED_TO;
+
+    at = packet_put_u16(bytes, at, (guint16)(4 + len));
+    at = packet_put_u16(bytes, at, PACKET_OPTION_PADDING);
+    at = packet_put_u16(bytes, at, (guint16)len);
+    memset(bytes + at, 0, len);
+    return at + len;
+}
+
 gsize
 packet_write_query(const DnsQuestion *question, guint8 *out_bytes)
 {
@@ -75,8 +92,10 @@ packet_write_query(const DnsQuestion *question, guint8 *out_bytes)
     out_bytes[at++] = 0;
     at = packet_put_u16(out_bytes, at, PACKET_TYPE_OPT);
     at = packet_put_u16(out_bytes, at, DNS_UDP_BYTES);
-    memset(out_bytes + at, 0, 6);
-    return at + 6;
+    memset(out_bytes + at, 0, 4);
+    at += 4;
+    return question->is_padded ? packet_put_padding(out_bytes, at)
+                               : packet_put_u16(out_bytes, at, 0);
 }
 
 /* --- checking --- */

@@ -11,7 +11,7 @@
 #include "dns/dns-answer.h"
 
 enum {
-    DNS_QUERY_MAX = 12 + 255 + 4 + 11,
+    DNS_QUERY_MAX = 384, /* 12 + 255 + 4 + 11 + 4, and padding */
     DNS_REPLY_MAX = 65535,
     DNS_UDP_BYTES = 1232,    /* what fits into one IPv6 packet everywhere */
     DNS_RECORDS_MAX = 4096,  /* in one reply */
@@ -37,6 +37,7 @@ typedef struct {
     const gchar *name; /* normalised */
     DnsType type;
     gboolean edns;
+    gboolean is_padded; /* where there is EDNS: its length shall tell nothing */
     gboolean wants_ad; /* the server's word on authenticity counts (RFC 6840 section 5.7) */
 } DnsQuestion;
 

@@ -10,6 +10,7 @@ src_net_libnet_la_SOURCES = \
 	src/net/net-error.h \
 	src/net/stream.c src/net/stream.h \
 	src/net/tls.c src/net/tls.h \
+	src/net/tls-settings.c src/net/tls-settings.h \
 	src/net/tls-wire.c src/net/tls-wire.h
 NET_LIBS = src/net/libnet.la $(GNUTLS_LIBS) $(FIBER_LIBS)
 

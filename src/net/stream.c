@@ -78,6 +78,22 @@ stream_interrupt(Stream *self)
     shutdown(self->fd, SHUT_RD);
 }
 
+void
+stream_detach(Stream *self)
+{
+    g_assert(self->in_start == self->in_end && self->out_len == 0);
+    fiber_watch_clear(&self->watch);
+}
+
+gboolean
+stream_attach(Stream *self, Scheduler *scheduler, GError **error)
+{
+    /* The first event tells what has come, as with a new one. */
+    self->drained = TRUE;
+    self->wire.drained = self->tls != NULL;
+    return fiber_watch_init(&self->watch, scheduler, self->fd, error);
+}
+
 /* The alert is gathered, and leaves with the last bytes before it. Once. */
 static void
 stream_say_bye(Stream *self)

@@ -22,6 +22,10 @@ void stream_free(Stream *self);
 /* Ends the reading side: a waiting read fails as if the peer had closed. Any fiber of the
  * thread. */
 void stream_interrupt(Stream *self);
+/* Takes a connection that nothing is buffered for off its scheduler, so that a fiber of any
+ * thread may take it up again. */
+void stream_detach(Stream *self);
+gboolean stream_attach(Stream *self, Scheduler *scheduler, GError **error);
 /* As stream_finish(), as far as possible without waiting, and after it if that failed. */
 void stream_end(Stream *self);
 

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "conf/rule-shadow.h"
 #include "mime/mail-address.h"
+#include "net/tls-settings.h"
 #include "outbound/smtp-client.h"
 
 enum { DEFAULT_PORT_SMTP = 25, DEFAULT_PORT_LMTP = 24, DEFAULT_PORT_IMPLICIT_TLS = 465 };
@@ -202,24 +203,6 @@ host_parse_target(gchar *text, guint16 fallback_port, HostTarget *out)
     return host_parse_name(text, fallback_port, out);
 }
 
-static TlsTrust *
-host_read_trust(const OutboundHost *self, const SettingsContext *context, ConfigSection *section,
-                GError **error)
-{
-    const gchar *label = config_section_get_label(section);
-    g_autoptr(GBytes) pem = NULL;
-    gconstpointer data;
-    gsize len;
-
-    if (self->trust_path == NULL || *self->trust_path == '\0')
-        return tls_trust_new_system(error);
-    pem = settings_open_file(context, label, "trust", self->trust_path, error);
-    if (pem == NULL)
-        return NULL;
-    data = g_bytes_get_data(pem, &len);
-    return tls_trust_new_pem(barid_slice(data, len), self->trust_path, error);
-}
-
 /* Who asks for a check without TLS has made a mistake; who sends a password in the clear has
  * said so. */
 static void
@@ -235,7 +218,8 @@ host_check_trust(OutboundHost *self, SettingsContext *context, ConfigSection *se
     if (!has_tls || self->check == HOST_CHECK_NEVER ||
         (self->check == HOST_CHECK_WITH_PASSWORD && !has_user))
         return;
-    self->trust = host_read_trust(self, context, section, &error);
+    self->trust = tls_trust_new_from_setting(context, config_section_get_label(section),
+                                             self->trust_path, &error);
     if (self->trust == NULL)
         config_section_report(section, context->problems, "trust", "%s", error->message);
 }

@@ -231,6 +231,9 @@ confine_add_port(GByteArray *ports, const gchar *text)
 {
     gsize len = strspn(text, "0123456789");
 
+    /* Without a port the default counts, which "connect-ports" has. */
+    if (len == 0)
+        return;
     g_byte_array_append(ports, (const guint8 *)text, (guint)len);
     g_byte_array_append(ports, (const guint8 *)"", 1);
 }

@@ -46,14 +46,28 @@ def peer_environment():
     return dict(os.environ, LD_LIBRARY_PATH=":".join(folders))
 
 
-class NameServer:
-    """with NameServer({"example": "a IN MX 10 mx.example."}) as names: ... names.port"""
+TLS = """
+  ip-address: {address}@{port}
+  tls-port: {port}
+  tls-service-key: "{key}"
+  tls-service-pem: "{chain}"
+"""
 
-    def __init__(self, zones, address="127.0.0.1", port=0):
+
+class NameServer:
+    """with NameServer({"example": "a IN MX 10 mx.example."}) as names: ... names.port
+
+    (tls) is a port for TLS, with the paths of a key and a chain."""
+
+    def __init__(self, zones, address="127.0.0.1", port=0, tls=None):
         self.folder = tempfile.mkdtemp(prefix="barid-names-")
         self.address = address
         self.port = port or free_port()
         config = CONFIG.format(address=address, port=self.port, folder=self.folder)
+        if tls is not None:
+            head, tail = config.split("remote-control:")
+            config = (head.rstrip() + TLS.format(address=address, port=tls[0], key=tls[1],
+                                                 chain=tls[2]) + "remote-control:" + tail)
         for name, text in zones.items():
             config += ZONE.format(name=name)
             with open(os.path.join(self.folder, name + ".zone"), "w", encoding="utf-8") as file:

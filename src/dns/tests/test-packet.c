@@ -615,6 +615,39 @@ START_TEST(test_query)
 }
 END_TEST
 
+/* RFC 7830: an option of zeros, so that all lengths are multiples of 128. */
+START_TEST(test_padded_query)
+{
+    gchar name[DNS_NAME_MAX + 1];
+    guint8 query[DNS_QUERY_MAX];
+
+    for (gsize len = 1; len <= DNS_NAME_MAX; len++) {
+        DnsQuestion asked = {.id = ID, .name = name, .type = DNS_TYPE_A, .edns = TRUE,
+                             .is_padded = TRUE};
+        gsize end = 12 + len + 2 + 4 + 11;
+        gsize got;
+
+        for (gsize i = 0; i < len; i++)
+            name[i] = i % 2 == 0 ? 'a' : '.';
+        name[len] = '\0';
+        if (len % 2 == 0)
+            name[len - 1] = 'a', name[len - 2] = 'a';
+        if (len == 2)
+            name[0] = 'a';
+        got = packet_write_query(&asked, query);
+        ck_assert_uint_eq(got % 128, 0);
+        ck_assert_uint_le(got, DNS_QUERY_MAX);
+        ck_assert_uint_lt(got - end - 4, 128);
+        /* The length of the data, the option, its length; and zeros. */
+        ck_assert_uint_eq(query[end - 2] << 8 | query[end - 1], got - end);
+        ck_assert_uint_eq(query[end] << 8 | query[end + 1], 12);
+        ck_assert_uint_eq(query[end + 2] << 8 | query[end + 3], got - end - 4);
+        for (gsize i = end + 4; i < got; i++)
+            ck_assert_uint_eq(query[i], 0);
+    }
+}
+END_TEST
+
 /* --- name servers --- */
 
 static const struct {
@@ -662,18 +695,49 @@ END_TEST
 
 static const struct {
     const gchar *text;
-    gboolean ok;
+    const gchar *address; /* NULL: refused */
+    gboolean over_tls;
+    const gchar *name;
 } server_rows[] = {
-    {"127.0.0.1", TRUE},   {"127.0.0.1:5353", TRUE}, {"::1", TRUE}, {"[::1]:5353", TRUE},
-    {"127.0.0.1:0", FALSE}, {"127.0.0.1:", FALSE},   {"ns", FALSE}, {"", FALSE},
+    {"127.0.0.1", "127.0.0.1:53", FALSE, NULL},
+    {"127.0.0.1:5353", "127.0.0.1:5353", FALSE, NULL},
+    {"::1", "[::1]:53", FALSE, NULL},
+    {"[::1]", "[::1]:53", FALSE, NULL},
+    {"[::1]:5353", "[::1]:5353", FALSE, NULL},
+    {"127.0.0.1:0", NULL, FALSE, NULL},
+    {"127.0.0.1:", NULL, FALSE, NULL},
+    {"127.0.0.1#dns.example", NULL, FALSE, NULL},
+    {"ns", NULL, FALSE, NULL},
+    {"", NULL, FALSE, NULL},
+    {"tls://192.0.2.1", "192.0.2.1:853", TRUE, NULL},
+    {"tls://[2001:db8::1]", "[2001:db8::1]:853", TRUE, NULL},
+    {"tls://2001:db8::1#DNS.example.", "[2001:db8::1]:853", TRUE, "dns.example"},
+    {"tls://192.0.2.1:8853#dns.example", "192.0.2.1:8853", TRUE, "dns.example"},
+    {"tls://192.0.2.1#", NULL, FALSE, NULL},
+    {"tls://192.0.2.1#a..b", NULL, FALSE, NULL},
+    {"tls://dns.example", NULL, FALSE, NULL},
+    {"tls://", NULL, FALSE, NULL},
+    {"tls:192.0.2.1", NULL, FALSE, NULL},
 };
 
 START_TEST(test_server)
 {
     NameServers servers = {.n_servers = 0};
+    gchar address[ADDRESS_TEXT_MAX];
 
-    ck_assert_msg(name_servers_add(&servers, server_rows[_i].text) == server_rows[_i].ok, "%s",
-                  server_rows[_i].text);
+    if (server_rows[_i].address == NULL) {
+        ck_assert_msg(!name_servers_add(&servers, server_rows[_i].text), "%s",
+                      server_rows[_i].text);
+        ck_assert_uint_eq(servers.n_servers, 0);
+        return;
+    }
+    ck_assert_msg(name_servers_add(&servers, server_rows[_i].text), "%s", server_rows[_i].text);
+    ck_assert_str_eq(address_format(&servers.servers[0].address, address),
+                     server_rows[_i].address);
+    ck_assert_int_eq(servers.servers[0].over_tls, server_rows[_i].over_tls);
+    ck_assert_pstr_eq(servers.servers[0].name, server_rows[_i].name);
+    ck_assert_int_eq(name_servers_need_trust(&servers), server_rows[_i].over_tls);
+    name_servers_clear(&servers);
 }
 END_TEST
 
@@ -709,6 +773,7 @@ main(void)
     tcase_add_test(cases, test_read_untrusted);
     tcase_add_test(cases, test_rcode);
     tcase_add_test(cases, test_query);
+    tcase_add_test(cases, test_padded_query);
     tcase_add_loop_test(cases, test_resolv_conf, 0, G_N_ELEMENTS(conf_rows));
     tcase_add_loop_test(cases, test_server, 0, G_N_ELEMENTS(server_rows));
     tcase_add_test(cases, test_order);
