@@ -87,6 +87,11 @@ tls_exchange_keep(TlsExchange *self, Stream *stream)
 {
     Stream *too_many = NULL;
 
+    /* A server that says more than it was asked is not listened to. */
+    if (stream_get_input(stream).len > 0) {
+        stream_free(stream);
+        return;
+    }
     stream_detach(stream);
     g_mutex_lock(&self->mutex);
     if (self->n_kept == KEPT_MAX) {

@@ -3,9 +3,13 @@
 """Name servers that are asked over TLS: a real one (nsd) with certificates made here."""
 import os
 import smtplib
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
 from name_server import NameServer
@@ -114,6 +118,57 @@ def test_certificates():
                  Server(configure(f"tls://127.0.0.1:{tls[0]}{suffix}", authority)) as server:
                 reply = say_mail(server, "127.0.0.1")
                 assert reply[0] == wanted, (what, reply)
+
+
+class Babbler:
+    """A TLS server that answers each question (NXDOMAIN), and says more than it was asked."""
+
+    def __init__(self, key, chain):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(chain, key)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.n_connections = 0
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(20)
+
+    def serve(self):
+        while True:
+            try:
+                peer = self.context.wrap_socket(self.listener.accept()[0], server_side=True)
+            except OSError:
+                return
+            self.n_connections += 1
+            with peer:
+                size = struct.unpack(">H", peer.recv(2))[0]
+                query = peer.recv(size)
+                reply = query[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + query[12:query.index(0, 12) + 5]
+                peer.sendall((struct.pack(">H", len(reply)) + reply) * 2)
+                # Until the other side has had enough.
+                try:
+                    peer.recv(1)
+                except OSError:
+                    pass
+
+
+def test_babbler():
+    with tempfile.TemporaryDirectory(prefix="barid-dot-") as folder:
+        made = Certificates(folder)
+        with Babbler(*made.make("DNS:dns.example")) as peer, \
+             Server(configure(f"tls://127.0.0.1:{peer.port}#dns.example", made.authority)) as server:
+            pid = server.worker_pid()
+            for last in range(1, 5):
+                assert say_mail(server, f"127.0.0.{last}")[0] == 550, last
+            assert server.worker_pid() == pid
+            assert peer.n_connections == count(server, "dns.tls-handshakes") >= 4
 
 
 def test_no_tls_there():
