@@ -11,6 +11,7 @@ dist_barid_HEADERS = \
 	plugins-api/barid/module.h \
 	plugins-api/barid/network.h \
 	plugins-api/barid/private-key.h \
+	plugins-api/barid/report-uris.h \
 	plugins-api/barid/rule.h \
 	plugins-api/barid/runtime.h \
 	plugins-api/barid/saved.h \

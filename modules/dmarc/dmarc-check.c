@@ -141,7 +141,7 @@ static void
 take_policy(DmarcCheck *self)
 {
     self->result = DMARC_RESULT_FAIL;
-    if (is_unusable(self) && !dmarc_uris_has_any(self->step->record.rua)) {
+    if (is_unusable(self) && !barid_report_uris_has_any(self->step->record.rua)) {
         self->result = DMARC_RESULT_PERMERROR;
         self->problem = "the record's policy is not valid";
         return;

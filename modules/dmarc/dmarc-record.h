@@ -33,11 +33,4 @@ void dmarc_record_parse(BaridSlice text, DmarcRecord *out);
 const gchar *dmarc_policy_get_name(DmarcPolicy policy);
 DmarcPolicy dmarc_policy_parse(BaridSlice word);
 
-/* The next destination of "rua" or "ruf" that a report can be mailed to: (*rest) is at first the
- * tag's value. Others are passed over; FALSE at the end. The address is written into
- * (out_address), with its escapes decoded. */
-gboolean dmarc_uris_next(BaridSlice *rest, GString *out_address);
-/* Whether one of them is a URI, of whatever scheme. */
-gboolean dmarc_uris_has_any(BaridSlice uris);
-
 #endif

@@ -107,7 +107,7 @@ dmarc_tell_uris(BaridTransaction *txn, const gchar *name, BaridSlice uris)
     g_autoptr(GString) address = g_string_new(NULL);
     g_autoptr(GString) list = g_string_new(NULL);
 
-    while (dmarc_uris_next(&uris, address)) {
+    while (barid_report_uris_next(&uris, address)) {
         if (list->len > 0)
             g_string_append_c(list, ' ');
         g_string_append(list, address->str);

@@ -11,6 +11,7 @@
 #include <barid/module.h>
 #include <barid/network.h>
 #include <barid/private-key.h>
+#include <barid/report-uris.h>
 #include <barid/runtime.h>
 #include <barid/saved.h>
 #include <barid/session.h>

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "check domain": what a server that has mail for a domain would find out, and do. */
+#include <barid/report-uris.h>
+#include <barid/tag-list.h>
+
 #include "base/json-writer.h"
 #include "baridctl/check.h"
+#include "dns/dns-name.h"
 
 enum { CHECK_HOSTS_MAX = 20 };
 
@@ -126,23 +130,93 @@ check_domain_put_hosts(CheckDomain *self)
                                                    : "no-address";
 }
 
-/* The first TXT record below the domain that begins with (prefix), or null. */
+/* Index of the first TXT record of (answer), or NULL, that begins with (prefix); -1 without one. */
+static gint
+check_domain_find_text(const DnsAnswer *answer, const gchar *prefix)
+{
+    for (guint i = 0; answer != NULL && i < answer->n_records; i++) {
+        BaridSlice text = answer->records[i].as.text;
+
+        if (text.len >= strlen(prefix) && memcmp(text.data, prefix, strlen(prefix)) == 0)
+            return (gint)i;
+    }
+    return -1;
+}
+
+static DnsAnswer *
+check_domain_look_up_text(CheckDomain *self, const gchar *below, const gchar *domain,
+                          GError **error)
+{
+    g_autofree gchar *name = g_strconcat(below, domain, NULL);
+
+    return dns_lookup(self->resolver, name, DNS_TYPE_TXT, error);
+}
+
+/* The policy below the domain, or null. */
 static void
 check_domain_put_policy(CheckDomain *self, const gchar *key, const gchar *below,
                         const gchar *prefix)
 {
-    g_autofree gchar *name = g_strconcat(below, self->domain, NULL);
-    g_autoptr(DnsAnswer) answer = dns_lookup(self->resolver, name, DNS_TYPE_TXT, NULL);
+    g_autoptr(DnsAnswer) answer = check_domain_look_up_text(self, below, self->domain, NULL);
+    gint found = check_domain_find_text(answer, prefix);
 
-    for (guint i = 0; answer != NULL && i < answer->n_records; i++) {
-        BaridSlice text = answer->records[i].as.text;
+    if (found >= 0)
+        json_writer_slice(&self->writer, key, answer->records[found].as.text);
+    else
+        json_writer_text(&self->writer, key, NULL);
+}
 
-        if (text.len >= strlen(prefix) && memcmp(text.data, prefix, strlen(prefix)) == 0) {
-            json_writer_slice(&self->writer, key, text);
-            return;
-        }
+/* Whether the (destination) of reports about the domain wants them (RFC 7489 section 7.1): one
+ * outside of it says so with a record of its own. */
+static const gchar *
+check_domain_judge_destination(CheckDomain *self, const gchar *destination)
+{
+    g_autofree gchar *below = NULL;
+    g_autoptr(DnsAnswer) answer = NULL;
+    gchar own[DNS_NAME_MAX + 1];
+    gchar other[DNS_NAME_MAX + 1];
+
+    if (!dns_name_normalise(self->domain, own, NULL) ||
+        !dns_name_normalise(destination, other, NULL))
+        return "no";
+    if (dns_name_is_below(other, own) || dns_name_is_below(own, other))
+        return "yes";
+    below = g_strconcat(own, "._report._dmarc.", NULL);
+    answer = check_domain_look_up_text(self, below, other, NULL);
+    if (answer == NULL)
+        return "unknown";
+    return check_domain_find_text(answer, "v=DMARC1") >= 0 ? "yes" : "no";
+}
+
+static void
+check_domain_put_destinations(CheckDomain *self, BaridSlice uris)
+{
+    g_autoptr(GString) address = g_string_new(NULL);
+
+    for (guint i = 0; i < CHECK_HOSTS_MAX && barid_report_uris_next(&uris, address); i++) {
+        json_writer_begin_object(&self->writer, NULL);
+        json_writer_text(&self->writer, "address", address->str);
+        json_writer_text(&self->writer, "accepted",
+                         check_domain_judge_destination(self, strrchr(address->str, '@') + 1));
+        json_writer_end_object(&self->writer);
     }
-    json_writer_text(&self->writer, key, NULL);
+}
+
+/* Where reports by DMARC would be mailed to. */
+static void
+check_domain_put_reports(CheckDomain *self)
+{
+    g_autoptr(DnsAnswer) answer = check_domain_look_up_text(self, "_dmarc.", self->domain, NULL);
+    gint found = check_domain_find_text(answer, "v=DMARC1");
+    BaridTagList tags;
+
+    json_writer_begin_array(&self->writer, "dmarc_reports");
+    if (found >= 0 &&
+        barid_tag_list_parse(answer->records[found].as.text, &tags) == BARID_TAG_LIST_OK) {
+        check_domain_put_destinations(self, barid_tag_list_get(&tags, "rua"));
+        check_domain_put_destinations(self, barid_tag_list_get(&tags, "ruf"));
+    }
+    json_writer_end_array(&self->writer);
 }
 
 static const struct {
@@ -165,6 +239,7 @@ check_domain_run(gpointer data)
     check_domain_put_hosts(self);
     check_domain_put_policy(self, "spf", "", "v=spf1");
     check_domain_put_policy(self, "dmarc", "_dmarc.", "v=DMARC1");
+    check_domain_put_reports(self);
     check_domain_put_policy(self, "mta_sts", "_mta-sts.", "v=STSv1");
     check_domain_put_policy(self, "tls_rpt", "_smtp._tls.", "v=TLSRPTv1");
     json_writer_text(&self->writer, "result", self->result);

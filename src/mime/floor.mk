@@ -14,6 +14,7 @@ src_mime_libmime_la_SOURCES = \
 	src/mime/mail-address.c src/mime/mail-address.h \
 	src/mime/mail-domain.c src/mime/mail-domain.h \
 	src/mime/mail-date.c src/mime/mail-date.h \
+	src/mime/report-uris.c \
 	src/mime/tag-list.c \
 	src/mime/trace.c src/mime/trace.h
 nodist_src_mime_libmime_la_SOURCES = src/mime/dsn-catalogues.c
@@ -30,6 +31,9 @@ check_PROGRAMS += src/mime/tests/test-address-list src/mime/tests/test-dsn src/m
 src_mime_tests_test_canonical_SOURCES = src/mime/tests/test-canonical.c
 src_mime_tests_test_canonical_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_canonical_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
+src_mime_tests_test_report_uris_SOURCES = src/mime/tests/test-report-uris.c
+src_mime_tests_test_report_uris_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_mime_tests_test_report_uris_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_tag_list_SOURCES = src/mime/tests/test-tag-list.c
 src_mime_tests_test_tag_list_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_tag_list_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
@@ -51,7 +55,8 @@ src_mime_tests_test_mail_date_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
 src_mime_tests_test_trace_SOURCES = src/mime/tests/test-trace.c
 src_mime_tests_test_trace_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_mime_tests_test_trace_LDADD = $(MIME_LIBS) $(CHECK_LIBS)
-check_PROGRAMS += src/mime/tests/test-canonical src/mime/tests/test-tag-list
+check_PROGRAMS += src/mime/tests/test-canonical src/mime/tests/test-report-uris \
+	src/mime/tests/test-tag-list
 check_PROGRAMS += src/mime/tests/test-delivery-status src/mime/tests/test-downgrade
 src_mime_tests_test_delivery_status_SOURCES = src/mime/tests/test-delivery-status.c
 src_mime_tests_test_delivery_status_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

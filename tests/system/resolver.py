@@ -26,7 +26,7 @@ ZONES = {
 @ IN MX 20 mx2
 @ IN MX 10 mx1
 @ IN TXT "v=spf1 -all"
-_dmarc IN TXT "v=DMARC1; p=none"
+_dmarc IN TXT "v=DMARC1; p=none; rua=mailto:a@example.net,mailto:b@in.example.net!10m,mailto:c@other.example; ruf=mailto:d@client.example,mailto:e@broken.example,https://x.example/"
 _smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:tls@example.net"
 mx1 IN A 192.0.2.1
 mx1 IN AAAA 2001:db8::1
@@ -45,7 +45,8 @@ big IN MX 10 mx1
 big IN TXT "v=spf1 """ + " ".join(f'" "ip4:198.51.100.{n}' for n in range(200)) + """ -all"
 many IN MX 10 mx1
 """ + "".join(f"many IN MX {100 + n} host{n}.a-rather-long-name-for-a-mail-host\n" for n in range(60)),
-    "other.example": SOA + "target IN MX 5 mx\nmx IN A 192.0.2.77\n",
+    "other.example": SOA + "target IN MX 5 mx\nmx IN A 192.0.2.77\n"
+                          "example.net._report._dmarc IN TXT \"v=DMARC1\"\n",
     "2.0.192.in-addr.arpa": SOA + "7 IN PTR client.example.net.\n",
     "0.0.127.in-addr.arpa": SOA + "1 IN PTR localhost.client.example.\n",
     "client.example": SOA + "localhost IN A 127.0.0.1\n",
@@ -143,6 +144,9 @@ def test_domain():
         assert found["mx"][0]["addresses"] == ["192.0.2.1", "2001:db8::1"], found
         assert found["mx"][0]["tlsa_records"] == 1 and not found["mx"][0]["tlsa_secure"], found
         assert found["spf"] == "v=spf1 -all" and found["dmarc"].startswith("v=DMARC1"), found
+        assert [(each["address"], each["accepted"]) for each in found["dmarc_reports"]] == [
+            ("a@example.net", "yes"), ("b@in.example.net", "yes"), ("c@other.example", "yes"),
+            ("d@client.example", "no"), ("e@broken.example", "unknown")], found
         assert found["mta_sts"] is None and found["tls_rpt"].startswith("v=TLSRPTv1"), found
         assert not found["implicit_mx"] and not found["secure"], found
 

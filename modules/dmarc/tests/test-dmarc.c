@@ -70,42 +70,6 @@ START_TEST(test_record)
 }
 END_TEST
 
-static const struct {
-    const gchar *value;
-    gboolean is_any;
-    const gchar *addresses;
-} uris[] = {
-    {"", FALSE, ""},
-    {"mailto:a@example.com", TRUE, "a@example.com "},
-    {"mailto:a@example.com!10m , MAILTO:b@example.net!50k", TRUE, "a@example.com b@example.net "},
-    {"https://example.com/report,mailto:a@example.com", TRUE, "a@example.com "},
-    {"https://example.com/report", TRUE, ""},
-    {"a@example.com", FALSE, ""},
-    {"mailto:", FALSE, ""},
-    {"mailto:a", TRUE, ""},
-    {"mailto:a%2Cb%21@example.com?subject=x", TRUE, ""},
-    {"mailto:a%21b@example.com?subject=x", TRUE, "a!b@example.com "},
-    {"mailto:a%0d%0aRCPT@example.com", TRUE, ""},
-    {"mailto:a%4", TRUE, ""},
-    {"mailto:@example.com", TRUE, ""},
-    {"mailto:a b@example.com,,mailto:c@example.com,", TRUE, "c@example.com "},
-    {":a@example.com,1x:b", FALSE, ""},
-};
-
-START_TEST(test_uris)
-{
-    BaridSlice rest = barid_slice_from_text(uris[_i].value);
-    g_autoptr(GString) address = g_string_new(NULL);
-    g_autoptr(GString) found = g_string_new(NULL);
-
-    ck_assert_msg(dmarc_uris_has_any(rest) == uris[_i].is_any, "%s", uris[_i].value);
-    while (dmarc_uris_next(&rest, address))
-        g_string_append_printf(found, "%s ", address->str);
-    ck_assert_msg(strcmp(found->str, uris[_i].addresses) == 0, "%s: %s", uris[_i].value,
-                  found->str);
-}
-END_TEST
-
 /* --- the walk --- */
 
 /* (zone): "DOMAIN TEXT|" for each record, "DOMAIN !|" for a failure. (policy): the domain of the
@@ -365,7 +329,6 @@ main(void)
     int failed;
 
     tcase_add_loop_test(tcase, test_record, 0, G_N_ELEMENTS(records));
-    tcase_add_loop_test(tcase, test_uris, 0, G_N_ELEMENTS(uris));
     tcase_add_loop_test(tcase, test_walk, 0, G_N_ELEMENTS(walks));
     tcase_add_loop_test(tcase, test_names, 0, G_N_ELEMENTS(names));
     tcase_add_test(tcase, test_fixed);
