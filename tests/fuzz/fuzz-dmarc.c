@@ -12,7 +12,7 @@ check_uris(BaridSlice uris)
     g_autoptr(GString) address = g_string_new(NULL);
     guint n_addresses = 0;
 
-    while (dmarc_uris_next(&uris, address)) {
+    while (barid_report_uris_next(&uris, address)) {
         g_assert(address->len >= 3 && address->len <= 320);
         g_assert(strlen(address->str) == address->len && strchr(address->str, '@') != NULL);
         for (gsize i = 0; i < address->len; i++)
