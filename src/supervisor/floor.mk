@@ -4,6 +4,7 @@ sbin_PROGRAMS += src/supervisor/barid
 src_supervisor_barid_SOURCES = src/supervisor/main.c \
 	src/supervisor/config-set.c src/supervisor/config-set.h \
 	src/supervisor/connect-gate.c src/supervisor/connect-gate.h \
+	src/supervisor/deaths.c src/supervisor/deaths.h \
 	src/supervisor/folder.c src/supervisor/folder.h \
 	src/supervisor/supervisor.c src/supervisor/supervisor.h \
 	src/supervisor/worker-process.c src/supervisor/worker-process.h

@@ -18,12 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "ipc/listen-socket.h"
+#include "supervisor/deaths.h"
 #include "supervisor/worker-process.h"
 
 enum {
@@ -37,9 +37,6 @@ enum {
     /* Draining workers beside the one that serves; a reload that would make more ends the
      * oldest one's sessions. */
     DRAINING_MAX = 64,
-    /* So many deaths within so long contain the module that is to blame. */
-    DEATHS_MAX = 3,
-    DEATHS_WITHIN_MS = 10 * 60 * 1000,
 };
 
 /* A question that the serving worker has asked the draining ones. */
@@ -48,12 +45,6 @@ typedef struct {
     guint n_missing;
     gint64 asked_ms;
 } Question;
-
-/* A worker that a module brought down. */
-typedef struct {
-    gint64 at_ms;
-    gchar module[BLAME_NAME_BYTES];
-} Death;
 
 typedef struct {
     const SupervisorOptions *options;
@@ -75,8 +66,7 @@ typedef struct {
     gint64 leaving_since_ms;
     GString *candidate_problems;
     GArray *questions;  /* of Question */
-    GArray *deaths;       /* of Death, oldest first */
-    GPtrArray *contained; /* of gchar *: modules */
+    Deaths *deaths;
     gboolean was_ready; /* any worker, ever */
     gboolean stopping;
     gint64 stop_since_ms;
@@ -198,7 +188,7 @@ supervisor_spawn(Supervisor *self, ConfigSet *config, GError **error)
         .control_fd = self->control_fd,
         .only_check = self->options->only_check,
         .is_reload = config != self->config,
-        .contained = self->contained,
+        .contained = deaths_get_contained(self->deaths),
         .user = self->user,
         .uid = self->uid,
         .gid = self->gid,
@@ -293,8 +283,7 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
         return;
     }
     /* What was to blame may have been mended. */
-    g_ptr_array_set_size(self->contained, 0);
-    g_array_set_size(self->deaths, 0);
+    deaths_forget(self->deaths);
     self->candidate = supervisor_spawn(self, config, &error);
     if (self->candidate == NULL)
         supervisor_answer_reload(self, FALSE, error->message);
@@ -514,74 +503,6 @@ supervisor_on_message(Supervisor *self, WorkerProcess *worker)
 
 /* --- their end --- */
 
-static gboolean
-supervisor_is_contained(const Supervisor *self, const gchar *module)
-{
-    for (guint i = 0; i < self->contained->len; i++) {
-        if (strcmp(g_ptr_array_index(self->contained, i), module) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static void
-supervisor_count_death(Supervisor *self, const gchar *module)
-{
-    Death death = {.at_ms = clock_monotonic_ms()};
-    guint count = 0;
-
-    g_strlcpy(death.module, module, sizeof death.module);
-    g_array_append_val(self->deaths, death);
-    while (g_array_index(self->deaths, Death, 0).at_ms < death.at_ms - DEATHS_WITHIN_MS)
-        g_array_remove_index(self->deaths, 0);
-    for (guint i = 0; i < self->deaths->len; i++)
-        count += strcmp(g_array_index(self->deaths, Death, i).module, module) == 0 ? 1 : 0;
-    if (count >= DEATHS_MAX && !supervisor_is_contained(self, module))
-        g_ptr_array_add(self->contained, g_strdup(module));
-}
-
-/* What the module that is to blame has done, or NULL; (out_module) holds BLAME_NAME_BYTES. */
-static const gchar *
-supervisor_find_guilt(const WorkerProcess *worker, gchar *out_module)
-{
-    switch (worker->blame_fd < 0 ? BLAME_NOBODY : blame_read(worker->blame_fd, out_module)) {
-    case BLAME_HANG:
-        return "it did not come back";
-    case BLAME_CRASH:
-        return "it crashed";
-    default:
-        return NULL;
-    }
-}
-
-/* Says how it ended, and whose fault it was as far as that is known. */
-static void
-supervisor_tell_death(Supervisor *self, const WorkerProcess *worker, const gchar *how)
-{
-    gchar module[BLAME_NAME_BYTES];
-    const gchar *guilt = supervisor_find_guilt(worker, module);
-
-    if (guilt == NULL) {
-        barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
-        return;
-    }
-    barid_log(BARID_LOG_ERROR, "worker.died", "how", how, "module", module, "reason", guilt, NULL);
-    supervisor_count_death(self, module);
-}
-
-/* The same in one line for whoever has asked for the reload. */
-static gchar *
-supervisor_describe_failed_start(const WorkerProcess *worker, const gchar *how)
-{
-    gchar module[BLAME_NAME_BYTES];
-    const gchar *guilt = supervisor_find_guilt(worker, module);
-
-    return guilt == NULL
-               ? g_strdup_printf("the new worker ended at its start: %s", how)
-               : g_strdup_printf("the new worker ended at its start: %s, because of module %s: %s",
-                                 how, module, guilt);
-}
-
 static void
 supervisor_plan_restart(Supervisor *self, const WorkerProcess *worker)
 {
@@ -603,7 +524,7 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
     g_autofree gchar *how =
         WIFSIGNALED(status) ? g_strdup_printf("signal %d", WTERMSIG(status))
                             : g_strdup_printf("status %d", WEXITSTATUS(status));
-    g_autofree gchar *why = supervisor_describe_failed_start(worker, how);
+    g_autofree gchar *why = deaths_describe_failed_start(worker, how);
     struct pollfd left = {.events = POLLIN};
 
     /* What it still had to say. */
@@ -622,7 +543,7 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
     if (worker == self->candidate)
         self->candidate = NULL;
     if (!self->stopping && status != 0 && !worker->told_problems)
-        supervisor_tell_death(self, worker, how);
+        deaths_note(self->deaths, worker, how);
     /* Who dies will not answer; nobody knows what was asked of it. */
     supervisor_end_questions(self, G_MAXINT64);
     g_ptr_array_remove(self->workers, worker);
@@ -802,8 +723,7 @@ supervisor_clear(Supervisor *self)
     g_ptr_array_free(self->workers, TRUE);
     supervisor_end_questions(self, G_MAXINT64);
     g_array_free(self->questions, TRUE);
-    g_array_free(self->deaths, TRUE);
-    g_ptr_array_free(self->contained, TRUE);
+    deaths_free(self->deaths);
     g_string_free(self->candidate_problems, TRUE);
     if (self->control_fd >= 0) {
         listen_socket_remove_unix(self->socket_folder_fd, self->socket_path);
@@ -834,8 +754,7 @@ supervisor_run(const SupervisorOptions *options)
 
     self.workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_process_free);
     self.questions = g_array_new(FALSE, FALSE, sizeof(Question));
-    self.deaths = g_array_new(FALSE, FALSE, sizeof(Death));
-    self.contained = g_ptr_array_new_with_free_func(g_free);
+    self.deaths = deaths_new();
     self.candidate_problems = g_string_new(NULL);
     status = supervisor_main(&self);
     supervisor_clear(&self);
