@@ -24,6 +24,8 @@
 #include "base/paths.h"
 #include "ipc/listen-socket.h"
 #include "supervisor/deaths.h"
+#include "supervisor/passed-sockets.h"
+#include "supervisor/service-manager.h"
 #include "supervisor/worker-process.h"
 
 enum {
@@ -48,12 +50,15 @@ typedef struct {
 
 typedef struct {
     const SupervisorOptions *options;
+    ServiceManager *manager;
+    PassedSockets *passed;
     Folder state;
     Folder run; /* where sockets of no folder of their own are */
     gchar *socket_path;
     int socket_folder_fd;
     ConfigSet *config; /* of the next start */
     int control_fd, signal_fd, lock_fd;
+    gboolean control_is_passed; /* and thus not ours to close or to remove */
     uid_t uid;
     gid_t gid;
     gchar *user;        /* NULL: no change */
@@ -165,6 +170,10 @@ supervisor_bind_control(Supervisor *self)
     g_autoptr(GError) error = NULL;
 
     self->socket_path = g_canonicalize_filename(path, self->run.path);
+    self->control_fd = passed_sockets_find_control(self->passed, self->socket_path);
+    self->control_is_passed = self->control_fd >= 0;
+    if (self->control_is_passed)
+        return TRUE;
     self->socket_folder_fd = folder_open_parent(&self->run, path, &error);
     if (self->socket_folder_fd >= 0)
         self->control_fd =
@@ -175,6 +184,59 @@ supervisor_bind_control(Supervisor *self)
         return TRUE;
     supervisor_fail(error->message);
     return FALSE;
+}
+
+static gboolean
+supervisor_bind(const Supervisor *self, ConfigSet *config, GString *problems)
+{
+    const ConfigSetSources sources = {
+        .previous = config == self->config ? NULL : self->config,
+        .passed = self->passed,
+        .run = &self->run,
+    };
+
+    return config_set_bind(config, &sources, problems);
+}
+
+/* --- what the service manager is told --- */
+
+/* Who serves, and (more), which may be NULL. */
+static gchar *
+supervisor_dup_status(const Supervisor *self, const gchar *more)
+{
+    g_autofree gchar *who =
+        self->serving == NULL || self->serving->state != WORKER_SERVING
+            ? g_strdup("no worker serves")
+            : g_strdup_printf("generation %u serves", self->serving->number);
+
+    return more == NULL ? g_steal_pointer(&who) : g_strconcat(who, "; ", more, NULL);
+}
+
+/* What ends a reload, or the start: before anybody serves it would be a lie. */
+static void
+supervisor_tell_ready(const Supervisor *self, const gchar *more)
+{
+    g_autofree gchar *status = supervisor_dup_status(self, more);
+
+    if (self->was_ready)
+        service_manager_tell_ready(self->manager, status);
+}
+
+static void
+supervisor_tell_reloading(const Supervisor *self)
+{
+    g_autofree gchar *status = supervisor_dup_status(self, "a reload is under way");
+
+    if (self->was_ready)
+        service_manager_tell_reloading(self->manager, status);
+}
+
+static void
+supervisor_tell_status(const Supervisor *self, const gchar *more)
+{
+    g_autofree gchar *status = supervisor_dup_status(self, more);
+
+    service_manager_tell_status(self->manager, status);
 }
 
 /* --- workers --- */
@@ -222,6 +284,7 @@ supervisor_begin_stop(Supervisor *self)
         return;
     self->stopping = TRUE;
     self->stop_since_ms = clock_monotonic_ms();
+    service_manager_tell_stopping(self->manager, "sessions come to their end");
     /* It may be at the policy tests of a reload, which nobody wants any more. */
     if (self->candidate != NULL)
         kill(self->candidate->pid, SIGTERM);
@@ -236,7 +299,9 @@ supervisor_answer_reload(Supervisor *self, gboolean ok, const gchar *text)
 {
     g_autoptr(GByteArray) payload = g_byte_array_new();
     const gchar *word = ok ? "ok" : "failed";
+    g_autofree gchar *failure = ok ? NULL : g_strconcat("the reload failed: ", text, NULL);
 
+    supervisor_tell_ready(self, failure);
     barid_log(ok ? BARID_LOG_NOTICE : BARID_LOG_ERROR, ok ? "reload.done" : "reload.failed",
               ok ? "generation" : "problems", text, NULL);
     g_byte_array_append(payload, (const guint8 *)word, (guint)strlen(word) + 1);
@@ -274,11 +339,11 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
             worker_process_send(requester, IPC_RELOADED, barid_slice(busy, sizeof busy - 1), -1);
         return;
     }
+    supervisor_tell_reloading(self);
     self->requester = requester;
     g_string_truncate(self->candidate_problems, 0);
     config = config_set_read(self->options->config_path, self->candidate_problems);
-    if (config == NULL || !config_set_bind(config, self->config, &self->run,
-                                          self->candidate_problems)) {
+    if (config == NULL || !supervisor_bind(self, config, self->candidate_problems)) {
         supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
         return;
     }
@@ -409,14 +474,22 @@ supervisor_end_questions(Supervisor *self, gint64 until_ms)
 static void
 supervisor_on_ready(Supervisor *self, WorkerProcess *worker)
 {
+    gboolean is_first = !self->was_ready;
+
     worker->state = WORKER_SERVING;
     self->was_ready = TRUE;
-    if (self->options->only_check)
+    if (self->options->only_check) {
         self->stopping = TRUE;
-    else if (worker == self->candidate)
+        return;
+    }
+    if (worker == self->candidate)
         supervisor_take_over(self);
     else
         supervisor_tell_adopt(self);
+    if (is_first)
+        supervisor_tell_ready(self, NULL);
+    else if (worker == self->serving && self->leaving == NULL && self->candidate == NULL)
+        supervisor_tell_status(self, NULL);
 }
 
 /* A worker that finds the configuration wrong ends the first start; later, after a crash,
@@ -430,6 +503,7 @@ supervisor_on_problems(Supervisor *self, WorkerProcess *worker, const gchar *tex
         return;
     }
     fprintf(stderr, "%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
+    service_manager_tell_status(self->manager, text);
     if (!self->was_ready) {
         self->stopping = TRUE;
         self->stop_since_ms = clock_monotonic_ms();
@@ -509,6 +583,7 @@ supervisor_plan_restart(Supervisor *self, const WorkerProcess *worker)
     gint64 life_ms = clock_monotonic_ms() - worker->started_ms;
 
     self->serving = NULL;
+    supervisor_tell_status(self, "one has died and is replaced");
     self->backoff_ms = (worker->state != WORKER_STARTING && life_ms >= LIFE_GOOD_MS) ||
                                self->backoff_ms == 0
                            ? BACKOFF_FIRST_MS
@@ -602,6 +677,7 @@ supervisor_get_timeout(const Supervisor *self)
     if (self->questions->len > 0)
         due_ms = MIN(due_ms, g_array_index(self->questions, Question, 0).asked_ms +
                                  ANSWER_PATIENCE_MS);
+    due_ms = MIN(due_ms, service_manager_get_due_ms(self->manager));
     return due_ms == G_MAXINT64
                ? -1
                : (int)CLAMP(due_ms - clock_monotonic_ms(), 0, START_PATIENCE_MS);
@@ -612,6 +688,7 @@ supervisor_do_due(Supervisor *self)
 {
     gint64 now_ms = clock_monotonic_ms();
 
+    service_manager_do_due(self->manager, now_ms);
     supervisor_end_questions(self, now_ms - ANSWER_PATIENCE_MS);
     if (self->stopping && now_ms < self->stop_since_ms + STOP_PATIENCE_MS)
         return;
@@ -701,8 +778,7 @@ supervisor_main(Supervisor *self)
     if (!self->options->only_check &&
         (!supervisor_lock_state(self) || !supervisor_bind_control(self)))
         return EXIT_FAILURE;
-    if (!self->options->only_check &&
-        !config_set_bind(self->config, NULL, &self->run, problems)) {
+    if (!self->options->only_check && !supervisor_bind(self, self->config, problems)) {
         fprintf(stderr, "barid: %s", problems->str);
         return EXIT_FAILURE;
     }
@@ -725,7 +801,7 @@ supervisor_clear(Supervisor *self)
     g_array_free(self->questions, TRUE);
     deaths_free(self->deaths);
     g_string_free(self->candidate_problems, TRUE);
-    if (self->control_fd >= 0) {
+    if (self->control_fd >= 0 && !self->control_is_passed) {
         listen_socket_remove_unix(self->socket_folder_fd, self->socket_path);
         close(self->control_fd);
     }
@@ -734,6 +810,8 @@ supervisor_clear(Supervisor *self)
     if (self->lock_fd >= 0)
         close(self->lock_fd);
     config_set_unref(self->config);
+    passed_sockets_free(self->passed);
+    service_manager_free(self->manager);
     folder_close(&self->state);
     folder_close(&self->run);
     g_free(self->socket_path);
@@ -752,6 +830,8 @@ supervisor_run(const SupervisorOptions *options)
                        .lock_fd = -1};
     int status;
 
+    self.manager = options->only_check ? service_manager_new_silent() : service_manager_new();
+    self.passed = options->only_check ? passed_sockets_new_empty() : passed_sockets_new();
     self.workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_process_free);
     self.questions = g_array_new(FALSE, FALSE, sizeof(Question));
     self.deaths = deaths_new();
