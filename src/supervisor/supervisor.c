@@ -73,6 +73,7 @@ typedef struct {
     GArray *questions;  /* of Question */
     Deaths *deaths;
     gboolean was_ready; /* any worker, ever */
+    gboolean reload_again; /* asked for while one was under way, which may have read too early */
     gboolean stopping;
     gint64 stop_since_ms;
     gint64 backoff_ms, restart_at_ms; /* 0: no restart is due */
@@ -337,6 +338,8 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
 
         if (requester != NULL)
             worker_process_send(requester, IPC_RELOADED, barid_slice(busy, sizeof busy - 1), -1);
+        else
+            self->reload_again = !self->stopping;
         return;
     }
     supervisor_tell_reloading(self);
@@ -742,6 +745,10 @@ supervisor_watch(Supervisor *self)
         }
         if (polled[2 * n_workers].revents != 0)
             supervisor_on_signal(self);
+        if (self->reload_again && self->candidate == NULL && self->leaving == NULL) {
+            self->reload_again = FALSE;
+            supervisor_begin_reload(self, NULL);
+        }
     }
 }
 
