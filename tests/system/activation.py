@@ -50,8 +50,21 @@ def wait_free(port):
             time.sleep(0.02)
 
 
+def has_open(pid, opened):
+    name = f"socket:[{os.fstat(opened.fileno()).st_ino}]"
+    folder = f"/proc/{pid}/fd"
+    return name in [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)]
+
+
 def log_lines(server, event):
     return [line for line in server.read_log().splitlines() if f" {event} " in line]
+
+
+def wait_logged(server, event):
+    end = time.monotonic() + 60
+    while not log_lines(server, event):
+        assert time.monotonic() < end, server.read_log()
+        time.sleep(0.02)
 
 
 def read_config(server):
@@ -156,11 +169,18 @@ def test_ready_when_it_serves():
             with Manager(server, "@" + os.path.basename(server.folder)) as manager, \
                     connect(server.port) as peer:
                 server.launch()
-                for _ in range(3):
+                for number in range(3):
                     message = manager.next()
                     assert message == {"STATUS":
                                        "no worker serves; one has died and is replaced"}, message
                     assert is_silent(peer), "it was served before it was told"
+                    if number == 0:
+                        # Whose end does not make it ready.
+                        good = read_config(server)
+                        write_config(server, "[rcpt\n")
+                        server.process.send_signal(signal.SIGHUP)
+                        wait_logged(server, "reload.failed")
+                        write_config(server, good)
                 with server_at_its_end(server):
                     message = manager.next()
                     assert message["READY"] == "1" and "generation 4 " in message["STATUS"], message
@@ -204,15 +224,20 @@ def test_failed_start():
 
 def test_check_tells_nothing():
     server = Passed()
+    server.sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    pass_sockets(server, server.sockets)
+    good = read_config(server)
     with Manager(server, os.path.join(server.folder, "notify")) as manager, \
             server_at_its_end(server):
-        done = subprocess.run(
-            [*server.wrapper, os.path.join(barid.BUILD, "src/supervisor/barid"), "--config",
-             server.config, "--state", server.state, "--check"], env=server.environment,
-            pass_fds=server.pass_fds, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "socket." not in done.stderr, done.stderr
-        assert manager.take(0) is None
+        for text, status in ((good, 0), (good + "\n[rcpt]\nrelay = perhaps\n", 1)):
+            write_config(server, text)
+            done = subprocess.run(
+                [*server.wrapper, os.path.join(barid.BUILD, "src/supervisor/barid"), "--config",
+                 server.config, "--state", server.state, "--check"], env=server.environment,
+                pass_fds=server.pass_fds, capture_output=True, text=True, check=False)
+            assert done.returncode == status, done.stderr
+            assert "socket." not in done.stderr, done.stderr
+            assert manager.take(0) is None
 
 
 def test_signs_of_life():
@@ -277,12 +302,16 @@ def test_by_name():
 def test_unused():
     """It is kept for the listener that a reload brings, and for the one that comes back."""
     port = free_port()
-    server = Passed(sockets=[listen(("127.0.0.1", port))], names=["later"])
+    server = Passed(sockets=[])
+    server.sockets = [listen(("127.0.0.1", each)) for each in (server.port, port)]
+    pass_sockets(server, server.sockets, ["some", "later"])
     with server:
         unused = log_lines(server, "socket.unused")
         assert len(unused) == 1 and f"127.0.0.1:{port}" in unused[0], unused
         assert "name=later " in unused[0], unused
-        assert listener_of(server)["passed"] == []
+        assert has_open(server.process.pid, server.sockets[1])
+        assert has_open(server.worker_pid(), server.sockets[0])
+        assert not has_open(server.worker_pid(), server.sockets[1]), "it is of no use to the worker"
         without = read_config(server)
         with_it = without + f"\n[listener other]\naddress = 127.0.0.1:{port}\n"
         for _ in range(2):
@@ -387,10 +416,8 @@ def test_wrong_descriptors():
         assert [(f"descriptor={fd} " in line, name in line) for fd, name, line in
                 zip(range(3, 7), ("pipe", "datagrams", "quiet", "tcp"), refused)] \
             == [(True, True)] * 4 and len(refused) == 4, refused
-        fds = os.listdir(f"/proc/{server.process.pid}/fd")
-        targets = {int(fd): os.readlink(f"/proc/{server.process.pid}/fd/{fd}") for fd in fds}
-        inode = os.fstat(server.sockets[1].fileno()).st_ino
-        assert f"socket:[{inode}]" not in targets.values(), "a wrong one is still open"
+        assert has_open(server.process.pid, server.sockets[4])
+        assert not has_open(server.process.pid, server.sockets[1]), "a wrong one is still open"
 
 
 def test_wrong_variables():
@@ -445,8 +472,9 @@ def test_socket_activate():
     server.wrapper = [tool, "-l", f"127.0.0.1:{port}", "--fdname=smtp", *keep]
     with server_at_its_end(server):
         server.launch()
-        end = time.monotonic() + 30
-        while "Listening on" not in server.read_log() and time.monotonic() < end:
+        end = time.monotonic() + 60
+        while "Listening on" not in server.read_log():
+            assert time.monotonic() < end, server.read_log()
             time.sleep(0.02)
         first = connect(port)
         assert greeting(first).startswith("220 mx.example.org ")
