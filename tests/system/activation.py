@@ -167,7 +167,7 @@ def test_ready_when_it_serves():
         try:
             server = Passed("[module probe]\nenabled = yes\ncrash-at-start = yes\n")
             with Manager(server, "@" + os.path.basename(server.folder)) as manager, \
-                    connect(server.port) as peer:
+                    connect(server.port) as peer, server_at_its_end(server):
                 server.launch()
                 for number in range(3):
                     message = manager.next()
@@ -181,16 +181,15 @@ def test_ready_when_it_serves():
                         server.process.send_signal(signal.SIGHUP)
                         wait_logged(server, "reload.failed")
                         write_config(server, good)
-                with server_at_its_end(server):
-                    message = manager.next()
-                    assert message["READY"] == "1" and "generation 4 " in message["STATUS"], message
-                    assert greeting(peer).startswith("220 ")
-                    server.wait_ready()
-                    os.kill(server.worker_pid(), signal.SIGKILL)
-                    message = manager.next()
-                    assert list(message) == ["STATUS"] and "no worker serves" in message["STATUS"]
-                    message = manager.next()
-                    assert message == {"STATUS": "generation 5 serves"}, message
+                message = manager.next()
+                assert message["READY"] == "1" and "generation 4 " in message["STATUS"], message
+                assert greeting(peer).startswith("220 ")
+                server.wait_ready()
+                os.kill(server.worker_pid(), signal.SIGKILL)
+                message = manager.next()
+                assert list(message) == ["STATUS"] and "no worker serves" in message["STATUS"]
+                message = manager.next()
+                assert message == {"STATUS": "generation 5 serves"}, message
         finally:
             barid.BUILD = original
             os.environ.pop("LD_LIBRARY_PATH")
