@@ -232,8 +232,11 @@ show_status(const Show *self, JsonObject *answer)
     for (guint i = 0; i < show_get_n(answer, "listeners"); i++) {
         JsonObject *listener = show_get_nth(answer, "listeners", i);
         g_autofree gchar *addresses = show_dup_list(listener, "addresses");
+        g_autofree gchar *passed = show_dup_list(listener, "passed");
 
         fprintf(self->out, _("listens on   %s (%s)\n"), addresses, show_get_text(listener, "name"));
+        if (*passed != '\0')
+            fprintf(self->out, _("             of the service manager: %s\n"), passed);
     }
     fprintf(self->out, _("sessions     %" PRId64 " now, %" PRId64 " in all\n"),
             show_get_integer(answer, "sessions"), show_get_integer(answer, "accepted"));

@@ -12,19 +12,25 @@
 /* --- status --- */
 
 static void
+status_write_texts(JsonWriter *writer, const gchar *key, const gchar *const *texts)
+{
+    json_writer_begin_array(writer, key);
+    for (; *texts != NULL; texts++)
+        json_writer_text(writer, NULL, *texts);
+    json_writer_end_array(writer);
+}
+
+static void
 status_write_listeners(const Inbound *inbound, JsonWriter *writer)
 {
     json_writer_begin_array(writer, "listeners");
     for (guint i = 0; i < inbound_get_n_listeners(inbound); i++) {
         const InboundListener *listener = inbound_get_listener((Inbound *)(guintptr)inbound, i);
-        const gchar *const *addresses = inbound_listener_get_addresses(listener);
 
         json_writer_begin_object(writer, NULL);
         json_writer_text(writer, "name", inbound_listener_get_name(listener));
-        json_writer_begin_array(writer, "addresses");
-        for (; *addresses != NULL; addresses++)
-            json_writer_text(writer, NULL, *addresses);
-        json_writer_end_array(writer);
+        status_write_texts(writer, "addresses", inbound_listener_get_addresses(listener));
+        status_write_texts(writer, "passed", inbound_listener_get_passed(listener));
         json_writer_end_object(writer);
     }
     json_writer_end_array(writer);

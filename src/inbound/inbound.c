@@ -219,6 +219,8 @@ listener_free(gpointer data)
 
     settings_clear(listener_settings, sizeof(BaridSetting), &listener->settings);
     tls_server_unref(listener->tls);
+    g_ptr_array_free(listener->addresses, TRUE);
+    g_ptr_array_free(listener->passed, TRUE);
     g_free(listener->fixed_hostname);
     g_free(listener->name);
     g_free(listener);
@@ -251,6 +253,8 @@ listener_load(Inbound *self, SettingsContext *context, ConfigSection *section)
     InboundListener *listener = g_new0(InboundListener, 1);
     g_autoptr(GError) error = NULL;
 
+    listener->addresses = g_ptr_array_new_with_free_func(g_free);
+    listener->passed = g_ptr_array_new_with_free_func(g_free);
     listener->name = g_strdup(config_section_get_name(section));
     if (!settings_bind(context, section, config_section_get_label(section), listener_settings,
                        sizeof(BaridSetting), &listener->settings) ||
@@ -374,10 +378,36 @@ inbound_listener_has_implicit_tls(const InboundListener *self)
     return self->settings.tls == LISTENER_TLS_IMPLICIT;
 }
 
+static void
+listener_add_text(GPtrArray *texts, const gchar *text)
+{
+    if (texts->len > 0)
+        g_ptr_array_set_size(texts, (gint)texts->len - 1);
+    g_ptr_array_add(texts, g_strdup(text));
+    g_ptr_array_add(texts, NULL);
+}
+
+void
+inbound_listener_add_address(InboundListener *self, const gchar *address, gboolean is_passed)
+{
+    listener_add_text(self->addresses, address);
+    if (is_passed)
+        listener_add_text(self->passed, address);
+}
+
 const gchar *const *
 inbound_listener_get_addresses(const InboundListener *self)
 {
-    return (const gchar *const *)self->settings.address;
+    return (const gchar *const *)(self->addresses->len > 0 ? (gchar **)self->addresses->pdata
+                                                           : self->settings.address);
+}
+
+const gchar *const *
+inbound_listener_get_passed(const InboundListener *self)
+{
+    static const gchar *const none[] = {NULL};
+
+    return self->passed->len > 0 ? (const gchar *const *)self->passed->pdata : none;
 }
 
 void

@@ -51,8 +51,14 @@ guint inbound_get_n_listeners(const Inbound *self);
 InboundListener *inbound_get_listener(Inbound *self, guint index);
 InboundListener *inbound_find_listener(Inbound *self, const gchar *name);
 const gchar *inbound_listener_get_name(const InboundListener *self);
-/* Its addresses, as "IP:PORT" texts, NULL-terminated. */
+/* Tells where it listens, which may not be what its settings ask for: (is_passed) says that a
+ * service manager made the socket. */
+void inbound_listener_add_address(InboundListener *self, const gchar *address, gboolean is_passed);
+/* Where it listens, or, when that was not told, what its settings ask for: "IP:PORT" and
+ * "unix:PATH", NULL-terminated. */
 const gchar *const *inbound_listener_get_addresses(const InboundListener *self);
+/* Those of them that a service manager listens on, too. */
+const gchar *const *inbound_listener_get_passed(const InboundListener *self);
 
 gboolean inbound_listener_has_implicit_tls(const InboundListener *self);
 

@@ -29,6 +29,9 @@ struct InboundListener {
     gchar *fixed_hostname; /* the same, when the setting has one name for all */
     TlsServer *tls; /* NULL without TLS */
     gboolean is_local; /* on unix sockets: the kernel says who comes */
+    /* Of gchar *, NULL-terminated; empty when it does not listen. Those of (passed) are among
+     * the others. */
+    GPtrArray *addresses, *passed;
     _Atomic guint n_sessions;
 };
 

@@ -18,7 +18,8 @@ GQuark ipc_error_quark(void);
 typedef enum {
     /* supervisor to worker */
     IPC_CONFIG = 1, /* descriptor: sealed memory file with the packed configuration */
-    IPC_LISTENER,   /* payload: listener name, NUL, address; descriptor: listening socket */
+    IPC_LISTENER,   /* payload: listener name, NUL, "IP:PORT" or "unix:PATH", NUL, "passed" when a
+                     * service manager made it; descriptor: listening socket */
     IPC_CONTROL,    /* descriptor: the control socket */
     IPC_BLAME,      /* descriptor: the page of base/blame.h; payload: modules to contain */
     IPC_START,      /* everything was sent; payload: "gate" when IPC_GATE is welcome, NUL,

@@ -18,12 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "ipc/listen-socket.h"
+#include "supervisor/deaths.h"
+#include "supervisor/passed-sockets.h"
+#include "supervisor/service-manager.h"
 #include "supervisor/worker-process.h"
 
 enum {
@@ -37,9 +39,6 @@ enum {
     /* Draining workers beside the one that serves; a reload that would make more ends the
      * oldest one's sessions. */
     DRAINING_MAX = 64,
-    /* So many deaths within so long contain the module that is to blame. */
-    DEATHS_MAX = 3,
-    DEATHS_WITHIN_MS = 10 * 60 * 1000,
 };
 
 /* A question that the serving worker has asked the draining ones. */
@@ -49,20 +48,17 @@ typedef struct {
     gint64 asked_ms;
 } Question;
 
-/* A worker that a module brought down. */
-typedef struct {
-    gint64 at_ms;
-    gchar module[BLAME_NAME_BYTES];
-} Death;
-
 typedef struct {
     const SupervisorOptions *options;
+    ServiceManager *manager;
+    PassedSockets *passed;
     Folder state;
     Folder run; /* where sockets of no folder of their own are */
     gchar *socket_path;
     int socket_folder_fd;
     ConfigSet *config; /* of the next start */
     int control_fd, signal_fd, lock_fd;
+    gboolean control_is_passed; /* and thus not ours to close or to remove */
     uid_t uid;
     gid_t gid;
     gchar *user;        /* NULL: no change */
@@ -75,9 +71,9 @@ typedef struct {
     gint64 leaving_since_ms;
     GString *candidate_problems;
     GArray *questions;  /* of Question */
-    GArray *deaths;       /* of Death, oldest first */
-    GPtrArray *contained; /* of gchar *: modules */
+    Deaths *deaths;
     gboolean was_ready; /* any worker, ever */
+    gboolean reload_again; /* asked for while one was under way, which may have read too early */
     gboolean stopping;
     gint64 stop_since_ms;
     gint64 backoff_ms, restart_at_ms; /* 0: no restart is due */
@@ -175,6 +171,10 @@ supervisor_bind_control(Supervisor *self)
     g_autoptr(GError) error = NULL;
 
     self->socket_path = g_canonicalize_filename(path, self->run.path);
+    self->control_fd = passed_sockets_find_control(self->passed, self->socket_path);
+    self->control_is_passed = self->control_fd >= 0;
+    if (self->control_is_passed)
+        return TRUE;
     self->socket_folder_fd = folder_open_parent(&self->run, path, &error);
     if (self->socket_folder_fd >= 0)
         self->control_fd =
@@ -185,6 +185,59 @@ supervisor_bind_control(Supervisor *self)
         return TRUE;
     supervisor_fail(error->message);
     return FALSE;
+}
+
+static gboolean
+supervisor_bind(const Supervisor *self, ConfigSet *config, GString *problems)
+{
+    const ConfigSetSources sources = {
+        .previous = config == self->config ? NULL : self->config,
+        .passed = self->passed,
+        .run = &self->run,
+    };
+
+    return config_set_bind(config, &sources, problems);
+}
+
+/* --- what the service manager is told --- */
+
+/* Who serves, and (more), which may be NULL. */
+static gchar *
+supervisor_dup_status(const Supervisor *self, const gchar *more)
+{
+    g_autofree gchar *who =
+        self->serving == NULL || self->serving->state != WORKER_SERVING
+            ? g_strdup("no worker serves")
+            : g_strdup_printf("generation %u serves", self->serving->number);
+
+    return more == NULL ? g_steal_pointer(&who) : g_strconcat(who, "; ", more, NULL);
+}
+
+/* What ends a reload, or the start: before anybody serves it would be a lie. */
+static void
+supervisor_tell_ready(const Supervisor *self, const gchar *more)
+{
+    g_autofree gchar *status = supervisor_dup_status(self, more);
+
+    if (self->was_ready)
+        service_manager_tell_ready(self->manager, status);
+}
+
+static void
+supervisor_tell_reloading(const Supervisor *self)
+{
+    g_autofree gchar *status = supervisor_dup_status(self, "a reload is under way");
+
+    if (self->was_ready)
+        service_manager_tell_reloading(self->manager, status);
+}
+
+static void
+supervisor_tell_status(const Supervisor *self, const gchar *more)
+{
+    g_autofree gchar *status = supervisor_dup_status(self, more);
+
+    service_manager_tell_status(self->manager, status);
 }
 
 /* --- workers --- */
@@ -198,7 +251,7 @@ supervisor_spawn(Supervisor *self, ConfigSet *config, GError **error)
         .control_fd = self->control_fd,
         .only_check = self->options->only_check,
         .is_reload = config != self->config,
-        .contained = self->contained,
+        .contained = deaths_get_contained(self->deaths),
         .user = self->user,
         .uid = self->uid,
         .gid = self->gid,
@@ -232,6 +285,7 @@ supervisor_begin_stop(Supervisor *self)
         return;
     self->stopping = TRUE;
     self->stop_since_ms = clock_monotonic_ms();
+    service_manager_tell_stopping(self->manager, "sessions come to their end");
     /* It may be at the policy tests of a reload, which nobody wants any more. */
     if (self->candidate != NULL)
         kill(self->candidate->pid, SIGTERM);
@@ -246,7 +300,9 @@ supervisor_answer_reload(Supervisor *self, gboolean ok, const gchar *text)
 {
     g_autoptr(GByteArray) payload = g_byte_array_new();
     const gchar *word = ok ? "ok" : "failed";
+    g_autofree gchar *failure = ok ? NULL : g_strconcat("the reload failed: ", text, NULL);
 
+    supervisor_tell_ready(self, failure);
     barid_log(ok ? BARID_LOG_NOTICE : BARID_LOG_ERROR, ok ? "reload.done" : "reload.failed",
               ok ? "generation" : "problems", text, NULL);
     g_byte_array_append(payload, (const guint8 *)word, (guint)strlen(word) + 1);
@@ -282,19 +338,20 @@ supervisor_begin_reload(Supervisor *self, WorkerProcess *requester)
 
         if (requester != NULL)
             worker_process_send(requester, IPC_RELOADED, barid_slice(busy, sizeof busy - 1), -1);
+        else
+            self->reload_again = !self->stopping;
         return;
     }
+    supervisor_tell_reloading(self);
     self->requester = requester;
     g_string_truncate(self->candidate_problems, 0);
     config = config_set_read(self->options->config_path, self->candidate_problems);
-    if (config == NULL || !config_set_bind(config, self->config, &self->run,
-                                          self->candidate_problems)) {
+    if (config == NULL || !supervisor_bind(self, config, self->candidate_problems)) {
         supervisor_answer_reload(self, FALSE, self->candidate_problems->str);
         return;
     }
     /* What was to blame may have been mended. */
-    g_ptr_array_set_size(self->contained, 0);
-    g_array_set_size(self->deaths, 0);
+    deaths_forget(self->deaths);
     self->candidate = supervisor_spawn(self, config, &error);
     if (self->candidate == NULL)
         supervisor_answer_reload(self, FALSE, error->message);
@@ -420,14 +477,22 @@ supervisor_end_questions(Supervisor *self, gint64 until_ms)
 static void
 supervisor_on_ready(Supervisor *self, WorkerProcess *worker)
 {
+    gboolean is_first = !self->was_ready;
+
     worker->state = WORKER_SERVING;
     self->was_ready = TRUE;
-    if (self->options->only_check)
+    if (self->options->only_check) {
         self->stopping = TRUE;
-    else if (worker == self->candidate)
+        return;
+    }
+    if (worker == self->candidate)
         supervisor_take_over(self);
     else
         supervisor_tell_adopt(self);
+    if (is_first)
+        supervisor_tell_ready(self, NULL);
+    else if (worker == self->serving && self->leaving == NULL && self->candidate == NULL)
+        supervisor_tell_status(self, NULL);
 }
 
 /* A worker that finds the configuration wrong ends the first start; later, after a crash,
@@ -441,6 +506,7 @@ supervisor_on_problems(Supervisor *self, WorkerProcess *worker, const gchar *tex
         return;
     }
     fprintf(stderr, "%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
+    service_manager_tell_status(self->manager, text);
     if (!self->was_ready) {
         self->stopping = TRUE;
         self->stop_since_ms = clock_monotonic_ms();
@@ -514,80 +580,13 @@ supervisor_on_message(Supervisor *self, WorkerProcess *worker)
 
 /* --- their end --- */
 
-static gboolean
-supervisor_is_contained(const Supervisor *self, const gchar *module)
-{
-    for (guint i = 0; i < self->contained->len; i++) {
-        if (strcmp(g_ptr_array_index(self->contained, i), module) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static void
-supervisor_count_death(Supervisor *self, const gchar *module)
-{
-    Death death = {.at_ms = clock_monotonic_ms()};
-    guint count = 0;
-
-    g_strlcpy(death.module, module, sizeof death.module);
-    g_array_append_val(self->deaths, death);
-    while (g_array_index(self->deaths, Death, 0).at_ms < death.at_ms - DEATHS_WITHIN_MS)
-        g_array_remove_index(self->deaths, 0);
-    for (guint i = 0; i < self->deaths->len; i++)
-        count += strcmp(g_array_index(self->deaths, Death, i).module, module) == 0 ? 1 : 0;
-    if (count >= DEATHS_MAX && !supervisor_is_contained(self, module))
-        g_ptr_array_add(self->contained, g_strdup(module));
-}
-
-/* What the module that is to blame has done, or NULL; (out_module) holds BLAME_NAME_BYTES. */
-static const gchar *
-supervisor_find_guilt(const WorkerProcess *worker, gchar *out_module)
-{
-    switch (worker->blame_fd < 0 ? BLAME_NOBODY : blame_read(worker->blame_fd, out_module)) {
-    case BLAME_HANG:
-        return "it did not come back";
-    case BLAME_CRASH:
-        return "it crashed";
-    default:
-        return NULL;
-    }
-}
-
-/* Says how it ended, and whose fault it was as far as that is known. */
-static void
-supervisor_tell_death(Supervisor *self, const WorkerProcess *worker, const gchar *how)
-{
-    gchar module[BLAME_NAME_BYTES];
-    const gchar *guilt = supervisor_find_guilt(worker, module);
-
-    if (guilt == NULL) {
-        barid_log(BARID_LOG_ERROR, "worker.died", "how", how, NULL);
-        return;
-    }
-    barid_log(BARID_LOG_ERROR, "worker.died", "how", how, "module", module, "reason", guilt, NULL);
-    supervisor_count_death(self, module);
-}
-
-/* The same in one line for whoever has asked for the reload. */
-static gchar *
-supervisor_describe_failed_start(const WorkerProcess *worker, const gchar *how)
-{
-    gchar module[BLAME_NAME_BYTES];
-    const gchar *guilt = supervisor_find_guilt(worker, module);
-
-    return guilt == NULL
-               ? g_strdup_printf("the new worker ended at its start: %s", how)
-               : g_strdup_printf("the new worker ended at its start: %s, because of module %s: %s",
-                                 how, module, guilt);
-}
-
 static void
 supervisor_plan_restart(Supervisor *self, const WorkerProcess *worker)
 {
     gint64 life_ms = clock_monotonic_ms() - worker->started_ms;
 
     self->serving = NULL;
+    supervisor_tell_status(self, "one has died and is replaced");
     self->backoff_ms = (worker->state != WORKER_STARTING && life_ms >= LIFE_GOOD_MS) ||
                                self->backoff_ms == 0
                            ? BACKOFF_FIRST_MS
@@ -603,7 +602,7 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
     g_autofree gchar *how =
         WIFSIGNALED(status) ? g_strdup_printf("signal %d", WTERMSIG(status))
                             : g_strdup_printf("status %d", WEXITSTATUS(status));
-    g_autofree gchar *why = supervisor_describe_failed_start(worker, how);
+    g_autofree gchar *why = deaths_describe_failed_start(worker, how);
     struct pollfd left = {.events = POLLIN};
 
     /* What it still had to say. */
@@ -622,7 +621,7 @@ supervisor_on_worker_end(Supervisor *self, WorkerProcess *worker, int status)
     if (worker == self->candidate)
         self->candidate = NULL;
     if (!self->stopping && status != 0 && !worker->told_problems)
-        supervisor_tell_death(self, worker, how);
+        deaths_note(self->deaths, worker, how);
     /* Who dies will not answer; nobody knows what was asked of it. */
     supervisor_end_questions(self, G_MAXINT64);
     g_ptr_array_remove(self->workers, worker);
@@ -681,6 +680,7 @@ supervisor_get_timeout(const Supervisor *self)
     if (self->questions->len > 0)
         due_ms = MIN(due_ms, g_array_index(self->questions, Question, 0).asked_ms +
                                  ANSWER_PATIENCE_MS);
+    due_ms = MIN(due_ms, service_manager_get_due_ms(self->manager));
     return due_ms == G_MAXINT64
                ? -1
                : (int)CLAMP(due_ms - clock_monotonic_ms(), 0, START_PATIENCE_MS);
@@ -691,6 +691,7 @@ supervisor_do_due(Supervisor *self)
 {
     gint64 now_ms = clock_monotonic_ms();
 
+    service_manager_do_due(self->manager, now_ms);
     supervisor_end_questions(self, now_ms - ANSWER_PATIENCE_MS);
     if (self->stopping && now_ms < self->stop_since_ms + STOP_PATIENCE_MS)
         return;
@@ -744,6 +745,10 @@ supervisor_watch(Supervisor *self)
         }
         if (polled[2 * n_workers].revents != 0)
             supervisor_on_signal(self);
+        if (self->reload_again && self->candidate == NULL && self->leaving == NULL) {
+            self->reload_again = FALSE;
+            supervisor_begin_reload(self, NULL);
+        }
     }
 }
 
@@ -780,8 +785,7 @@ supervisor_main(Supervisor *self)
     if (!self->options->only_check &&
         (!supervisor_lock_state(self) || !supervisor_bind_control(self)))
         return EXIT_FAILURE;
-    if (!self->options->only_check &&
-        !config_set_bind(self->config, NULL, &self->run, problems)) {
+    if (!self->options->only_check && !supervisor_bind(self, self->config, problems)) {
         fprintf(stderr, "barid: %s", problems->str);
         return EXIT_FAILURE;
     }
@@ -802,10 +806,9 @@ supervisor_clear(Supervisor *self)
     g_ptr_array_free(self->workers, TRUE);
     supervisor_end_questions(self, G_MAXINT64);
     g_array_free(self->questions, TRUE);
-    g_array_free(self->deaths, TRUE);
-    g_ptr_array_free(self->contained, TRUE);
+    deaths_free(self->deaths);
     g_string_free(self->candidate_problems, TRUE);
-    if (self->control_fd >= 0) {
+    if (self->control_fd >= 0 && !self->control_is_passed) {
         listen_socket_remove_unix(self->socket_folder_fd, self->socket_path);
         close(self->control_fd);
     }
@@ -814,6 +817,8 @@ supervisor_clear(Supervisor *self)
     if (self->lock_fd >= 0)
         close(self->lock_fd);
     config_set_unref(self->config);
+    passed_sockets_free(self->passed);
+    service_manager_free(self->manager);
     folder_close(&self->state);
     folder_close(&self->run);
     g_free(self->socket_path);
@@ -832,10 +837,11 @@ supervisor_run(const SupervisorOptions *options)
                        .lock_fd = -1};
     int status;
 
+    self.manager = options->only_check ? service_manager_new_silent() : service_manager_new();
+    self.passed = options->only_check ? passed_sockets_new_empty() : passed_sockets_new();
     self.workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_process_free);
     self.questions = g_array_new(FALSE, FALSE, sizeof(Question));
-    self.deaths = g_array_new(FALSE, FALSE, sizeof(Death));
-    self.contained = g_ptr_array_new_with_free_func(g_free);
+    self.deaths = deaths_new();
     self.candidate_problems = g_string_new(NULL);
     status = supervisor_main(&self);
     supervisor_clear(&self);

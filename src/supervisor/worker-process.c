@@ -141,6 +141,20 @@ worker_process_send_start(WorkerProcess *self, const WorkerStart *start)
 }
 
 static gboolean
+worker_process_send_listener(WorkerProcess *self, const ConfigSetListener *bound)
+{
+    g_autoptr(GString) payload = g_string_new(bound->listener);
+
+    g_string_append_c(payload, '\0');
+    g_string_append(payload, bound_socket_is_unix(bound->socket) ? "unix:" : "");
+    g_string_append(payload, bound_socket_get_address(bound->socket));
+    g_string_append_c(payload, '\0');
+    g_string_append(payload, bound_socket_is_passed(bound->socket) ? "passed" : "");
+    return worker_process_send(self, IPC_LISTENER, barid_slice(payload->str, payload->len),
+                               bound_socket_get_fd(bound->socket));
+}
+
+static gboolean
 worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **error)
 {
     if (!worker_process_send_config(self, start, error))
@@ -148,11 +162,8 @@ worker_process_send_all(WorkerProcess *self, const WorkerStart *start, GError **
     if (!worker_process_send_blame(self, start, error))
         return FALSE;
     for (guint i = 0; i < self->config->listeners->len; i++) {
-        const ConfigSetListener *bound =
-            &g_array_index(self->config->listeners, ConfigSetListener, i);
-
-        if (!worker_process_send(self, IPC_LISTENER, barid_slice_from_text(bound->listener),
-                                 bound_socket_get_fd(bound->socket)))
+        if (!worker_process_send_listener(
+                self, &g_array_index(self->config->listeners, ConfigSetListener, i)))
             return FALSE;
     }
     if (start->control_fd >= 0 &&

@@ -19,6 +19,8 @@ typedef struct {
 
 typedef struct {
     gchar *listener;
+    gchar *address; /* "IP:PORT", or of a unix socket */
+    gboolean is_passed;
     int fd;
 } WorkerSocket;
 

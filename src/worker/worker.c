@@ -46,6 +46,8 @@ worker_take_listener(Worker *self, IpcMessage *message)
 {
     WorkerSocket socket = {
         .listener = g_strdup(ipc_message_get_text(message, 0)),
+        .address = g_strdup(ipc_message_get_text(message, 1)),
+        .is_passed = strcmp(ipc_message_get_text(message, 2), "passed") == 0,
         .fd = ipc_message_take_fd(message),
     };
 
@@ -259,6 +261,21 @@ worker_open_queue(Worker *self, GError **error)
     return self->queue != NULL;
 }
 
+/* What is sent to one of these would come back. */
+static void
+worker_tell_addresses(Worker *self)
+{
+    for (guint i = 0; i < self->sockets->len; i++) {
+        const WorkerSocket *socket = &g_array_index(self->sockets, WorkerSocket, i);
+        InboundListener *listener =
+            inbound_find_listener(self->generation->inbound, socket->listener);
+
+        if (listener != NULL)
+            inbound_listener_add_address(listener, socket->address, socket->is_passed);
+    }
+    generation_tell_own(self->generation, self->outbound);
+}
+
 static gboolean
 worker_assemble(Worker *self, GError **error)
 {
@@ -288,7 +305,7 @@ worker_assemble(Worker *self, GError **error)
     self->outbound = outbound_new(&outbound, error);
     if (self->outbound == NULL)
         return FALSE;
-    generation_tell_own(self->generation, self->outbound);
+    worker_tell_addresses(self);
     control.queue = self->queue;
     control.outbound = self->outbound;
     self->control = control_new(&control);
@@ -368,6 +385,7 @@ worker_clear(Worker *self)
     generation_free(self->generation);
     for (guint i = 0; i < self->sockets->len; i++) {
         g_free(g_array_index(self->sockets, WorkerSocket, i).listener);
+        g_free(g_array_index(self->sockets, WorkerSocket, i).address);
         close(g_array_index(self->sockets, WorkerSocket, i).fd);
     }
     g_array_free(self->sockets, TRUE);

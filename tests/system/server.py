@@ -102,14 +102,19 @@ class Server:
         self.log_path = os.path.join(self.folder, "log")
         self.environment = dict(os.environ, **(environment or {}))
         self.process = None
+        self.wrapper, self.pass_fds = [], ()  # a program that becomes the server, its descriptors
 
     # --- life ---
 
-    def start(self):
+    def launch(self):
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "src/supervisor/barid"), "--config", self.config,
-             "--state", self.state], stdout=self.log, stderr=self.log, env=self.environment)
+            [*self.wrapper, os.path.join(BUILD, "src/supervisor/barid"), "--config", self.config,
+             "--state", self.state], stdout=self.log, stderr=self.log, env=self.environment,
+            pass_fds=self.pass_fds)
+
+    def start(self):
+        self.launch()
         self.wait_ready()
         return self
 

@@ -82,6 +82,12 @@ static const struct {
     {"what a module needs", "modules",
      "{\"modules\":[{\"name\":\"m\",\"needs\":[\"reads-body\",\"may-reject\"]}]}",
      "m       reads-body, may-reject", NULL},
+    {"a socket of the service manager", "status",
+     "{\"listeners\":[{\"name\":\"l\",\"addresses\":[\"a:1\",\"b:2\"],\"passed\":[\"b:2\"]}]}",
+     "listens on   a:1, b:2 (l)\n             of the service manager: b:2\n", NULL},
+    {"only sockets of its own", "status",
+     "{\"listeners\":[{\"name\":\"l\",\"addresses\":[\"a:1\"],\"passed\":[]}]}",
+     "listens on   a:1 (l)\n", "service manager"},
 };
 
 START_TEST(test_show)
