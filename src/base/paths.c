@@ -69,7 +69,7 @@ paths_dup_runtime_dir(const gchar *state_dir)
     if (state_dir != NULL)
         return g_build_filename(state_dir, "run", NULL);
     if (geteuid() == 0)
-        return g_strdup("/run/barid");
+        return g_strdup(PATHS_SYSTEM_RUN);
     if (runtime != NULL)
         return g_build_filename(runtime, "barid", NULL);
     return g_build_filename(g_get_user_state_dir(), "barid", "run", NULL);

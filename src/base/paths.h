@@ -8,6 +8,9 @@
 
 #include <glib.h>
 
+/* Where the control socket, and that for submission, of a server is that root started. */
+#define PATHS_SYSTEM_RUN "/run/barid"
+
 /* The top of the build tree that the running program belongs to, or NULL when it is
  * installed. */
 gchar *paths_dup_build_root(void);

@@ -141,8 +141,8 @@ class Host:
                           for name in self.unit("CapabilityBoundingSet").split())
         self.log = open(os.path.join(self.base, "log"), "ab+")
         self.process = subprocess.Popen(
-            ["prlimit", f"--nofile={self.unit('LimitNOFILE')}", "chroot", self.root, "setpriv",
-             "--no-new-privs", f"--bounding-set=-all,{bounds}", *self.unit("ExecStart").split()],
+            ["chroot", self.root, "setpriv", "--no-new-privs", f"--bounding-set=-all,{bounds}",
+             *self.unit("ExecStart").split()],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=ENV)
         end = time.monotonic() + START_SECONDS
         while self.attempt("baridctl", "status")[0] != 0:
