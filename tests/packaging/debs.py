@@ -72,7 +72,9 @@ def build():
         for name in ("BARID_SOURCE", "BARID_BUILD", "srcdir"):
             env.pop(name, None)
         if os.path.isdir(CCACHE):
-            env["PATH"] = f"{CCACHE}:{env['PATH']}"
+            # debhelper gives the build a home of its own.
+            env.update(PATH=f"{CCACHE}:{env['PATH']}",
+                       CCACHE_DIR=run("ccache", "--get-config", "cache_dir").strip())
         log = run("dpkg-buildpackage", "-us", "-uc", "-b", cwd=source, env=env,
                   timeout=BUILD_SECONDS)
         with open(os.path.join(FOLDER, "log"), "w", encoding="utf-8") as file:

@@ -19,7 +19,7 @@ UNIT = "lib/systemd/system/barid.service"
 PACKAGES = "packages"
 START_SECONDS = 30
 STOP_SECONDS = 60
-ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+ENV = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 
 
 def enter():

@@ -10,6 +10,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "system"))
 import debs as packages
+import handbook
 import host
 from tap import Skip, run_tests
 from tree import find_tree
@@ -235,6 +236,30 @@ def test_remove_and_purge():
             assert all(name == "var/lib/barid" or name.startswith("var/lib/barid/maildir")
                        for name in mailboxes), mailboxes
             machine.run("getent", "passwd", "barid")
+
+
+APT = """#!/bin/sh
+# From files, without a network.
+action=$1
+shift
+exec dpkg "--$action" "$@"
+"""
+
+
+def test_handbook():
+    """Its section on packages does what it says."""
+    with new_host() as machine:
+        for name, text in (("sudo", '#!/bin/sh\nexec "$@"\n'), ("apt", APT)):
+            machine.write(f"usr/local/bin/{name}", text)
+            os.chmod(machine.path(f"usr/local/bin/{name}"), 0o755)
+        commands = [command for kind, _, text in handbook.read_blocks("install.md")
+                    if kind == "packages" for command in handbook.COMMAND.findall(text)]
+        assert len(commands) > 5, commands
+        for command, wanted in commands:
+            said = machine.run("sh", "-c", f"cd /{host.PACKAGES} && {command}")
+            assert handbook.matches(said, wanted), f"{command}\n{said}"
+            if machine.process is None:
+                machine.start()
 
 
 def change_settings(root):
