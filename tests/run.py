@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
-KINDS = ["lint", "unit", "fuzz", "dialogue", "system"]
+KINDS = ["lint", "unit", "fuzz", "dialogue", "system", "packaging"]
 SANITIZED_KINDS = ["unit", "fuzz", "dialogue"]
-TIMEOUT_SECONDS = {"unit": 300, "fuzz": 300, "dialogue": 300, "system": 900, "lint": 300}
+TIMEOUT_SECONDS = {"unit": 300, "fuzz": 300, "dialogue": 300, "system": 900, "lint": 300,
+                   "packaging": 900}
 # System tests that fill the machine, which only others of their kind go on beside, and those that
 # need it, or install out of the build folder.
 STORMS = {"kill-storm.py", "relay-storm.py"}
@@ -269,6 +270,10 @@ class Tests:
         self.run_many("system", [row for row in rows if row[0] not in STORMS | ALONE])
         self.run_many("system", [row for row in rows if row[0] in STORMS])
         self.run_many("system", [row for row in rows if row[0] in ALONE], 1)
+
+    def run_packaging(self):
+        """One after the other: the first builds the packages for all."""
+        self.run_scripts("packaging", self.find_scripts("tests/packaging"), 1)
 
     def run(self):
         kinds = self.options.only or (SANITIZED_KINDS if self.options.sanitize else KINDS)

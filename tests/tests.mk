@@ -151,7 +151,7 @@ check-programs: $(check_PROGRAMS) $(check_LTLIBRARIES)
 list-check-programs:
 	@echo $(check_PROGRAMS)
 
-EXTRA_DIST += tests/abi tests/run.py tests/leaks.supp tests/data tests/dialogue tests/lint tests/npm tests/peers tests/system
+EXTRA_DIST += tests/abi tests/run.py tests/leaks.supp tests/data tests/dialogue tests/lint tests/npm tests/packaging tests/peers tests/system
 
 # Whole folders are shipped; what a build inside them left there is not.
 dist-hook:

@@ -48,6 +48,16 @@ config_read(const Options *options, ConfigProblems *problems)
     return files;
 }
 
+void
+config_drop_absent(ConfigFiles *files, const gchar *kept)
+{
+    g_autoptr(GPtrArray) dropped = config_files_drop_absent(files, kept);
+
+    for (guint i = 0; i < dropped->len; i++)
+        ctl_complain(_("%s is passed over: its module is not installed"),
+                     (const gchar *)g_ptr_array_index(dropped, i));
+}
+
 /* A check writes nothing: the state folder need not even be there. */
 typedef struct {
     ConfigProblems *problems;
@@ -72,8 +82,10 @@ config_check_init(ConfigCheck *self, const Options *options)
 
     *self = (ConfigCheck){.problems = config_problems_new()};
     files = config_read(options, self->problems);
-    if (files != NULL)
-        self->generation = config_make_generation(options, files, self->problems);
+    if (files == NULL)
+        return;
+    config_drop_absent(files, NULL);
+    self->generation = config_make_generation(options, files, self->problems);
 }
 
 void

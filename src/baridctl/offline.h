@@ -16,6 +16,8 @@ CtlStatus config_report(const Options *options, ConfigProblems *problems);
 /* The files that are named, installed, or compiled in. What cannot be read is a problem, and
  * gives NULL. */
 ConfigFiles *config_read(const Options *options, ConfigProblems *problems);
+/* As config_files_drop_absent(), and says so. */
+void config_drop_absent(ConfigFiles *files, const gchar *kept);
 /* Adds what a server would find wrong with (files). */
 void config_check_files(const Options *options, const ConfigFiles *files,
                         ConfigProblems *problems);

@@ -158,6 +158,7 @@ policy_tests_run(const Options *options, const gchar *const *args)
                                 : config_files_read(config_path, &error);
     if (files == NULL)
         return ctl_fail(options, CTL_NO, "invalid", error->message);
+    config_drop_absent(files, NULL);
     if (!test_check_config(options, files, state))
         return CTL_NO;
     paths = test_find_scripts(options, config_path, args);

@@ -242,6 +242,7 @@ replay_run(const Options *options, const gchar *config_path, const gchar *script
         ctl_fail(options, CTL_NO, "invalid", error->message);
         return NULL;
     }
+    config_drop_absent(files, NULL);
     suite.files = files;
     g_ptr_array_add(paths, (gpointer)(guintptr)script);
     suite_run(&suite, paths, replay_take_result, &answer);

@@ -344,13 +344,25 @@ sendmail_complain_connect(const gchar *path, int code)
                                "\"enabled = yes\" in [listener local] of its configuration"));
 }
 
+/* The one that is named, that of the user's own server where there is one, or the host's. */
+static gchar *
+sendmail_dup_socket(const Sendmail *self)
+{
+    g_autofree gchar *folder = paths_dup_runtime_dir(self->state);
+    g_autofree gchar *path = g_build_filename(folder, "submit.sock", NULL);
+
+    if (self->socket != NULL)
+        return g_strdup(self->socket);
+    if (self->state == NULL && !g_file_test(path, G_FILE_TEST_EXISTS))
+        return g_strdup(PATHS_SYSTEM_RUN "/submit.sock");
+    return g_steal_pointer(&path);
+}
+
 static gboolean
 sendmail_connect(Sendmail *self)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    g_autofree gchar *folder = paths_dup_runtime_dir(self->state);
-    g_autofree gchar *path = self->socket != NULL ? g_strdup(self->socket)
-                                                  : g_build_filename(folder, "submit.sock", NULL);
+    g_autofree gchar *path = sendmail_dup_socket(self);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     g_strlcpy(name.sun_path, path, sizeof name.sun_path);

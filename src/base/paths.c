@@ -34,6 +34,17 @@ paths_dup_module_dir(void)
 }
 
 gchar *
+paths_find_module(const gchar *folder, const gchar *name)
+{
+    g_autofree gchar *installed = g_strdup_printf("%s/%s.so", folder, name);
+    g_autofree gchar *built = g_strdup_printf("%s/%s/%s.la", folder, name, name);
+
+    if (g_file_test(installed, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer(&installed);
+    return g_file_test(built, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer(&built) : NULL;
+}
+
+gchar *
 paths_dup_program(const gchar *name, const gchar *in_tree)
 {
     g_autofree gchar *root = paths_dup_build_root();
@@ -58,7 +69,7 @@ paths_dup_runtime_dir(const gchar *state_dir)
     if (state_dir != NULL)
         return g_build_filename(state_dir, "run", NULL);
     if (geteuid() == 0)
-        return g_strdup("/run/barid");
+        return g_strdup(PATHS_SYSTEM_RUN);
     if (runtime != NULL)
         return g_build_filename(runtime, "barid", NULL);
     return g_build_filename(g_get_user_state_dir(), "barid", "run", NULL);

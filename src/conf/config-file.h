@@ -36,6 +36,10 @@ void config_files_append(ConfigFiles *self, const gchar *name, BaridSlice text);
 const gchar *config_files_get_text(const ConfigFiles *self, const gchar *name);
 /* Another text for the file (name); a new one of conf.d comes where it would have been read. */
 void config_files_replace(ConfigFiles *self, const gchar *name, const gchar *text);
+/* Takes out the files NAME.conf that hold [module NAME] of a module that is not installed: a
+ * package of a module leaves its file behind when it is removed. (kept), unless NULL, is a file
+ * that stays. The interned names of those taken out; caller owns the array. */
+GPtrArray *config_files_drop_absent(ConfigFiles *self, const gchar *kept);
 void config_files_free(ConfigFiles *self);
 /* The binary form for ipc, and back. */
 gboolean config_files_pack(const ConfigFiles *self, Buffer *out);

@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += src/conf/libconftext.la src/conf/libconf.la
 LIBBARID_PARTS += src/conf/libconftext.la src/conf/libconf.la
 src_conf_libconftext_la_SOURCES = \
+	src/conf/config-absent.c \
 	src/conf/config-edit.c src/conf/config-edit.h \
 	src/conf/config-file.c src/conf/config-file.h \
 	src/conf/config-problem.c src/conf/config-problem.h \

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error-domain.h"
+#include "base/paths.h"
 #include "host/host-private.h"
 #include "host/older-module.h"
 
@@ -42,20 +43,14 @@ loader_check_owner(const gchar *path, GError **error)
     return TRUE;
 }
 
-/* A folder of NAME.so files, or a tree's modules folder with NAME/NAME.la. */
 static gchar *
 loader_find(const Host *host, const gchar *name)
 {
-    for (guint i = 0; host->folders != NULL && host->folders[i] != NULL; i++) {
-        g_autofree gchar *installed = g_strdup_printf("%s/%s.so", host->folders[i], name);
-        g_autofree gchar *built = g_strdup_printf("%s/%s/%s.la", host->folders[i], name, name);
+    gchar *found = NULL;
 
-        if (g_file_test(installed, G_FILE_TEST_IS_REGULAR))
-            return g_steal_pointer(&installed);
-        if (g_file_test(built, G_FILE_TEST_IS_REGULAR))
-            return g_steal_pointer(&built);
-    }
-    return NULL;
+    for (guint i = 0; found == NULL && host->folders != NULL && host->folders[i] != NULL; i++)
+        found = paths_find_module(host->folders[i], name);
+    return found;
 }
 
 /* What is wrong with a hook, or NULL. */

@@ -74,6 +74,16 @@ config_set_free(ConfigSet *self)
     g_free(self);
 }
 
+static void
+config_set_drop_absent(const ConfigSet *self)
+{
+    g_autoptr(GPtrArray) dropped = config_files_drop_absent(self->files, NULL);
+
+    for (guint i = 0; i < dropped->len; i++)
+        barid_log(BARID_LOG_WARNING, "config.passed-over", "file", g_ptr_array_index(dropped, i),
+                  "why", "its module is not installed", NULL);
+}
+
 ConfigSet *
 config_set_read(const gchar *path, GString *problems)
 {
@@ -91,6 +101,7 @@ config_set_read(const gchar *path, GString *problems)
         g_string_append_printf(problems, "%s\n", error->message);
         return NULL;
     }
+    config_set_drop_absent(self);
     self->tree = config_tree_parse(self->files, found);
     if (config_problems_get_count(found) > 0) {
         g_autofree gchar *text = config_problems_to_text(found);

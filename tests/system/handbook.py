@@ -13,6 +13,7 @@ done in their order:
     ```c NAME, ```make NAME, ```text NAME
                         a file in the folder where commands are done
     ```sh               commands that another test does, which is named in ELSEWHERE
+    ```packages         as console, on a machine with Debian packages: tests/packaging/life.py
 """
 import fnmatch
 import os
@@ -43,6 +44,7 @@ ELSEWHERE = {
     "./autogen.sh": "quickstart",
     "mkdir build && cd build && ../configure && make": "quickstart",
     "./run-tests": ".ci/run",
+    "dpkg-buildpackage -us -uc -b": "tests/packaging/debs.py",
 }
 
 
@@ -112,7 +114,7 @@ class Chapter:
             assert where, f"{line}: which test does that?"
             with open(os.path.join(TOP, where), encoding="utf-8") as file:
                 done = file.read()
-            words = re.findall(r"[./\w-]*(?:quickstart|autogen|configure|make|run-tests)\S*", line)
+            words = re.findall(r"[./\w-]*(?:quickstart|autogen|configure|make|run-tests|dpkg-buildp)\S*", line)
             assert words and all(word in done for word in words), f"{line}: not in {where}"
 
     def get_dkim_record(self, match):
@@ -138,7 +140,7 @@ class Chapter:
             self.machine.write(self.path(name), text)
         elif kind == "sh":
             self.check_elsewhere(text)
-        else:
+        elif kind != "packages":
             raise AssertionError(f"what is a block {kind}?")
 
     def run_all(self):

@@ -30,7 +30,7 @@ def installed_as(name):
     """Where a file of a module.pkg stands below the prefix."""
     folder, base = name.split("/")
     return {"modules": "lib/barid/modules/", "conf.d": "etc/barid/conf.d/",
-            "man5": "share/man/man5/"}[folder] + base
+            "tests.d": "etc/barid/tests.d/", "man5": "share/man/man5/"}[folder] + base
 
 
 def test_install():

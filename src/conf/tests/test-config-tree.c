@@ -300,6 +300,44 @@ write_file(const gchar *folder, const gchar *name, const gchar *text, gssize len
     ck_assert(g_file_set_contents(path, text, len, NULL));
 }
 
+/* The modules of the build tree are there; so is every file of an area. */
+START_TEST(test_absent)
+{
+    static const struct {
+        const gchar *name, *text;
+        gboolean is_dropped;
+        const gchar *what;
+    } rows[] = {
+        {"/c/barid.conf", "[module nosuch]\n", FALSE, "the main file"},
+        {"/c/conf.d/maildir.conf", "[module maildir]\n", FALSE, "a module that is there"},
+        {"/c/conf.d/nosuch.conf", "# ours\n[nosuch a]\nb=c\n[module  nosuch]\n", TRUE,
+         "one that is not"},
+        {"/c/conf.d/other.conf", "[module nosuch]\nenabled = yes\n", FALSE, "of another name"},
+        {"/c/conf.d/queue.conf", "[queue]\n", FALSE, "an area"},
+        {"/c/elsewhere/nosuch.conf", "[module nosuch]\n", FALSE, "not in conf.d"},
+        {"default:nosuch.conf", "[module nosuch]\n", TRUE, "compiled in"},
+    };
+    g_autoptr(ConfigFiles) files = config_files_new_text(rows[0].name, rows[0].text);
+    g_autoptr(GPtrArray) dropped = NULL;
+    g_autoptr(GPtrArray) more = NULL;
+    guint n_dropped = 0;
+
+    for (gsize i = 1; i < G_N_ELEMENTS(rows); i++)
+        config_files_append(files, rows[i].name, barid_slice_from_text(rows[i].text));
+    dropped = config_files_drop_absent(files, "default:nosuch.conf");
+    ck_assert_uint_eq(dropped->len, 1);
+    ck_assert_ptr_nonnull(config_files_get_text(files, "default:nosuch.conf"));
+    more = config_files_drop_absent(files, NULL);
+    ck_assert_uint_eq(more->len, 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        n_dropped += (guint)rows[i].is_dropped;
+        ck_assert_msg((config_files_get_text(files, rows[i].name) == NULL) == rows[i].is_dropped,
+                      "%s", rows[i].what);
+    }
+    ck_assert_uint_eq(files->files->len, G_N_ELEMENTS(rows) - n_dropped);
+}
+END_TEST
+
 START_TEST(test_read)
 {
     g_autofree gchar *folder = g_dir_make_tmp("barid-conf-XXXXXX", NULL);
@@ -410,6 +448,7 @@ make_suite(void)
     tcase_add_test(tcase, test_problem_text);
     tcase_add_test(tcase, test_problem_limit);
     tcase_add_test(tcase, test_read);
+    tcase_add_test(tcase, test_absent);
     tcase_add_test(tcase, test_pack);
     tcase_add_test(tcase, test_default_files);
     suite_add_tcase(suite, tcase);
