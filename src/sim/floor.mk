@@ -11,7 +11,9 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/folder.c src/sim/folder.h \
 	src/sim/judge.c src/sim/judge.h \
 	src/sim/mailbox-log.c src/sim/mailbox-log.h \
+	src/sim/name-proxy.c src/sim/name-proxy.h \
 	src/sim/peer.c src/sim/peer.h \
+	src/sim/replay-names.c src/sim/replay-names.h \
 	src/sim/sandbox.c src/sim/sandbox.h \
 	src/sim/sim-disk.c src/sim/sim-disk.h \
 	src/sim/suite.c src/sim/suite.h \
