@@ -107,9 +107,7 @@ domain_free(gpointer data)
 static void
 report(SettingsContext *context, ConfigSection *section, const gchar *key, const gchar *message)
 {
-    config_problems_add(context->problems, config_section_get_position(section),
-                        config_section_get_label(section), key,
-                        config_section_get_source_line(section), 0, "%s", message);
+    config_section_report(section, context->problems, key, "%s", message);
 }
 
 Directory *
