@@ -3,6 +3,7 @@
 """Shadows of settings and a module in shadow mode on real traffic: nothing is treated
 differently, and the report says what would have been, also while an older worker drains."""
 import os
+import signal
 import smtplib
 import sys
 import time
@@ -203,6 +204,26 @@ def test_over_a_restart():
             file.write('{"shadows":[{"identity":5},{"identity":"setting"},3')
         server.start()
         assert find_shadow(report(server), section="rcpt", key="relay")["evaluated"] == 0
+
+
+def test_over_a_killed_worker():
+    """What was counted some seconds ago is there after the worker's sudden end."""
+    with Server(CONFIG) as server:
+        with connect(server) as client:
+            begin(client, "bob@example.com")
+            finish(client)
+        path = os.path.join(server.state, "shadow-counts.json")
+        end = time.monotonic() + 20  # far from a minute
+        while not os.path.exists(path) or "relay" not in open(path, encoding="utf-8").read():
+            assert time.monotonic() < end, "the counts are not saved"
+            time.sleep(0.05)
+        old = server.worker_pid()
+        os.kill(old, signal.SIGKILL)
+        while server.ctl_raw("status").returncode != 0 or server.worker_pid() == old:
+            assert time.monotonic() < end + 20
+            time.sleep(0.05)
+        relay = find_shadow(report(server), section="rcpt", key="relay")
+        assert (relay["evaluated"], relay["different"]) == (1, 1), relay
 
 
 def test_a_refusal_is_explained_by_its_setting():
