@@ -5,34 +5,33 @@
 #include "baridctl/show.h"
 #include "base/address.h"
 #include "base/json-writer.h"
+#include "dns/dns-name.h"
 #include "sim/dialogue-script.h"
 #include "sim/dialogue.h"
 
-/* Records show names cut to this length. */
-enum { REPLAY_CUT_LEN = 115 };
+/* Records cut longer names. */
+enum { REPLAY_CUT_LEN = 76 };
 
 /* --- what name servers said --- */
 
-typedef struct {
-    const gchar *name, *value;
-} ReplayAnswer;
-
-/* TRUE for "dns NAME TYPE" = ANSWER of a rule that was asked; what may have been cut short is not
- * taken. */
-static gboolean
-replay_read_answer(const gchar *input, const gchar *value, ReplayAnswer *out)
+/* "dns NAME TYPE" = ANSWER, as sim/recorded-answer.h reads it. The address whose names were asked
+ * for stands in the place of a name. */
+static void
+replay_take_answer(GHashTable *answers, const gchar *input, const gchar *answer)
 {
     g_auto(GStrv) words = g_strsplit(input, " ", 4);
+    gchar reverse[DNS_NAME_MAX + 1];
     Address address;
 
-    if (value == NULL || g_strv_length(words) != 3 || strcmp(words[0], "dns") != 0 ||
-        strchr(words[1], '\\') != NULL || strlen(words[1]) >= REPLAY_CUT_LEN)
-        return FALSE;
-    *out = (ReplayAnswer){input + strlen("dns "), value};
-    if (strcmp(value, "absent") == 0 || strcmp(value, "failed") == 0)
-        return TRUE;
-    return address_parse_ip(barid_slice_from_text(value), &address) &&
-           strcmp(words[2], address.is_v6 ? "AAAA" : "A") == 0;
+    if (answer == NULL || g_strv_length(words) != 3 || strcmp(words[0], "dns") != 0 ||
+        strlen(words[1]) >= REPLAY_CUT_LEN)
+        return;
+    if (address_parse_ip(barid_slice_from_text(words[1]), &address)) {
+        dns_name_of_address(&address, reverse);
+        g_free(words[1]);
+        words[1] = g_strdup(reverse);
+    }
+    g_hash_table_insert(answers, g_strconcat(words[1], " ", words[2], NULL), g_strdup(answer));
 }
 
 static void
@@ -40,12 +39,8 @@ replay_take_answers(GHashTable *answers, JsonObject *inputs)
 {
     g_autoptr(GList) names = inputs == NULL ? NULL : json_object_get_members(inputs);
 
-    for (GList *at = names; at != NULL; at = at->next) {
-        ReplayAnswer answer;
-
-        if (replay_read_answer(at->data, show_get_text(inputs, at->data), &answer))
-            g_hash_table_insert(answers, g_strdup(answer.name), g_strdup(answer.value));
-    }
+    for (GList *at = names; at != NULL; at = at->next)
+        replay_take_answer(answers, at->data, show_get_text(inputs, at->data));
 }
 
 static void
@@ -54,7 +49,10 @@ replay_find_answers(GHashTable *answers, JsonObject *record)
     for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
         JsonObject *decision = show_get_nth(record, "decisions", i);
 
-        for (guint k = 0; decision != NULL && k < show_get_n(decision, "rules"); k++) {
+        if (decision == NULL)
+            continue;
+        replay_take_answers(answers, show_get_object(decision, "inputs"));
+        for (guint k = 0; k < show_get_n(decision, "rules"); k++) {
             JsonObject *rule = show_get_nth(decision, "rules", k);
 
             if (rule != NULL)

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "dns/dns-answer.h"
-#include "dns/dns-name.h"
 #include "dns/resolver-backend.h"
 #include "sim/name-proxy.h"
+#include "sim/recorded-answer.h"
 #include "sim/zone-resolver.h"
 
 enum { REPLAY_TTL_S = 3600, REPLAY_RECORD_NAMES_MAX = 10, REPLAY_NAMES_MAX = 100 };
@@ -46,29 +46,24 @@ names_answer_recorded(const ReplayNames *self, const gchar *question, const gcha
 {
     const gchar *recorded = names_find_recorded(self, question);
     g_autoptr(DnsBody) body = NULL;
-    Address address;
 
     *out_answer = NULL;
     if (recorded == NULL)
         return FALSE;
-    if (strcmp(recorded, "failed") == 0) {
+    body = dns_body_new((guint)strlen(recorded) + 1);
+    body->ttl_s = REPLAY_TTL_S;
+    body->canonical = arena_dup_text(body->arena, name);
+    switch (recorded_answer_read(recorded, type, body)) {
+    case RECORDED_FAILURE:
         g_set_error_literal(error, DNS_ERROR, BARID_ERROR_TEMPORARY,
                             "this look-up failed when it was recorded");
         return TRUE;
+    case RECORDED_ANSWER:
+        *out_answer = dns_answer_new(body, REPLAY_TTL_S, FALSE);
+        return TRUE;
+    default:
+        return FALSE;
     }
-    body = dns_body_new(1);
-    body->ttl_s = REPLAY_TTL_S;
-    body->canonical = arena_dup_text(body->arena, name);
-    body->status = DNS_NO_NAME;
-    if (strcmp(recorded, "absent") != 0) {
-        if (!address_parse_ip(barid_slice_from_text(recorded), &address) ||
-            address.is_v6 != (type == DNS_TYPE_AAAA))
-            return FALSE;
-        body->status = DNS_FOUND;
-        dns_body_add(body)->as.address = address;
-    }
-    *out_answer = dns_answer_new(body, REPLAY_TTL_S, FALSE);
-    return TRUE;
 }
 
 /* --- asking --- */

@@ -20,8 +20,8 @@ ReplayNames *replay_names_new(const ReplaySources *sources, GError **error);
 /* Which asks (self), and is freed with it. */
 DnsResolver *replay_names_get_resolver(ReplayNames *self);
 void replay_names_free(ReplayNames *self);
-/* Recorded answers, "NAME TYPE": an address, "absent" or "failed"; borrowed, NULL for none. They
- * hold until the next call. */
+/* Recorded answers: "NAME TYPE" and a text as recorded_answer_read() reads it; borrowed, NULL for
+ * none. They hold until the next call. */
 void replay_names_set_all(ReplayNames *self, JsonObject *answers);
 /* The same, of the record at hand. Forgets what was unanswered for the one before. */
 void replay_names_begin_record(ReplayNames *self, JsonObject *answers);

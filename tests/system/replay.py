@@ -46,9 +46,9 @@ ZONES = {"example": "good.test.allow A 127.0.0.2\nother.deny A 127.0.0.3\n"
                     "spf TXT \"v=spf1 ip4:192.0.2.1 -all\"\nmany MX 10 mx1\nmany MX 20 mx2\n"}
 
 
-def offer(server, sender, rcpt):
+def offer(server, sender, rcpt, helo="client.example.com"):
     """The reply to RCPT, or to what follows."""
-    with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com") as smtp:
+    with smtplib.SMTP("127.0.0.1", server.port, local_hostname=helo) as smtp:
         try:
             smtp.sendmail(sender, [rcpt], "Subject: traffic\r\n\r\ntext\r\n")
         except smtplib.SMTPRecipientsRefused as error:
@@ -199,6 +199,18 @@ def test_recorded_answers():
             text = replay_raw(server, config).stdout.decode()
             assert "without an answer to: good.test.deny.example A" in text, text
             assert "2 of 2 different look-ups of names had no answer" in text, text
+
+
+def test_answers_of_modules():
+    """What a module was told holds, too."""
+    with NameServer(ZONES) as names:
+        with Server(NAMES.format(port=names.port) +
+                    "[module spf]\nenabled = yes\nmail-from = relaxed\n") as server:
+            assert offer(server, "a@spf.example", "alice@example.org", "many.example") == 250
+            wait_recorded(server, 1)
+            answer = replay(server, other(server, "mail-from = relaxed", "mail-from = strict"))
+            assert answer["after"]["lookups"] > 0 and answer["after"]["unanswered"] == 0, answer
+            assert "SPF fail" in answer["changes"][0]["after"]["reply"], answer
 
 
 def test_a_name_server_is_asked():
