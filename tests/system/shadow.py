@@ -5,6 +5,7 @@ differently, and the report says what would have been, also while an older worke
 import os
 import signal
 import smtplib
+import socket
 import sys
 import time
 
@@ -240,6 +241,52 @@ def test_a_refusal_is_explained_by_its_setting():
             time.sleep(0.05)
         assert 'the setting "rcpt relay" decided, which has its default' in text, text
         assert "if the client had authenticated" in text, text
+
+
+def wait_explained(server, *words, until):
+    """What a person is told, once it holds (until)."""
+    end = time.monotonic() + 20
+    while True:
+        text = server.ctl_raw("explain", *words).stdout.decode()
+        if until in text:
+            return text
+        assert time.monotonic() < end, text
+        time.sleep(0.05)
+
+
+def test_a_refusal_is_explained_by_its_module():
+    """The module and its page, the rules that it asked, how long it took, and nothing of those that
+    let everything pass."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with Server(f"""[resolver]
+servers = 127.0.0.1:{silent.getsockname()[1]}
+timeout = 300ms
+attempts = 1
+tcp-on-error = no
+[module spf]
+enabled = yes
+mail-from = if sender-domain == "example.com" then strict else off
+[module dkim]
+enabled = yes
+[module limit]
+enabled = yes
+[module dnsbl]
+enabled = yes
+when = sender == "nobody@example.com"
+""") as server:
+            with connect(server) as client:
+                assert client.mail("bob@example.com")[0] == 451
+            text = wait_explained(server, "--sender", "bob@example.com", until="451")
+            assert 'the setting "module spf mail-from" gave strict, at ' in text, text
+            assert "the module spf decided: barid-spf(5) has its settings" in text, text
+            assert "come again later" in text, text
+            line = [line for line in text.splitlines() if " spf " in line and "which took" in line]
+            assert line and int(line[0].split("which took ")[1].split()[0]) >= 250, text
+            assert "spf = example.com cannot be looked up" in text, text
+            assert "limit" not in text and "not shown: " in text, text
+            # Asked in three stages, not wanted in any: once.
+            assert text.count("dnsbl      continue: not-wanted, by the rule at ") == 1, text
 
 
 def test_whom_a_rule_names_is_not_who_came():
