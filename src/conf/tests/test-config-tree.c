@@ -2,6 +2,7 @@
 #include <check.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cursor.h"
 #include "conf/config-tree.h"
@@ -322,6 +323,38 @@ START_TEST(test_problem_limit)
 }
 END_TEST
 
+/* Neither is passed over: what stands in it may be what keeps others out. */
+START_TEST(test_unreadable_files)
+{
+    static const gchar *const targets[] = {NULL, "nowhere", "b.conf"};
+    g_autofree gchar *folder = g_dir_make_tmp("barid-conf-XXXXXX", NULL);
+    g_autofree gchar *dropins = g_build_filename(folder, "conf.d", NULL);
+    g_autofree gchar *path = g_build_filename(folder, "barid.conf", NULL);
+    g_autofree gchar *bad = g_build_filename(dropins, "b.conf", NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(g_file_set_contents(path, "[a]\n", -1, NULL));
+    ck_assert_int_eq(g_mkdir(dropins, 0700), 0);
+    /* A folder, a link that leads nowhere, and one that leads back to itself. */
+    if (targets[_i] == NULL)
+        ck_assert_int_eq(g_mkdir(bad, 0700), 0);
+    else
+        ck_assert_int_eq(symlink(targets[_i], bad), 0);
+    ck_assert_ptr_null(config_files_read(path, &error));
+    ck_assert_msg(strstr(error->message, bad) != NULL, "%s", error->message);
+    g_clear_error(&error);
+    g_remove(bad);
+    g_rmdir(dropins);
+    /* A file where the folder should be. */
+    ck_assert(g_file_set_contents(dropins, "[a]\n", -1, NULL));
+    ck_assert_ptr_null(config_files_read(path, &error));
+    ck_assert_msg(strstr(error->message, dropins) != NULL, "%s", error->message);
+    g_remove(dropins);
+    g_remove(path);
+    g_rmdir(folder);
+}
+END_TEST
+
 static void
 write_file(const gchar *folder, const gchar *name, const gchar *text, gssize len)
 {
@@ -434,6 +467,7 @@ make_suite(void)
 
     tcase_add_loop_test(tcase, test_tree, 0, G_N_ELEMENTS(tree_rows));
     tcase_add_test(tcase, test_bad_bytes);
+    tcase_add_loop_test(tcase, test_unreadable_files, 0, 3);
     tcase_add_loop_test(tcase, test_locate, 0, G_N_ELEMENTS(locate_rows));
     tcase_add_loop_test(tcase, test_text, 0, G_N_ELEMENTS(text_rows));
     tcase_add_test(tcase, test_override);
