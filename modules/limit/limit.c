@@ -199,6 +199,22 @@ limit_describe_bucket(const Limit *limit, const gchar *bucket)
     return g_strdelimit(g_strdup(*keys == '\0' ? "all" : keys + 1), "\n", ' ');
 }
 
+/* As it stands in the configuration. */
+static gchar *
+limit_describe_rate(const BaridRate *rate)
+{
+    static const struct {
+        const gchar *unit;
+        gint64 ms;
+    } units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
+    guint i = 0;
+
+    while (rate->period_ms % units[i].ms != 0)
+        i++;
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "%s", rate->count,
+                           rate->period_ms / units[i].ms, units[i].unit);
+}
+
 static void
 limit_report(const Limit *limit, LimitResult result, const gchar *bucket,
              const LimitSubject *subject)
@@ -207,8 +223,7 @@ limit_report(const Limit *limit, LimitResult result, const gchar *bucket,
     g_autofree gchar *amount =
         result == LIMIT_TOO_MANY
             ? g_strdup_printf("%" G_GINT64_FORMAT, limit->amounts.concurrency)
-            : g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "ms",
-                              limit->amounts.rate.count, limit->amounts.rate.period_ms);
+            : limit_describe_rate(&limit->amounts.rate);
 
     barid_log(BARID_LOG_INFO,
               result == LIMIT_TOO_MANY ? "limit.concurrency-exceeded" : "limit.rate-exceeded",

@@ -5,6 +5,7 @@
  * before a power failure wrote may be lost, the file itself stays sound.
  */
 #include <barid/barid.h>
+#include <glib/gstdio.h>
 #include <sqlite3.h>
 
 /* The layout of the file, in its user_version. */
@@ -179,31 +180,97 @@ sqlite_prepare(SqliteStore *self, GError **error)
     return TRUE;
 }
 
+/* (*out_database) is to be closed on failure, too. */
+static gboolean
+sqlite_connect(const gchar *path, int flags, gint64 busy_timeout_ms, sqlite3 **out_database,
+               GError **error)
+{
+    int result = sqlite3_open_v2(path, out_database,
+                                 flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+
+    if (result != SQLITE_OK) {
+        sqlite_set_error(*out_database, result, "opening the database", error);
+        return FALSE;
+    }
+    sqlite3_extended_result_codes(*out_database, 0);
+    sqlite3_busy_timeout(*out_database, (int)MIN(busy_timeout_ms, G_MAXINT));
+    return TRUE;
+}
+
+static gboolean
+sqlite_set_up(SqliteStore *self, const SqliteSettings *settings, GError **error)
+{
+    return sqlite_make_schema(self->database, error) &&
+           sqlite_limit_size(self->database, settings->max_size_bytes, error) &&
+           sqlite_prepare(self, error);
+}
+
 static gboolean
 sqlite_open_file(SqliteStore *self, const SqliteSettings *settings, GError **error)
 {
     g_autofree gchar *folder = g_path_get_dirname(settings->path);
-    int result;
 
     if (g_mkdir_with_parents(folder, 0700) != 0) {
         g_set_error(error, BARID_ERROR, BARID_ERROR_IO, "cannot make the folder \"%s\"", folder);
         return FALSE;
     }
-    result = sqlite3_open_v2(settings->path, &self->database,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                                 SQLITE_OPEN_PRIVATECACHE,
-                             NULL);
-    if (result != SQLITE_OK) {
-        sqlite_set_error(self->database, result, "opening the database", error);
-        return FALSE;
-    }
-    sqlite3_extended_result_codes(self->database, 0);
-    sqlite3_busy_timeout(self->database, (int)MIN(settings->busy_timeout_ms, G_MAXINT));
-    return sqlite_exec(self->database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+    return sqlite_connect(settings->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                          settings->busy_timeout_ms, &self->database, error) &&
+           sqlite_exec(self->database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
                        error) &&
-           sqlite_make_schema(self->database, error) &&
-           sqlite_limit_size(self->database, settings->max_size_bytes, error) &&
-           sqlite_prepare(self, error);
+           sqlite_set_up(self, settings, error);
+}
+
+/* --- a copy --- */
+
+/* Neither the file nor those beside it are written, and none is made: with a log, the index of
+ * whoever uses the file is read, without one nobody has changed anything. */
+static gchar *
+copy_dup_source(const gchar *path)
+{
+    g_autofree gchar *escaped = g_uri_escape_string(path, "/", FALSE);
+    g_autofree gchar *log = g_strconcat(path, "-wal", NULL);
+
+    return g_strdup_printf("file:%s?mode=ro&%s", escaped,
+                           g_file_test(log, G_FILE_TEST_EXISTS) ? "readonly_shm=1"
+                                                                : "immutable=1");
+}
+
+/* At one go, so that the copy is of one moment. */
+static gboolean
+copy_run(sqlite3 *from, sqlite3 *to, GError **error)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+
+    if (backup != NULL)
+        sqlite3_backup_step(backup, -1);
+    sqlite3_backup_finish(backup);
+    if (backup != NULL && sqlite3_errcode(to) == SQLITE_OK)
+        return TRUE;
+    sqlite_set_error(to, sqlite3_errcode(to), "copying the database", error);
+    return FALSE;
+}
+
+static gboolean
+copy_make(SqliteStore *self, const SqliteSettings *settings, const gchar *path, GError **error)
+{
+    g_autofree gchar *source = copy_dup_source(settings->path);
+    sqlite3 *from = NULL;
+    gboolean ok;
+
+    g_remove(path); /* what an earlier copy has left */
+    if (!sqlite_connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, &self->database,
+                        error) ||
+        !sqlite_exec(self->database, "PRAGMA synchronous = OFF", error))
+        return FALSE;
+    if (!g_file_test(settings->path, G_FILE_TEST_EXISTS))
+        return TRUE;
+    ok = sqlite_connect(source, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                        settings->busy_timeout_ms, &from, error) &&
+         copy_run(from, self->database, error);
+    sqlite3_close(from);
+    /* The file says that it has a log, which the copy needs no more. */
+    return ok && sqlite_exec(self->database, "PRAGMA journal_mode = MEMORY", error);
 }
 
 static void
@@ -218,14 +285,38 @@ sqlite_close(gpointer data)
     g_free(self);
 }
 
+static SqliteStore *
+sqlite_new(const SqliteSettings *settings)
+{
+    SqliteStore *self = g_new0(SqliteStore, 1);
+
+    g_mutex_init(&self->lock);
+    self->cleanup_ms = settings->cleanup_ms;
+    return self;
+}
+
+static gpointer
+sqlite_open_copy(const gchar *name, const void *settings, const gchar *folder, GError **error)
+{
+    const SqliteSettings *read = settings;
+    SqliteStore *self = sqlite_new(read);
+    g_autofree gchar *file = g_strconcat(name, ".sqlite-copy", NULL);
+    g_autofree gchar *path = g_build_filename(folder, file, NULL);
+
+    if (!copy_make(self, read, path, error) || !sqlite_set_up(self, read, error)) {
+        g_prefix_error(error, "%s: ", read->path);
+        sqlite_close(self);
+        return NULL;
+    }
+    return self;
+}
+
 static gpointer
 sqlite_open(const gchar *name, const void *settings, GError **error)
 {
     const SqliteSettings *read = settings;
-    SqliteStore *self = g_new0(SqliteStore, 1);
+    SqliteStore *self = sqlite_new(read);
 
-    g_mutex_init(&self->lock);
-    self->cleanup_ms = read->cleanup_ms;
     if (!sqlite_open_file(self, read, error)) {
         g_prefix_error(error, "store %s: %s: ", name, read->path);
         sqlite_close(self);
@@ -420,6 +511,7 @@ static const BaridStoreDriver driver = {
     .remove = sqlite_remove,
     .touch = sqlite_touch,
     .add = sqlite_add,
+    .open_copy = sqlite_open_copy,
 };
 
 static const BaridProvider providers[] = {

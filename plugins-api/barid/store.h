@@ -53,6 +53,11 @@ typedef struct {
                       gint64 *out_first_ms, GError **error);
     gboolean (*add)(gpointer self, BaridSlice key, gint64 delta, gint64 now_ms,
                     gint64 expires_ms, gint64 *out_value, GError **error);
+    /* As "open", for a simulation, which must find what is kept now and change none of it: a copy
+     * below (folder), an empty one where nothing is kept yet. Whoever uses the original goes on,
+     * and no file beside it is made. NULL for drivers that have no such thing. */
+    gpointer (*open_copy)(const gchar *name, const void *settings, const gchar *folder,
+                          GError **error);
 } BaridStoreDriver;
 
 #endif

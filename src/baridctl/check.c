@@ -6,21 +6,33 @@
 #include "base/paths.h"
 #include "dns/dns-settings.h"
 
-/* The configuration that a check makes up. Silent name servers must not hold it up. */
-static gchar *
-check_dup_config(const Options *options, const gchar *config, GError **error)
+const gchar *
+check_get_name_server(const Options *options, GError **error)
 {
     const gchar *server = options_get(options, "dns");
     Address address;
 
-    if (server == NULL)
-        return g_strconcat("[resolver]\ntimeout = 3s\n", config, NULL);
-    if (!address_parse(barid_slice_from_text(server), &address) &&
-        !address_parse_ip(barid_slice_from_text(server), &address)) {
-        g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID,
-                    _("--dns takes an address such as 127.0.0.1:53, not \"%s\""), server);
+    if (server == NULL || address_parse(barid_slice_from_text(server), &address) ||
+        address_parse_ip(barid_slice_from_text(server), &address))
+        return server;
+    g_set_error(error, OPTIONS_ERROR, BARID_ERROR_INVALID,
+                _("--dns takes an address such as 127.0.0.1:53, not \"%s\""), server);
+    return NULL;
+}
+
+/* The configuration that a check makes up. Silent name servers must not hold it up. */
+static gchar *
+check_dup_config(const Options *options, const gchar *config, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    const gchar *server = check_get_name_server(options, &cause);
+
+    if (cause != NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
         return NULL;
     }
+    if (server == NULL)
+        return g_strconcat("[resolver]\ntimeout = 3s\n", config, NULL);
     return g_strdup_printf("[resolver]\ntimeout = 3s\nservers = %s\n"
                            "local-names = localhost, invalid\n%s", server, config);
 }

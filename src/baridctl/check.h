@@ -22,6 +22,8 @@ typedef struct {
     Host *host;
 } CheckRuntime;
 
+/* What --dns names, or NULL without it; an error when that is no address. */
+const gchar *check_get_name_server(const Options *options, GError **error);
 /* (config) enables modules, beside what the command line says. --dns names the only name server. On
  * failure the runtime is to be cleared all the same. */
 gboolean check_runtime_init(CheckRuntime *self, const Options *options, const gchar *config,

@@ -31,7 +31,8 @@ src_baridctl_baridctl_SOURCES = \
 	src/baridctl/offline.c src/baridctl/offline.h \
 	src/baridctl/online.c src/baridctl/online.h \
 	src/baridctl/options.c src/baridctl/options.h \
-	src/baridctl/policy-tests.c src/baridctl/replay.c \
+	src/baridctl/policy-tests.c \
+	src/baridctl/replay.c src/baridctl/replay.h src/baridctl/replay-script.c \
 	src/baridctl/sendmail.c src/baridctl/sendmail.h src/baridctl/sign.c \
 	src/baridctl/show.c src/baridctl/show.h \
 	src/baridctl/show-explain.c src/baridctl/show-modules.c src/baridctl/show-shadow.c \

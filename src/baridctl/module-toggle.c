@@ -95,6 +95,11 @@ toggle_plan(Toggle *self)
         return FALSE;
     if (toggle_read(self, &position) == self->enabled)
         return TRUE;
+    /* What is no text would not come back as it was. */
+    if (!config_files_is_text(self->files, self->file)) {
+        config_check_files(self->options, self->files, self->problems);
+        return FALSE;
+    }
     self->changed = TRUE;
     self->before = g_strdup(config_files_get_text(self->files, self->file));
     self->after = config_edit_set(self->before == NULL ? "" : self->before, self->label, "enabled",

@@ -409,7 +409,9 @@ const CtlVerb offline_verbs[] = {
      offline_spool_list},
     {"spool cat", "spool cat DIR ID", N_("Print a message of a spool folder."),
      offline_spool_cat},
-    {"replay", "replay --config FILE [--base FILE] [--since TIME] [--limit N]",
+    {"replay",
+     "replay --config FILE [--base FILE] [--since TIME] [--limit N] [--dns HOST:PORT] "
+     "[--zone FILE] [--stores FILE]",
      N_("Show what another configuration would have done with the recorded traffic."),
      traffic_replay},
     {"test", "test [FILE ...] [--config FILE] [--jobs N] [--time-limit DURATION]",

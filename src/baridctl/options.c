@@ -42,6 +42,8 @@ static const OptionKind kinds[] = {
     {"canon", "H/B", N_("relaxed/relaxed and the like"), TRUE},
     {"headers", "LIST", N_("the fields that are signed"), TRUE},
     {"dns", "HOST:PORT", N_("the only name server to ask"), FALSE},
+    {"zone", "FILE", N_("what name servers would answer"), TRUE},
+    {"stores", "FILE", N_("what is put into stores at first"), TRUE},
     {"algorithm", "NAME", N_("of a key, or of a signature"), TRUE},
     {"selector", "NAME", N_("the key's name below _domainkey"), TRUE},
     {"output", "FILE", N_("where the key goes; - is the standard output"), TRUE},

@@ -2,26 +2,28 @@
 /*
  * "replay": the recorded traffic of the history through another configuration. Every record
  * is done again twice, with the configuration that is installed and with the other one, both
- * on the runner of the policy tests: what differs is the configurations' doing. Neither run has
- * name servers or what is in stores, but both get the answers of name servers that the records
- * of decisions hold.
+ * on the runner of the policy tests: what differs is the configurations' doing. Both find copies of
+ * the stores, and the same answers of name servers: those that the records of decisions hold, and
+ * where one is named, those of a real one today. What had no answer is told.
  */
 #include "baridctl/offline.h"
 
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "baridctl/check.h"
 #include "baridctl/client.h"
+#include "baridctl/replay.h"
 #include "baridctl/show.h"
-#include "base/address.h"
 #include "base/json-writer.h"
 #include "base/paths.h"
 #include "sim/folder.h"
+#include "sim/name-proxy.h"
 #include "sim/suite.h"
 
-enum { REPLAY_TIME_MS = 600000 };
-
-/* --- from the history to a script --- */
+/* A name server is asked one question after another. */
+enum { REPLAY_TIME_MS = 600000, REPLAY_DNS_TIME_MS = 3600000, REPLAY_NAMES_SHOWN = 5 };
 
 static JsonParser *
 replay_ask(const Options *options, CtlStatus *out_status)
@@ -48,170 +50,6 @@ replay_ask(const Options *options, CtlStatus *out_status)
     return NULL;
 }
 
-static void
-replay_begin_record(JsonWriter *writer, JsonObject *record, const gchar *sender)
-{
-    static const gchar *const keys[] = {"id",   "created", "remote_ip",  "listener",
-                                        "helo", "user",    "message_id", "header"};
-
-    json_writer_begin_object(writer, NULL);
-    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-        const gchar *text = show_get_text(record, keys[i]);
-
-        if (text != NULL)
-            json_writer_text(writer, keys[i], text);
-    }
-    json_writer_text(writer, "sender", sender);
-    json_writer_integer(writer, "size", show_get_integer(record, "size"));
-    json_writer_begin_array(writer, "recipients");
-}
-
-static void
-replay_end_record(JsonWriter *writer, GString *script)
-{
-    json_writer_end_array(writer);
-    json_writer_end_object(writer);
-    g_string_append_printf(script, "replay: %s\n", writer->out->str);
-}
-
-/* The address that the client gave, before an alias made others of it. */
-static const gchar *
-replay_get_given(JsonObject *rcpt)
-{
-    const gchar *original = show_get_text(rcpt, "original");
-
-    return original != NULL ? original : show_get_text(rcpt, "address");
-}
-
-/* A message that came from outside; FALSE for one of the server's own. */
-static gboolean
-replay_add_message(GString *script, JsonObject *record)
-{
-    g_autoptr(GString) line = g_string_new(NULL);
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    const gchar *sender = show_get_text(record, "sender");
-    JsonWriter writer;
-
-    if (show_get_text(record, "listener") == NULL)
-        return FALSE;
-    json_writer_init(&writer, line);
-    replay_begin_record(&writer, record, sender == NULL ? "" : sender);
-    for (guint i = 0; i < show_get_n(record, "recipients"); i++) {
-        const gchar *rcpt = replay_get_given(show_get_nth(record, "recipients", i));
-
-        if (rcpt != NULL && g_hash_table_add(seen, (gpointer)(guintptr)rcpt))
-            json_writer_text(&writer, NULL, rcpt);
-    }
-    replay_end_record(&writer, script);
-    return TRUE;
-}
-
-/* What was refused: each recipient of which the sender is known too. */
-static guint
-replay_add_session(GString *script, JsonObject *record)
-{
-    guint n = 0;
-
-    for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
-        JsonObject *decision = show_get_nth(record, "decisions", i);
-        JsonObject *inputs = show_get_object(decision, "inputs");
-        const gchar *rcpt = show_get_text(decision, "subject");
-        const gchar *sender = inputs == NULL ? NULL : show_get_text(inputs, "sender");
-        g_autoptr(GString) line = g_string_new(NULL);
-        JsonWriter writer;
-
-        if (rcpt == NULL || sender == NULL)
-            continue;
-        json_writer_init(&writer, line);
-        replay_begin_record(&writer, record, sender);
-        json_writer_text(&writer, NULL, rcpt);
-        replay_end_record(&writer, script);
-        n++;
-    }
-    return n;
-}
-
-/* --- what name servers said --- */
-
-/* "dns NAME A" = "192.0.2.7" of the rules that were asked, as lines of zone text. */
-static void
-replay_add_answers(GHashTable *lines, JsonObject *inputs)
-{
-    g_autoptr(GList) names = inputs == NULL ? NULL : json_object_get_members(inputs);
-
-    for (GList *at = names; at != NULL; at = at->next) {
-        g_auto(GStrv) words = g_strsplit(at->data, " ", 4);
-        const gchar *value = show_get_text(inputs, at->data);
-        Address address;
-        gboolean is_answer = value != NULL && g_strv_length(words) == 3 &&
-                             strcmp(words[0], "dns") == 0 && strchr(words[1], '\\') == NULL &&
-                             address_parse_ip(barid_slice_from_text(value), &address);
-
-        if (is_answer && g_strcmp0(words[2], address.is_v6 ? "AAAA" : "A") == 0)
-            g_hash_table_add(lines, g_strdup_printf("    %s. %s %s\n", words[1], words[2], value));
-    }
-}
-
-static void
-replay_find_answers(GHashTable *lines, JsonObject *record)
-{
-    for (guint i = 0; i < show_get_n(record, "decisions"); i++) {
-        JsonObject *decision = show_get_nth(record, "decisions", i);
-
-        for (guint k = 0; decision != NULL && k < show_get_n(decision, "rules"); k++) {
-            JsonObject *rule = show_get_nth(decision, "rules", k);
-
-            if (rule != NULL)
-                replay_add_answers(lines, show_get_object(rule, "inputs"));
-        }
-    }
-}
-
-/* Of all records: an answer that changed in between is there twice. */
-static void
-replay_write_answers(JsonObject *answer, GString *script)
-{
-    static const gchar *const keys[] = {"messages", "history", "sessions"};
-    g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    GHashTableIter at;
-    gpointer line;
-
-    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-        for (guint k = 0; k < show_get_n(answer, keys[i]); k++) {
-            JsonObject *record = show_get_nth(answer, keys[i], k);
-
-            if (record != NULL)
-                replay_find_answers(lines, record);
-        }
-    }
-    if (g_hash_table_size(lines) == 0)
-        return;
-    g_string_append(script, "dns:\n");
-    g_hash_table_iter_init(&at, lines);
-    while (g_hash_table_iter_next(&at, &line, NULL))
-        g_string_append(script, line);
-}
-
-/* Oldest first; the number of records. */
-static guint
-replay_make_script(JsonObject *answer, GString *script)
-{
-    static const gchar *const keys[] = {"messages", "history", "sessions"};
-    guint n = 0;
-
-    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-        for (guint k = show_get_n(answer, keys[i]); k > 0; k--) {
-            JsonObject *record = show_get_nth(answer, keys[i], k - 1);
-
-            if (g_strcmp0(show_get_text(record, "kind"), "session") == 0 || i == 2)
-                n += replay_add_session(script, record);
-            else
-                n += replay_add_message(script, record) ? 1 : 0;
-        }
-    }
-    return n;
-}
-
 /* --- running it --- */
 
 static void
@@ -224,7 +62,8 @@ replay_take_result(const SuiteResult *result, guint index G_GNUC_UNUSED, gpointe
 
 /* The outcomes of one configuration; NULL with the error told. */
 static JsonParser *
-replay_run(const Options *options, const gchar *config_path, const gchar *script)
+replay_run(const Options *options, const ReplaySources *sources, const gchar *config_path,
+           const gchar *script)
 {
     g_autofree gchar *state = options_has(options, "state")
                                   ? g_canonicalize_filename(options_get(options, "state"), NULL)
@@ -233,7 +72,11 @@ replay_run(const Options *options, const gchar *config_path, const gchar *script
     g_autoptr(GError) error = NULL;
     g_autoptr(ConfigFiles) files = config_path == NULL ? config_files_new_default()
                                                        : config_files_read(config_path, &error);
-    SuiteOptions suite = {.state_dir = state, .time_limit_ms = REPLAY_TIME_MS};
+    SuiteOptions suite = {
+        .state_dir = state,
+        .time_limit_ms = sources->proxy_fd >= 0 ? REPLAY_DNS_TIME_MS : REPLAY_TIME_MS,
+        .replay = sources,
+    };
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autofree gchar *answer = NULL;
     JsonObject *object;
@@ -263,6 +106,17 @@ typedef struct {
     guint n_compared, n_changed;
 } ReplayDiff;
 
+/* As it is, where it is there. */
+static void
+replay_copy_member(JsonWriter *writer, JsonObject *object, const gchar *key)
+{
+    JsonNode *node = json_object_get_member(object, key);
+    g_autofree gchar *text = node == NULL ? NULL : json_to_string(node, FALSE);
+
+    if (text != NULL)
+        json_writer_raw(writer, key, text);
+}
+
 static void
 replay_write_side(JsonWriter *writer, const gchar *key, JsonObject *outcome)
 {
@@ -271,8 +125,10 @@ replay_write_side(JsonWriter *writer, const gchar *key, JsonObject *outcome)
     json_writer_begin_object(writer, key);
     for (guint i = 0; outcome != NULL && i < G_N_ELEMENTS(keys); i++)
         json_writer_text(writer, keys[i], show_get_text(outcome, keys[i]));
-    if (outcome != NULL)
+    if (outcome != NULL) {
         json_writer_integer(writer, "line", show_get_integer(outcome, "line"));
+        replay_copy_member(writer, outcome, "unanswered");
+    }
     json_writer_end_object(writer);
 }
 
@@ -332,12 +188,15 @@ replay_compare_all(ReplayDiff *self, JsonObject *before, JsonObject *after)
     }
 }
 
+/* --- telling --- */
+
 static void
 replay_print_side(const gchar *mark, JsonObject *side)
 {
     const gchar *route = show_get_text(side, "route");
     const gchar *by = show_get_text(side, "by");
     const gchar *reply = show_get_text(side, "reply");
+    g_autofree gchar *unanswered = show_dup_list(side, "unanswered");
 
     printf("  %s %s", mark, reply == NULL ? "-" : reply);
     if (route != NULL && *route != '\0')
@@ -345,6 +204,65 @@ replay_print_side(const gchar *mark, JsonObject *side)
     else if (by != NULL)
         printf(" (%s)", by);
     putchar('\n');
+    if (unanswered != NULL && *unanswered != '\0')
+        printf(_("      without an answer to: %s\n"), unanswered);
+}
+
+static void
+replay_print_unanswered(JsonObject *world)
+{
+    JsonArray *names = json_object_get_array_member(world, "unanswered_names");
+    guint n = json_array_get_length(names);
+
+    printf(_("%" PRId64 " of %" PRId64 " different look-ups of names had no answer, as if nothing "
+             "were there; --dns or --zone gives some:\n"),
+           show_get_integer(world, "unanswered"), show_get_integer(world, "lookups"));
+    for (guint i = 0; i < MIN(n, REPLAY_NAMES_SHOWN); i++)
+        printf("  %s\n", json_array_get_string_element(names, i));
+    if (n > REPLAY_NAMES_SHOWN)
+        puts("  ...");
+}
+
+static void
+replay_print_store(JsonObject *store)
+{
+    const gchar *name = show_get_text(store, "name");
+    const gchar *contents = show_get_text(store, "contents");
+    const gchar *error = show_get_text(store, "error");
+
+    if (g_strcmp0(contents, "empty") == 0)
+        printf(_("The store %s began empty: what it holds is known to the server alone.\n"), name);
+    else if (error != NULL)
+        printf(_("The store %s began empty, for it could not be copied: %s\n"), name, error);
+}
+
+static void
+replay_print_world(JsonObject *world, const gchar *head)
+{
+    if (show_get_integer(world, "unanswered") == 0 && show_get_n(world, "stores") == 0)
+        return;
+    if (head != NULL)
+        puts(head);
+    if (show_get_integer(world, "unanswered") > 0)
+        replay_print_unanswered(world);
+    for (guint i = 0; i < show_get_n(world, "stores"); i++)
+        replay_print_store(show_get_nth(world, "stores", i));
+}
+
+/* What makes the comparison worth less than it looks; once where both runs lacked the same. */
+static void
+replay_print_worlds(JsonObject *answer)
+{
+    JsonNode *before = json_object_get_member(answer, "before");
+    JsonNode *after = json_object_get_member(answer, "after");
+
+    if (json_node_equal(before, after)) {
+        replay_print_world(json_node_get_object(before), NULL);
+        return;
+    }
+    replay_print_world(json_node_get_object(before),
+                       _("With the configuration that is compared with:"));
+    replay_print_world(json_node_get_object(after), _("With the other configuration:"));
 }
 
 static CtlStatus
@@ -369,59 +287,140 @@ replay_report(const Options *options, const ReplayDiff *diff)
     }
     printf(_("%u of %u recipients would be treated differently.\n"), diff->n_changed,
            diff->n_compared);
+    replay_print_worlds(answer);
     return diff->n_changed == 0 ? CTL_DONE : CTL_NO;
 }
 
-static CtlStatus
-replay_diff(const Options *options, const gchar *other, const gchar *script)
+/* TRUE when one of the configurations has the store; else the error is told. */
+static gboolean
+replay_has_store(const Options *options, const gchar *name, JsonObject *other_world)
 {
-    g_autofree gchar *base = options_has(options, "base") ? g_strdup(options_get(options, "base"))
-                                                          : paths_dup_config_file();
-    g_autoptr(JsonParser) before = replay_run(options, base, script);
-    g_autoptr(JsonParser) after = before == NULL ? NULL : replay_run(options, other, script);
+    JsonArray *lost = json_object_get_array_member(other_world, "lost_stores");
+    gboolean found = TRUE;
+    g_autofree gchar *message = g_strdup_printf(_("--stores: there is no [store %s]"), name);
+
+    for (guint i = 0; i < json_array_get_length(lost); i++)
+        found = found && strcmp(json_array_get_string_element(lost, i), name) != 0;
+    if (!found)
+        ctl_fail(options, CTL_NO, "invalid", message);
+    return found;
+}
+
+static gboolean
+replay_check_stores(const Options *options, JsonObject *before, JsonObject *after)
+{
+    JsonArray *lost = json_object_get_array_member(before, "lost_stores");
+
+    for (guint i = 0; i < json_array_get_length(lost); i++) {
+        if (!replay_has_store(options, json_array_get_string_element(lost, i), after))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static CtlStatus
+replay_diff(const Options *options, JsonObject *before, JsonObject *after)
+{
+    JsonObject *world_before = show_get_object(before, "world");
+    JsonObject *world_after = show_get_object(after, "world");
     g_autoptr(GString) out = g_string_new(NULL);
     ReplayDiff diff = {.n_compared = 0};
 
-    if (after == NULL)
+    if (!replay_check_stores(options, world_before, world_after))
         return CTL_NO;
+    json_object_remove_member(world_before, "lost_stores");
+    json_object_remove_member(world_after, "lost_stores");
     json_writer_init(&diff.writer, out);
     json_writer_begin_object(&diff.writer, NULL);
     json_writer_begin_array(&diff.writer, "changes");
-    replay_compare_all(&diff, json_node_get_object(json_parser_get_root(before)),
-                       json_node_get_object(json_parser_get_root(after)));
+    replay_compare_all(&diff, before, after);
     json_writer_end_array(&diff.writer);
     json_writer_integer(&diff.writer, "compared", diff.n_compared);
     json_writer_integer(&diff.writer, "changed", diff.n_changed);
+    json_object_set_object_member(before, "before", json_object_ref(world_before));
+    json_object_set_object_member(after, "after", json_object_ref(world_after));
+    replay_copy_member(&diff.writer, before, "before");
+    replay_copy_member(&diff.writer, after, "after");
     json_writer_end_object(&diff.writer);
     return replay_report(options, &diff);
+}
+
+static CtlStatus
+replay_run_both(const Options *options, const ReplaySources *sources, const gchar *script)
+{
+    const gchar *named = options_get(options, "config");
+    g_autofree gchar *other = g_file_test(named, G_FILE_TEST_IS_DIR)
+                                  ? g_build_filename(named, "barid.conf", NULL)
+                                  : g_strdup(named);
+    g_autofree gchar *base = options_has(options, "base") ? g_strdup(options_get(options, "base"))
+                                                          : paths_dup_config_file();
+    g_autoptr(JsonParser) before = replay_run(options, sources, base, script);
+    g_autoptr(JsonParser) after =
+        before == NULL ? NULL : replay_run(options, sources, other, script);
+
+    if (after == NULL)
+        return CTL_NO;
+    return replay_diff(options, json_node_get_object(json_parser_get_root(before)),
+                       json_node_get_object(json_parser_get_root(after)));
+}
+
+/* With the script in a folder of its own. */
+static CtlStatus
+replay_run_script(const Options *options, const ReplaySources *sources, const GString *script)
+{
+    g_autofree gchar *folder = g_dir_make_tmp("barid-replay-XXXXXX", NULL);
+    g_autofree gchar *path =
+        folder == NULL ? NULL : g_build_filename(folder, "history.dialogue", NULL);
+    CtlStatus status;
+
+    if (folder == NULL || !g_file_set_contents(path, script->str, (gssize)script->len, NULL))
+        status = ctl_fail(options, CTL_INTERNAL, "internal", _("cannot write a temporary file"));
+    else
+        status = replay_run_both(options, sources, path);
+    sim_remove_folder(folder);
+    return status;
+}
+
+/* What the options name. */
+static gboolean
+replay_prepare(const Options *options, GString *script, gchar **out_zone, NameProxy *out_proxy,
+               GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    const gchar *server = check_get_name_server(options, &cause);
+
+    if (cause != NULL)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    else if ((!options_has(options, "zone") ||
+              g_file_get_contents(options_get(options, "zone"), out_zone, NULL, error)) &&
+             (!options_has(options, "stores") ||
+              replay_append_stores(script, options_get(options, "stores"), error)))
+        return server == NULL || name_proxy_start(out_proxy, server, error);
+    return FALSE;
 }
 
 CtlStatus
 traffic_replay(const Options *options, const gchar *const *args G_GNUC_UNUSED)
 {
-    const gchar *named = options_get(options, "config");
     g_autoptr(GString) script = g_string_new("wait: 0\n");
-    g_autoptr(JsonParser) answer = NULL;
-    g_autofree gchar *folder = NULL;
-    g_autofree gchar *path = NULL;
-    g_autofree gchar *config = NULL;
+    g_autoptr(JsonParser) history = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree gchar *zone = NULL;
+    NameProxy proxy = {.fd = -1};
+    ReplaySources sources;
     CtlStatus status;
 
-    if (named == NULL)
+    if (!options_has(options, "config"))
         return ctl_fail(options, CTL_USAGE, "usage",
                         _("--config names the other configuration: a file, or its folder"));
-    config = g_file_test(named, G_FILE_TEST_IS_DIR) ? g_build_filename(named, "barid.conf", NULL)
-                                                    : g_strdup(named);
-    answer = replay_ask(options, &status);
-    if (answer == NULL)
+    history = replay_ask(options, &status);
+    if (history == NULL)
         return status;
-    replay_write_answers(json_node_get_object(json_parser_get_root(answer)), script);
-    replay_make_script(json_node_get_object(json_parser_get_root(answer)), script);
-    folder = g_dir_make_tmp("barid-replay-XXXXXX", NULL);
-    path = g_build_filename(folder, "history.dialogue", NULL);
-    if (folder == NULL || !g_file_set_contents(path, script->str, (gssize)script->len, NULL))
-        return ctl_fail(options, CTL_INTERNAL, "internal", _("cannot write a temporary file"));
-    status = replay_diff(options, config, path);
-    sim_remove_folder(folder);
+    if (!replay_prepare(options, script, &zone, &proxy, &error))
+        return ctl_fail(options, CTL_NO, "invalid", error->message);
+    replay_make_script(json_node_get_object(json_parser_get_root(history)), script);
+    sources = (ReplaySources){.zone = zone, .proxy_fd = proxy.fd};
+    status = replay_run_script(options, &sources, script);
+    name_proxy_stop(&proxy);
     return status;
 }

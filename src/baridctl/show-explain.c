@@ -6,6 +6,9 @@
 
 #include "baridctl/ctl.h"
 
+/* What a decision may take without a word. */
+enum { EXPLAIN_LONG_MS = 100 };
+
 static const gchar *
 explain_colour(const Show *self, const gchar *word)
 {
@@ -112,6 +115,33 @@ explain_put_reasons(const Show *self, JsonObject *rule)
     explain_put_values(self, show_get_object(rule, "inputs"), "          ");
 }
 
+/* What the setting decided that is in the inputs, or NULL. */
+static const gchar *
+explain_get_setting(JsonObject *decision)
+{
+    JsonObject *inputs = show_get_object(decision, "inputs");
+
+    return inputs == NULL ? NULL : show_get_text(inputs, "setting");
+}
+
+/* A module's decision has the place of its section, unless its rule failed or kept it away. */
+static gboolean
+explain_is_of_module(JsonObject *decision)
+{
+    return show_get_text(decision, "file") != NULL && explain_get_setting(decision) == NULL &&
+           g_strcmp0(show_get_text(decision, "reason"), "look-up-failed") != 0;
+}
+
+/* Nobody waits without wondering where the time went. */
+static void
+explain_put_duration(const Show *self, JsonObject *decision)
+{
+    gint64 ms = show_get_integer(decision, "duration_us") / 1000;
+
+    if (ms >= EXPLAIN_LONG_MS)
+        fprintf(self->out, _(", which took %" PRId64 " ms"), ms);
+}
+
 static void
 explain_put_decision(const Show *self, JsonObject *decision, const gchar *indent)
 {
@@ -132,9 +162,12 @@ explain_put_decision(const Show *self, JsonObject *decision, const gchar *indent
     if (show_get_bool(decision, "overruled"))
         fputs(_(" (overruled by a stricter verdict)"), self->out);
     if (show_get_text(decision, "file") != NULL) {
-        explain_put_member(self, decision, "file", _(", by the rule at "), "");
+        explain_put_member(self, decision, "file",
+                           explain_is_of_module(decision) ? _(", by the module at ")
+                                                          : _(", by the rule at "), "");
         fprintf(self->out, ":%" PRId64, show_get_integer(decision, "line"));
     }
+    explain_put_duration(self, decision);
     fputc('\n', self->out);
     explain_put_values(self, show_get_object(decision, "inputs"), "        ");
     for (guint i = 0; i < show_get_n(decision, "rules"); i++) {
@@ -145,10 +178,61 @@ explain_put_decision(const Show *self, JsonObject *decision, const gchar *indent
     }
 }
 
+/* --- which decisions a person is told --- */
+
+static gboolean
+explain_has_members(JsonObject *decision)
+{
+    JsonObject *inputs = show_get_object(decision, "inputs");
+
+    return show_get_n(decision, "rules") > 0 ||
+           (inputs != NULL && json_object_get_size(inputs) > 0);
+}
+
+static gboolean
+explain_is_equal(JsonObject *a, JsonObject *b, const gchar *key)
+{
+    return g_strcmp0(show_get_text(a, key), show_get_text(b, key)) == 0;
+}
+
+/* A later decision says the same: a module that is not wanted is asked in every stage. */
+static gboolean
+explain_is_repeated(JsonObject *record, guint index)
+{
+    JsonObject *decision = show_get_nth(record, "decisions", index);
+
+    for (guint i = index + 1; i < show_get_n(record, "decisions"); i++) {
+        JsonObject *later = show_get_nth(record, "decisions", i);
+
+        if (later != NULL && explain_is_equal(decision, later, "source") &&
+            explain_is_equal(decision, later, "reason") &&
+            explain_is_equal(decision, later, "subject"))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Modules that let everything pass, and have nothing to tell, only hide those that did not. */
+static gboolean
+explain_is_worth_telling(JsonObject *record, guint index)
+{
+    JsonObject *decision = show_get_nth(record, "decisions", index);
+    const gchar *reason = show_get_text(decision, "reason");
+
+    if (g_strcmp0(show_get_text(decision, "verdict"), "continue") != 0 ||
+        show_get_bool(decision, "shadow") ||
+        show_get_integer(decision, "duration_us") >= EXPLAIN_LONG_MS * 1000)
+        return TRUE;
+    if (g_strcmp0(reason, "not-wanted") == 0)
+        return !explain_is_repeated(record, index);
+    return reason != NULL || explain_has_members(decision);
+}
+
 static void
 explain_put_decisions(const Show *self, JsonObject *record)
 {
     guint count = show_get_n(record, "decisions");
+    guint n_quiet = 0;
 
     if (count == 0)
         return;
@@ -156,9 +240,15 @@ explain_put_decisions(const Show *self, JsonObject *record)
     for (guint i = 0; i < count; i++) {
         JsonObject *decision = show_get_nth(record, "decisions", i);
 
-        if (decision != NULL)
+        if (decision != NULL && explain_is_worth_telling(record, i))
             explain_put_decision(self, decision, "    ");
+        else
+            n_quiet++;
     }
+    if (n_quiet > 0)
+        fprintf(self->out,
+                _("    %s(not shown: %u that let it go on without a word; --json has them)%s\n"),
+                self->dim, n_quiet, self->plain);
 }
 
 /* --- recipients and attempts --- */
@@ -264,14 +354,6 @@ explain_has_status(JsonObject *message, const gchar *status)
     return FALSE;
 }
 
-static const gchar *
-explain_get_setting(JsonObject *decision)
-{
-    JsonObject *inputs = show_get_object(decision, "inputs");
-
-    return inputs == NULL ? NULL : show_get_text(inputs, "setting");
-}
-
 /* The last rule or setting that stood in the way; NULL when none did. */
 static JsonObject *
 explain_find_rule(JsonObject *record)
@@ -315,6 +397,32 @@ explain_put_setting(const Show *self, JsonObject *decision)
         fputs(_("    it would also pass if the client had authenticated\n"), self->out);
 }
 
+/* The rules that a module asked, and what it says of itself. */
+static void
+explain_put_module(const Show *self, JsonObject *decision)
+{
+    const gchar *source = show_get_text(decision, "source");
+
+    for (guint i = 0; i < show_get_n(decision, "rules"); i++) {
+        JsonObject *rule = show_get_nth(decision, "rules", i);
+
+        if (rule == NULL)
+            continue;
+        explain_put_member(self, rule, "setting", _("    the setting \""), "\"");
+        explain_put_member(self, rule, "value", _(" gave "), "");
+        explain_put_member(self, rule, "file", _(", at "), "");
+        fprintf(self->out, _(":%" PRId64 "; another branch there may give something else\n"),
+                show_get_integer(rule, "line"));
+    }
+    fprintf(self->out, _("    the module %s decided: barid-%s(5) has its settings; \"when\" in its "
+                         "section, at "), source, source);
+    explain_put_member(self, decision, "file", "", "");
+    fprintf(self->out, _(":%" PRId64 ",\n    says for whom it works\n"),
+            show_get_integer(decision, "line"));
+    if (g_strcmp0(show_get_text(decision, "verdict"), "defer") == 0)
+        fputs(_("    it was told to come again later, which may end otherwise\n"), self->out);
+}
+
 static void
 explain_put_rule(const Show *self, JsonObject *record)
 {
@@ -324,6 +432,10 @@ explain_put_rule(const Show *self, JsonObject *record)
         return;
     if (explain_get_setting(rule) != NULL) {
         explain_put_setting(self, rule);
+        return;
+    }
+    if (explain_is_of_module(rule)) {
+        explain_put_module(self, rule);
         return;
     }
     explain_put_member(self, rule, "file", _("    the rule at "), "");

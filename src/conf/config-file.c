@@ -130,25 +130,12 @@ config_files_replace(ConfigFiles *self, const gchar *name, const gchar *text)
     g_array_index(self->files, ConfigFile, at) = added;
 }
 
-/* Line and reason of the first byte that is no text. */
-static gboolean
-config_files_check_text(const gchar *name, BaridSlice text, GError **error)
+gboolean
+config_files_is_text(const ConfigFiles *self, const gchar *name)
 {
-    const gchar *start = (const gchar *)text.data;
-    const gchar *end;
-    guint line = 1;
+    const ConfigFile *file = config_files_find(self, name);
 
-    if (text.len == 0 || g_utf8_validate(start, (gssize)text.len, &end))
-        return TRUE;
-    for (const gchar *at = start; at < end; at++) {
-        if (*at == '\n')
-            line++;
-    }
-    g_set_error(error, CONFIG_ERROR, BARID_ERROR_INVALID,
-                *end == '\0' ? "%s:%u: the file holds a NUL byte"
-                             : "%s:%u: the file is not UTF-8 text",
-                name, line);
-    return FALSE;
+    return file == NULL || g_utf8_validate_len(file->text, file->len, NULL);
 }
 
 static gboolean
@@ -169,8 +156,7 @@ config_files_check_size(const ConfigFiles *self, const gchar *name, gsize more, 
 static gboolean
 config_files_add_checked(ConfigFiles *self, const gchar *name, BaridSlice text, GError **error)
 {
-    if (!config_files_check_size(self, name, text.len, error) ||
-        !config_files_check_text(name, text, error))
+    if (!config_files_check_size(self, name, text.len, error))
         return FALSE;
     config_files_append(self, name, text);
     return TRUE;

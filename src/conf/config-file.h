@@ -15,7 +15,7 @@
 
 typedef struct {
     const gchar *name; /* interned path as the administrator knows it */
-    gchar *text;       /* NUL-terminated; checked to be UTF-8 without NUL */
+    gchar *text;       /* NUL-terminated; config_tree_parse() tells where it is no UTF-8 text */
     gsize len;
 } ConfigFile;
 
@@ -24,7 +24,7 @@ typedef struct {
 } ConfigFiles;
 
 /* Reads (path) and the conf.d folder beside it (its files ending in .conf, in byte order of the
- * names). NULL when (path) cannot be read or a file is no text; the error names it. */
+ * names). NULL when (path) or one of these cannot be read; the error names it. */
 ConfigFiles *config_files_read(const gchar *path, GError **error);
 /* The compiled-in text of conf.d, named "default:NAME.conf". */
 ConfigFiles *config_files_new_default(void);
@@ -34,6 +34,8 @@ ConfigFiles *config_files_copy(const ConfigFiles *self);
 void config_files_append(ConfigFiles *self, const gchar *name, BaridSlice text);
 /* The text of (name), or NULL when there is no such file. Borrowed. */
 const gchar *config_files_get_text(const ConfigFiles *self, const gchar *name);
+/* Whether the file, which need not be there, is UTF-8 without NUL. */
+gboolean config_files_is_text(const ConfigFiles *self, const gchar *name);
 /* Another text for the file (name); a new one of conf.d comes where it would have been read. */
 void config_files_replace(ConfigFiles *self, const gchar *name, const gchar *text);
 /* Takes out the files NAME.conf that hold [module NAME] of a module that is not installed: a

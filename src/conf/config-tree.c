@@ -386,14 +386,46 @@ config_parser_take_line(ConfigParser *self)
         config_parser_take_key(self);
 }
 
+/* Tells the first byte of each line of (text) that is none of UTF-8. (repaired) has the same lines,
+ * with a character in the place of each. */
+static void
+config_parser_report_bytes(ConfigParser *self, BaridSlice text, BaridSlice repaired)
+{
+    while (text.len > 0) {
+        gssize end = text_find(text, '\n');
+        gsize len = end < 0 ? text.len : (gsize)end;
+        const gchar *bad;
+
+        self->line_number++;
+        end = text_find(repaired, '\n');
+        self->line = barid_slice(repaired.data, end < 0 ? repaired.len : (gsize)end);
+        if (!g_utf8_validate_len((const gchar *)text.data, len, &bad)) {
+            gsize at = (gsize)((const guint8 *)bad - text.data);
+
+            config_parser_report(self, barid_slice(self->line.data + at, 1), "%s",
+                                 *bad == '\0' ? "this is a NUL byte" : "this is not UTF-8");
+        }
+        text = config_slice_from(text, MIN(len + 1, text.len));
+        repaired = config_slice_from(repaired, MIN(self->line.len + 1, repaired.len));
+    }
+}
+
 static void
 config_parser_take_file(ConfigParser *self)
 {
     BaridSlice rest = barid_slice(self->file->text, self->file->len);
+    g_autofree gchar *repaired = NULL;
 
     self->section = NULL;
     self->is_skipping = FALSE;
     self->line_number = 0;
+    if (rest.len > 0 && !g_utf8_validate_len(self->file->text, self->file->len, NULL)) {
+        /* All else that is wrong in it is told, too. */
+        repaired = g_utf8_make_valid(self->file->text, (gssize)self->file->len);
+        config_parser_report_bytes(self, rest, barid_slice_from_text(repaired));
+        rest = barid_slice_from_text(repaired);
+        self->line_number = 0;
+    }
     while (rest.len > 0) {
         gssize end = text_find(rest, '\n');
         gsize len = end < 0 ? rest.len : (gsize)end;

@@ -628,19 +628,18 @@ settings_declare(SettingsContext *context, const gchar *label, const gchar *key)
 }
 
 static void
-settings_report_missing(SettingsContext *context, const ConfigSection *section,
-                        const gchar *label, const BaridSetting *setting)
+settings_report_missing(SettingsContext *context, ConfigSection *section, const gchar *label,
+                        const BaridSetting *setting)
 {
-    ConfigPosition position = {NULL, 0, 0};
-    const gchar *line = NULL;
+    static const gchar format[] = "this setting is needed and has no default (%s: %s)";
+    const gchar *type = settings_type_describe(setting);
 
-    if (section != NULL) {
-        position = config_section_get_position(section);
-        line = config_section_get_source_line(section);
-    }
-    config_problems_add(context->problems, position, label, setting->name, line, 0,
-                        "this setting is needed and has no default (%s: %s)",
-                        settings_type_describe(setting), setting->summary);
+    if (section != NULL)
+        config_section_report(section, context->problems, setting->name, format, type,
+                              setting->summary);
+    else
+        config_problems_add(context->problems, (ConfigPosition){NULL, 0, 0}, label, setting->name,
+                            NULL, 0, format, type, setting->summary);
 }
 
 gboolean

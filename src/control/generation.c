@@ -82,7 +82,10 @@ generation_bind_all(Generation *self, const GenerationOptions *options)
         host_offer_module(self->host, options->linked[i]);
     host_set_resolver(self->host, self->resolver);
     host_load(self->host, &self->context);
+    /* Copies are made of what is really there. */
+    self->context.scratch_dir = self->copies_stores ? NULL : self->scratch_dir;
     self->stores = store_set_new(&self->context, self->host);
+    self->context.scratch_dir = self->scratch_dir;
     /* Before the modules' own settings, whose rules may ask it. */
     self->directories = directories_new(&self->context, self->host);
     host_bind(self->host, &self->context);
@@ -110,6 +113,7 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     self->scratch_dir = g_strdup(options->scratch_dir);
     self->store_driver = options->store_driver;
     self->store_settings = options->store_settings;
+    self->copies_stores = options->copies_stores;
     settings_context_init(&self->context, tree, problems, self->state_dir);
     self->context.scratch_dir = self->scratch_dir;
     self->context.open_file = options->open_file;
@@ -126,6 +130,8 @@ generation_start(Generation *self, GError **error)
 {
     if (self->scratch_dir != NULL && self->store_driver != NULL)
         store_set_open_instead(self->stores, self->store_driver, self->store_settings);
+    else if (self->scratch_dir != NULL && self->copies_stores)
+        store_set_open_copies(self->stores, self->scratch_dir);
     else if (self->scratch_dir != NULL)
         store_set_open_in_memory(self->stores);
     return store_set_open(self->stores, error) && inbound_start(self->inbound, error) &&

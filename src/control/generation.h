@@ -28,6 +28,7 @@ typedef struct {
     /* With a scratch_dir: what keeps the stores instead of memory, or NULL; with its settings. */
     const BaridStoreDriver *store_driver;
     const void *store_settings;
+    gboolean copies_stores; /* with a scratch_dir: they hold what they hold now */
     const gchar *module_dir; /* where modules are looked for first, or NULL */
 } GenerationOptions;
 
@@ -52,6 +53,7 @@ typedef struct {
     gchar *scratch_dir; /* or NULL */
     const BaridStoreDriver *store_driver;
     const void *store_settings;
+    gboolean copies_stores;
     DnsResolver *resolver;
     DnsResolver *own_resolver; /* the same, when it was made here */
     Host *host;

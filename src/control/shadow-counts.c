@@ -194,6 +194,16 @@ counts_write_file(const Generation *generation, GPtrArray *all, GError **error)
 
 /* --- moving there --- */
 
+static gboolean
+shadow_items_are_empty(const GArray *items)
+{
+    for (guint i = 0; i < items->len; i++) {
+        if (!tally_is_empty(g_array_index(items, ShadowItem, i).tally))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 /* FALSE when there was nothing to move. */
 static gboolean
 counts_take_item(GPtrArray *all, const ShadowItem *item, gint64 since_ms)
@@ -227,7 +237,7 @@ shadow_counts_save(const Generation *generation, gint64 since_ms, GError **error
     gboolean ok = TRUE;
     int lock_fd;
 
-    if (items->len == 0)
+    if (shadow_items_are_empty(items))
         return TRUE;
     /* One process that drains and one that serves write the same file. */
     lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

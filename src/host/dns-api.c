@@ -8,7 +8,7 @@
 #include "dns/resolver.h"
 #include "host/host-private.h"
 
-enum { DNS_API_RECORDS_SHOWN = 4, DNS_API_TEXT_SHOWN = 80 };
+enum { DNS_API_RECORDS_SHOWN = 4, DNS_API_TEXT_SHOWN = 80, DNS_API_RECORD_SHOWN = 250 };
 
 struct BaridDnsAnswer {
     DnsAnswer *answer;
@@ -114,7 +114,7 @@ dns_api_describe_record(const BaridDnsAnswer *answer, guint index, GString *out)
         g_string_append(out, address != NULL ? address : name);
     } else {
         g_autofree gchar *text =
-            text_escape(barid_dns_answer_get_text(answer, index), DNS_API_TEXT_SHOWN);
+            text_escape(barid_dns_answer_get_text(answer, index), DNS_API_RECORD_SHOWN);
 
         g_string_append_printf(out, "\"%s\"", text);
     }

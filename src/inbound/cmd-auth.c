@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AUTH (RFC 4954) with PLAIN (RFC 4616) and LOGIN, inside TLS only. */
+/* AUTH (RFC 4954) with PLAIN (RFC 4616) and LOGIN, inside TLS unless a rule says otherwise. */
 #include "inbound/commands.h"
 
 #include "base/text.h"
@@ -86,13 +86,15 @@ auth_first(Session *self, const SmtpCommand *command, const gchar *challenge, Au
     return auth_decode(command->as.auth.initial, out) ? AUTH_OK : AUTH_MALFORMED;
 }
 
+/* (why_directory) is NULL where nobody was looked for. */
 static SessionStep
-auth_refuse(Session *self)
+auth_refuse(Session *self, const RuleReasons *why_directory)
 {
     const RuleReasons *why;
 
-    session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_REJECT, 535,
-                   "bad-credentials", "authentication failed");
+    session_decide_by(session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_REJECT,
+                                     535, "bad-credentials", "authentication failed"),
+                      &self->facts.scope, why_directory);
     self->n_refusals++;
     if (!session_delay(self,
                        barid_rule_get_duration(self->inbound->auth.error_delay, &self->facts)))
@@ -106,25 +108,39 @@ auth_refuse(Session *self)
     return session_reply(self, 535, "5.7.8", "authentication failed");
 }
 
+/* Nobody can tell whether the password is right (RFC 4954 section 6); it does not count. */
+static SessionStep
+auth_put_off(Session *self, const RuleReasons *why, const gchar *what)
+{
+    barid_log(BARID_LOG_WARNING, "auth.unavailable", "session", self->facts.id, "error", what,
+              NULL);
+    session_decide_by(session_decide(&self->facts.scope, BARID_STAGE_AUTH, "auth", BARID_DEFER,
+                                     454, "auth-undecided", what),
+                      &self->facts.scope, why);
+    return session_reply(self, 454, "4.7.0", "cannot check that now");
+}
+
 static SessionStep
 auth_check(Session *self, BaridSlice name, BaridSlice password)
 {
+    const RuleReasons *why;
+    g_autofree gchar *directory = rule_eval_text_explained(
+        self->inbound->auth.directory, &self->facts.scope, self->arena, &why);
     g_autoptr(GError) error = NULL;
     gboolean valid = FALSE;
     const gchar *user = NULL;
     HostOutcome outcome;
 
-    if (!directories_authenticate(self->inbound->services.directories, name, password, self->arena,
-                                  &valid, &user, &error)) {
-        barid_log(BARID_LOG_WARNING, "auth.unavailable", "session", self->facts.id, "error",
-                  error->message, NULL);
-        return session_reply(self, 454, "4.7.0", "cannot check that now");
-    }
+    if (why != NULL && why->has_failed)
+        return auth_put_off(self, why, "the rule for the directory could not look something up");
+    if (!directories_authenticate(self->inbound->services.directories, directory, name, password,
+                                  self->arena, &valid, &user, &error))
+        return auth_put_off(self, why, error->message);
     if (!valid) {
         g_autofree gchar *shown = text_escape(name, 100);
 
         barid_log(BARID_LOG_INFO, "auth.failed", "session", self->facts.id, "user", shown, NULL);
-        return auth_refuse(self);
+        return auth_refuse(self, why);
     }
     self->facts.user = user;
     host_run(self->inbound->services.host, BARID_STAGE_AUTH, &self->facts.scope, NULL, &outcome);
@@ -174,7 +190,7 @@ auth_plain(Session *self, const SmtpCommand *command)
     authzid = barid_slice(all.data, (gsize)first);
     authcid = barid_slice(all.data + first + 1, (gsize)second);
     if (authzid.len > 0 && !barid_slice_equal_nocase(authzid, authcid))
-        return auth_refuse(self);
+        return auth_refuse(self, NULL);
     return auth_check(self, authcid,
                       barid_slice(all.data + first + second + 2,
                                   all.len - (gsize)first - (gsize)second - 2));
@@ -216,7 +232,7 @@ cmd_auth(Session *self, const SmtpCommand *command)
         return session_reply(self, 503, "5.5.1", "authenticated already");
     if (self->mechanisms[0] == NULL)
         return session_reply(self, 502, "5.5.1", "AUTH is not available");
-    if (self->facts.tls_version == NULL)
+    if (self->facts.tls_version == NULL && !self->offer.auth)
         return session_reply(self, 538, "5.7.11", "encryption is required for that");
     if (!auth_is_offered(self, mechanism))
         return session_reply(self, 504, "5.5.4", "mechanism not available");

@@ -74,8 +74,10 @@ ehlo_make_offer(Session *self)
         .expn = barid_rule_get_bool(rules->expn, &self->facts),
         .starttls = !tls && self->listener->settings.tls == LISTENER_TLS_STARTTLS &&
                     self->listener->tls != NULL,
-        /* Only plain-text mechanisms exist: nothing to offer outside TLS (RFC 4954 4). */
-        .auth = tls && self->facts.user == NULL && self->mechanisms[0] != NULL,
+        /* Only plain-text mechanisms exist: they are offered where they may be used (RFC 4954
+         * section 4). */
+        .auth = self->facts.user == NULL && self->mechanisms[0] != NULL &&
+                (tls || barid_rule_get_bool(self->inbound->auth.allow_plain_text, &self->facts)),
     };
 }
 

@@ -58,7 +58,15 @@ const BaridSetting extension_settings[] = {
 
 const BaridSetting auth_settings[] = {
     BARID_SETTING_RULE_LIST("mechanisms", AuthSettings, mechanisms, "PLAIN, LOGIN",
-                            N_("SASL mechanisms offered inside TLS."), mechanism_words,
+                            N_("SASL mechanisms offered."), mechanism_words,
+                            BARID_KNOWN_EHLO),
+    BARID_SETTING_RULE_BOOL("allow-plain-text", AuthSettings, allow_plain_text, "no",
+                            N_("Whether PLAIN and LOGIN, which show the password to whoever "
+                               "listens, may be used without TLS."),
+                            BARID_KNOWN_EHLO, .on_failure = "no"),
+    BARID_SETTING_RULE_TEXT("directory", AuthSettings, directory, "",
+                            N_("The directory that knows who may log in; empty means those of "
+                               "the domains."),
                             BARID_KNOWN_EHLO),
     BARID_SETTING_RULE_BOOL("require", AuthSettings, require, "no",
                             N_("Whether MAIL needs authentication."), BARID_KNOWN_EHLO,

@@ -24,6 +24,8 @@ typedef struct {
 
 typedef struct {
     BaridRule *mechanisms; /* list */
+    BaridRule *allow_plain_text;
+    BaridRule *directory; /* text */
     BaridRule *require;
     BaridRule *max_errors;
     BaridRule *error_delay; /* duration */

@@ -279,6 +279,15 @@ inbound_bind_area(SettingsContext *context, const gchar *kind, const BaridSettin
                   sizeof(BaridSetting), target);
 }
 
+/* What a rule writes out is checked at load. */
+static gchar *
+inbound_check_text(const gchar *key, const gchar *text, gpointer directories)
+{
+    if (strcmp(key, "directory") != 0 || *text == '\0')
+        return NULL;
+    return directories_check_name(directories, text);
+}
+
 Inbound *
 inbound_new(SettingsContext *context, const InboundServices *services)
 {
@@ -295,7 +304,10 @@ inbound_new(SettingsContext *context, const InboundServices *services)
     inbound_bind_area(context, "session", session_settings, &self->session);
     inbound_bind_area(context, "ehlo", ehlo_settings, &self->ehlo);
     inbound_bind_area(context, "extensions", extension_settings, &self->extensions);
+    context->check_text = inbound_check_text;
+    context->check_text_data = self->services.directories;
     inbound_bind_area(context, "auth", auth_settings, &self->auth);
+    context->check_text = NULL;
     inbound_bind_area(context, "rcpt", rcpt_settings, &self->rcpt);
     inbound_bind_area(context, "data", data_settings, &self->data);
     for (guint i = 0; (section = config_tree_get_nth(context->tree, "certificate", i)) != NULL; i++)

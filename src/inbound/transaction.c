@@ -76,15 +76,30 @@ remember_decision(Session *self, const Decision *entry)
         decision_add_input(copy, self->arena, input->key, input->value);
 }
 
-/* The session's record outlives the transaction's: refusals go over to it, and what could not be
- * looked up, since it may be the reason for one. */
+/* What a module found before it refused is why it did. */
+static gboolean
+transaction_led_to_refusal(const Session *self, const Decision *entry)
+{
+    const Decision *other = self->txn.facts.scope.decisions.first;
+
+    if (entry->inputs == NULL || entry->reason != NULL || entry->shadow)
+        return FALSE;
+    while (other != NULL && (other->verdict < BARID_DISCARD || other->shadow ||
+                             strcmp(other->source, entry->source) != 0))
+        other = other->next;
+    return other != NULL;
+}
+
+/* The session's record outlives the transaction's: refusals go over to it, what led to them, and
+ * what could not be looked up, since it may be the reason for one. */
 static void
 transaction_remember_refusals(Session *self)
 {
     for (const Decision *entry = self->txn.facts.scope.decisions.first; entry != NULL;
          entry = entry->next) {
         gboolean is_kept = entry->verdict >= BARID_DISCARD ||
-                           g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0;
+                           g_strcmp0(entry->reason, DECISION_LOOKUP_FAILED) == 0 ||
+                           transaction_led_to_refusal(self, entry);
 
         /* What shadows differ in stands in the message's record, if there is a message. */
         if (entry->shadow ? entry->differs && !self->txn.queued : is_kept)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages between supervisor and worker: a type, a payload, and descriptors, over a
- * socketpair that keeps message boundaries. Blocking; no fibers.
+ * Messages between supervisor and worker, and other pairs of processes: a type, a payload, and
+ * descriptors, over a socketpair that keeps message boundaries. Blocking; no fibers.
  */
 #ifndef IPC_H
 #define IPC_H
@@ -41,6 +41,9 @@ typedef enum {
     IPC_UNLISTENED, /* draining: it accepts nothing any more */
     IPC_RELEASED,   /* the main spool folder is free */
     IPC_ANSWER,     /* payload: number; descriptor: sealed memory file with the answer */
+    /* a simulation and the process that looks names up for it */
+    IPC_NAME,       /* payload: "NAME TYPE" */
+    IPC_NAMED,      /* payload: the answer */
 } IpcType;
 
 typedef struct {

@@ -10,6 +10,7 @@
 #include "sim/dialogue-witness.h"
 #include "sim/mailbox-log.h"
 #include "sim/peer.h"
+#include "sim/replay-names.h"
 #include "sim/sim-disk.h"
 
 enum {
@@ -38,6 +39,9 @@ typedef struct {
     gchar *spool, *history; /* folders in the script's */
     SimDisk *disk;
     DnsResolver *resolver;
+    ReplayNames *names;     /* of a replay, whose resolver is the one above; or NULL */
+    JsonParser *answers;    /* that all of its records hold, or NULL */
+    GPtrArray *lost_stores; /* of gchar *: those that a replay was to fill, and has not got */
     Generation *generation;
     Queue *queue;
     QueueOptions queue_options;
@@ -80,6 +84,8 @@ void dialogue_init(Dialogue *self, const DialogueOptions *options, DialogueRepor
 gboolean dialogue_set_up(Dialogue *self, GError **error);
 /* The clock, the network and the randomness of the process are the script's until the end. */
 void dialogue_begin(Dialogue *self);
+/* What is told of a replay as a whole. */
+void dialogue_tell_world(Dialogue *self);
 /* In a fiber: the client has gone; ends sessions, peers and deliveries. */
 BARID_SUSPENDS void dialogue_leave(Dialogue *self);
 /* No fiber is left. */

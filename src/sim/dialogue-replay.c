@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The word of "baridctl replay": what the history has recorded of a message, or of a refusal,
- * is done again, and what is answered becomes an outcome of the report. A record is JSON of
- * one line: id, created, remote_ip, listener, helo, user, sender, size, message_id, header, and
- * recipients[].
+ * The words of "baridctl replay". "replay": what the history has recorded of a message, or of a
+ * refusal, is done again, and what is answered becomes an outcome of the report. A record is JSON
+ * of one line: id, created, remote_ip, listener, helo, user, sender, size, message_id, header,
+ * recipients[], and dns: {"NAME TYPE": answer}, the answers of name servers that are known.
+ * "answers": the same of all records, before the first of them.
  */
 #include <json-glib/json-glib.h>
 
@@ -88,6 +89,7 @@ replay_write(const Replay *self, const gchar *rcpt, const gchar *stage, const gc
     json_writer_text(writer, "file", decision == NULL ? NULL : decision->file);
     json_writer_integer(writer, "line", decision == NULL ? 0 : decision->line);
     json_writer_text(writer, "route", route);
+    replay_names_write_record(self->dialogue->names, writer);
     json_writer_end_object(writer);
 }
 
@@ -353,6 +355,27 @@ replay_is_clean(const gchar *text)
     return TRUE;
 }
 
+static JsonObject *
+replay_get_answers(JsonObject *record)
+{
+    JsonNode *node = json_object_get_member(record, "dns");
+
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static gboolean
+replay_take_answers(Dialogue *self, const gchar *text)
+{
+    if (self->names == NULL || self->answers != NULL)
+        return dialogue_fail(self, "this word is for replays, once");
+    self->answers = json_parser_new();
+    if (!json_parser_load_from_data(self->answers, text, -1, NULL) ||
+        !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(self->answers)))
+        return dialogue_fail(self, "no answers");
+    replay_names_set_all(self->names, json_node_get_object(json_parser_get_root(self->answers)));
+    return TRUE;
+}
+
 static gboolean
 replay_run(Dialogue *self, const gchar *text)
 {
@@ -362,9 +385,12 @@ replay_run(Dialogue *self, const gchar *text)
     Replay replay = {.dialogue = self};
     JsonWriter writer;
 
+    if (self->names == NULL)
+        return dialogue_fail(self, "this word is for replays");
     if (!json_parser_load_from_data(parser, text, -1, NULL))
         return dialogue_fail(self, "no record");
     replay.record = json_node_get_object(json_parser_get_root(parser));
+    replay_names_begin_record(self->names, replay_get_answers(replay.record));
     replay.writer = &writer;
     if (!replay_is_clean(replay_get_text(&replay, "sender")) ||
         !replay_is_clean(replay_get_text(&replay, "helo")) ||
@@ -372,17 +398,60 @@ replay_run(Dialogue *self, const gchar *text)
         return TRUE;
     created = g_date_time_new_from_iso8601(replay_get_text(&replay, "created"), NULL);
     if (created != NULL)
-        virtual_clock_set_wall(g_date_time_to_unix(created) * 1000);
+        virtual_clock_set_wall(g_date_time_to_unix(created) * 1000 +
+                               g_date_time_get_microsecond(created) / 1000);
     json_writer_init(&writer, out);
     replay_transact(&replay);
     if (out->len > 0)
         g_ptr_array_add(self->report->outcomes, g_strdup(out->str));
     g_clear_pointer(&self->client->stream, stream_free);
     fiber_yield();
+    replay_names_begin_record(self->names, NULL); /* the parser goes */
     return TRUE;
 }
 
+/* --- what was around --- */
+
+static void
+replay_write_store(const gchar *name, StoreContents contents, const gchar *why, gpointer data)
+{
+    static const gchar *const words[] = {
+        [STORE_COPIED] = "copied",
+        [STORE_EMPTY] = "empty",
+        [STORE_FAILED] = "failed",
+    };
+    JsonWriter *writer = data;
+
+    json_writer_begin_object(writer, NULL);
+    json_writer_text(writer, "name", name);
+    json_writer_text(writer, "contents", words[contents]);
+    if (why != NULL)
+        json_writer_text(writer, "error", why);
+    json_writer_end_object(writer);
+}
+
+void
+dialogue_tell_world(Dialogue *self)
+{
+    GString *out = g_string_new(NULL);
+    JsonWriter writer;
+
+    json_writer_init(&writer, out);
+    json_writer_begin_object(&writer, NULL);
+    replay_names_write_all(self->names, &writer);
+    json_writer_begin_array(&writer, "stores");
+    store_set_visit_used(self->generation->stores, replay_write_store, &writer);
+    json_writer_end_array(&writer);
+    json_writer_begin_array(&writer, "lost_stores");
+    for (guint i = 0; i < self->lost_stores->len; i++)
+        json_writer_text(&writer, NULL, g_ptr_array_index(self->lost_stores, i));
+    json_writer_end_array(&writer);
+    json_writer_end_object(&writer);
+    self->report->world = g_string_free(out, FALSE);
+}
+
 const DialogueWordRow dialogue_replay_words[] = {
+    {"answers", replay_take_answers, FALSE},
     {"replay", replay_run, FALSE},
     {NULL, NULL, FALSE},
 };

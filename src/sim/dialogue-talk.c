@@ -549,8 +549,13 @@ talk_store(Dialogue *self, const gchar *name)
     BaridStore *store = store_set_find(self->generation->stores, name);
     g_autoptr(GError) error = NULL;
 
-    if (store == NULL)
+    if (store == NULL && self->options->replay == NULL)
         return dialogue_fail(self, "there is no store %s", name);
+    if (store == NULL) {
+        /* One of the two configurations that are compared may have it. */
+        g_ptr_array_add(self->lost_stores, g_strdup(name));
+        return TRUE;
+    }
     for (guint i = 0; lines[i] != NULL; i++) {
         g_auto(GStrv) words = g_strsplit(g_strstrip(lines[i]), " ", 2);
 

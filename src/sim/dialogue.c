@@ -108,6 +108,7 @@ dialogue_report_clear(DialogueReport *self)
     g_clear_pointer(&self->failures, g_ptr_array_unref);
     g_clear_pointer(&self->session, g_ptr_array_unref);
     g_clear_pointer(&self->outcomes, g_ptr_array_unref);
+    g_clear_pointer(&self->world, g_free);
 }
 
 /* --- texts --- */
@@ -474,6 +475,7 @@ dialogue_make_generation(Dialogue *self, GError **error)
         .resolver = self->resolver,
         .store_driver = given->store_driver,
         .store_settings = given->store_settings,
+        .copies_stores = given->replay != NULL,
         .module_dir = given->module_dir,
     };
 
@@ -487,15 +489,27 @@ dialogue_make_generation(Dialogue *self, GError **error)
     return FALSE;
 }
 
+static gboolean
+dialogue_make_resolver(Dialogue *self, GError **error)
+{
+    if (self->options->replay == NULL) {
+        self->resolver = zone_resolver_new_distant(self->script.dns->str,
+                                                   self->options->dns_latency_ms, error);
+        return self->resolver != NULL;
+    }
+    self->names = replay_names_new(self->options->replay, error);
+    if (self->names != NULL)
+        self->resolver = replay_names_get_resolver(self->names);
+    return self->names != NULL;
+}
+
 gboolean
 dialogue_set_up(Dialogue *self, GError **error)
 {
     self->spool = g_build_filename(self->options->folder, "spool", NULL);
     self->history = g_build_filename(self->options->folder, "history", NULL);
     self->disk = sim_disk_new();
-    self->resolver = zone_resolver_new_distant(self->script.dns->str,
-                                               self->options->dns_latency_ms, error);
-    if (self->resolver == NULL || !dialogue_make_generation(self, error) ||
+    if (!dialogue_make_resolver(self, error) || !dialogue_make_generation(self, error) ||
         !dialogue_open_queue(self, error))
         return FALSE;
     directories_set_skeleton_password(self->generation->directories, "policy-test");
@@ -514,7 +528,11 @@ dialogue_clear(Dialogue *self)
     scheduler_free(self->scheduler);
     sim_disk_free(self->disk);
     generation_free(self->generation);
-    dns_resolver_free(self->resolver);
+    if (self->names == NULL)
+        dns_resolver_free(self->resolver);
+    replay_names_free(self->names);
+    g_clear_object(&self->answers);
+    g_ptr_array_unref(self->lost_stores);
     mailbox_log_clear(&self->mailboxes);
     g_ptr_array_unref(self->clients);
     if (self->script.steps != NULL)
@@ -598,6 +616,8 @@ dialogue_play(Dialogue *self)
         dialogue_fail(self, "%s", error->message);
     }
     dialogue_end(self);
+    if (self->names != NULL)
+        dialogue_tell_world(self);
 }
 
 void
@@ -611,6 +631,7 @@ dialogue_init(Dialogue *self, const DialogueOptions *options, DialogueReport *re
     g_queue_init(&self->log);
     g_mutex_init(&self->log_lock);
     self->clients = g_ptr_array_new_with_free_func(dialogue_client_free);
+    self->lost_stores = g_ptr_array_new_with_free_func(g_free);
     self->client = dialogue_add_client(self, "");
     mailbox_log_init(&self->mailboxes);
     log_set_tap(dialogue_take_record, self);

@@ -19,6 +19,12 @@
 #define DIALOGUE_ERROR (dialogue_error_quark())
 GQuark dialogue_error_quark(void);
 
+/* What a replay may ask about names, besides what its records hold. */
+typedef struct {
+    const gchar *zone; /* text as for a ZoneResolver, which then holds instead; or NULL */
+    int proxy_fd;      /* of a NameProxy; -1 without */
+} ReplaySources;
+
 typedef struct {
     const gchar *path;       /* the script */
     const gchar *folder;     /* an empty one, the caller's to remove: all files are there */
@@ -31,6 +37,8 @@ typedef struct {
     const BaridStoreDriver *store_driver; /* what keeps the stores, with its settings */
     const void *store_settings;
     gint64 dns_latency_ms;   /* how long each answer takes */
+    /* Of a replay, or NULL: names are looked up there, and stores hold what they hold now. */
+    const ReplaySources *replay;
 } DialogueOptions;
 
 /* One expectation that was not met, or why the script could not go on. */
@@ -46,6 +54,7 @@ typedef struct {
     GPtrArray *failures; /* of DialogueFailure *, in order; empty when all is well */
     GPtrArray *session;  /* of gchar *: what was said last before the first failure */
     GPtrArray *outcomes; /* of gchar *: JSON objects, what was answered to a replay */
+    gchar *world;        /* a JSON object: what a replay has found around it; else NULL */
 } DialogueReport;
 
 /* Runs the script in this process, whose clock, network and randomness are the script's for

@@ -11,7 +11,10 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/folder.c src/sim/folder.h \
 	src/sim/judge.c src/sim/judge.h \
 	src/sim/mailbox-log.c src/sim/mailbox-log.h \
+	src/sim/name-proxy.c src/sim/name-proxy.h \
 	src/sim/peer.c src/sim/peer.h \
+	src/sim/recorded-answer.c src/sim/recorded-answer.h \
+	src/sim/replay-names.c src/sim/replay-names.h \
 	src/sim/sandbox.c src/sim/sandbox.h \
 	src/sim/sim-disk.c src/sim/sim-disk.h \
 	src/sim/suite.c src/sim/suite.h \
@@ -19,7 +22,11 @@ src_sim_libsim_la_SOURCES = \
 	src/sim/zone-resolver.c src/sim/zone-resolver.h
 
 if HAVE_CHECK
-check_PROGRAMS += src/sim/tests/test-dialogue src/sim/tests/test-script src/sim/tests/test-stream
+check_PROGRAMS += src/sim/tests/test-dialogue src/sim/tests/test-script src/sim/tests/test-stream \
+	src/sim/tests/test-recorded-answer
+src_sim_tests_test_recorded_answer_SOURCES = src/sim/tests/test-recorded-answer.c
+src_sim_tests_test_recorded_answer_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+src_sim_tests_test_recorded_answer_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)
 src_sim_tests_test_dialogue_SOURCES = src/sim/tests/test-dialogue.c
 src_sim_tests_test_dialogue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_sim_tests_test_dialogue_LDADD = libbarid.la $(GLIB_LIBS) $(CHECK_LIBS)

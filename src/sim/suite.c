@@ -28,6 +28,9 @@ enum {
     SUITE_LOG_LINES = 15, /* of a script's own log, beside its failure */
     SUITE_LOG_BYTES = 16 * 1024,
     SUITE_RESULT_BYTES_MAX = 64 * 1024 * 1024,
+    /* Of a script's process. */
+    SUITE_RESULT_FD = 3,
+    SUITE_NAMES_FD = 4,
 };
 
 /* One script's process, and what it leaves. */
@@ -144,6 +147,8 @@ suite_write_report(JsonWriter *writer, const gchar *path, const DialogueReport *
     for (guint i = 0; i < report->session->len; i++)
         json_writer_text(writer, NULL, g_ptr_array_index(report->session, i));
     json_writer_end_array(writer);
+    if (report->world != NULL)
+        json_writer_raw(writer, "world", report->world);
     if (report->outcomes->len == 0)
         return;
     json_writer_begin_array(writer, "outcomes");
@@ -188,10 +193,23 @@ suite_write_all(int fd, const GString *bytes)
 
 /* --- a script's process --- */
 
-/* It has no descriptor of the parent's, does not outlive it, and cannot fill the memory with
- * what it writes. */
+/* Both get out of the way first: they may have each other's number. */
 static void
-suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
+suite_keep_descriptors(int result_fd, int *names_fd)
+{
+    int result = fcntl(result_fd, F_DUPFD, SUITE_NAMES_FD + 1);
+    int names = *names_fd < 0 ? -1 : fcntl(*names_fd, F_DUPFD, SUITE_NAMES_FD + 1);
+
+    dup2(result, SUITE_RESULT_FD);
+    if (names >= 0)
+        *names_fd = dup2(names, SUITE_NAMES_FD);
+    close_range(names >= 0 ? SUITE_NAMES_FD + 1 : SUITE_NAMES_FD, ~0u, 0);
+}
+
+/* It has no descriptor of the parent's but the one that names are asked for at, which may be none,
+ * does not outlive it, and cannot fill the memory with what it writes. */
+static void
+suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd, int *names_fd)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
     const struct rlimit size = {SUITE_FILE_BYTES_MAX, SUITE_FILE_BYTES_MAX};
@@ -215,25 +233,30 @@ suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd)
     dup2(null_fd, STDIN_FILENO);
     dup2(job->log_fd, STDOUT_FILENO);
     dup2(job->log_fd, STDERR_FILENO);
-    *out_result_fd = dup2(job->result_fd, 3);
-    close_range(4, ~0u, 0);
+    suite_keep_descriptors(job->result_fd, names_fd);
+    *out_result_fd = SUITE_RESULT_FD;
 }
 
 static void G_GNUC_NORETURN
 suite_run_child(const SuiteOptions *options, const SuiteJob *job, pid_t parent)
 {
-    const DialogueOptions dialogue = {.path = job->path,
-                                      .folder = job->folder,
-                                      .base = options->files,
-                                      .state_dir = options->state_dir};
-    g_auto(DialogueReport) report = {NULL, NULL, NULL};
+    ReplaySources sources = {.proxy_fd = -1};
+    DialogueOptions dialogue = {.path = job->path,
+                                .folder = job->folder,
+                                .base = options->files,
+                                .state_dir = options->state_dir};
+    g_auto(DialogueReport) report = {.failures = NULL};
     g_autoptr(GString) text = NULL;
     int fd;
 
-    suite_become_child(job, parent, &fd);
+    if (options->replay != NULL) {
+        sources = *options->replay;
+        dialogue.replay = &sources;
+    }
+    suite_become_child(job, parent, &fd, &sources.proxy_fd);
     dialogue_run(&dialogue, &report);
     fflush(NULL);
-    if (report.failures->len + report.outcomes->len == 0)
+    if (report.failures->len + report.outcomes->len == 0 && report.world == NULL)
         _exit(EXIT_SUCCESS);
     text = suite_format_report(job->path, &report);
     if (!suite_write_all(fd, text))
@@ -320,7 +343,7 @@ static GString *
 suite_format_end(const SuiteJob *job, const SuiteOptions *options)
 {
     DialogueFailure failure = {.message = suite_describe_end(job, options)};
-    DialogueReport report = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new()};
+    DialogueReport report = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new(), NULL};
     GString *out;
 
     g_ptr_array_add(report.failures, &failure);

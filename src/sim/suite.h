@@ -16,6 +16,7 @@ typedef struct {
     guint jobs;               /* processes at once; 0: one for each processor */
     gint64 time_limit_ms;     /* of one script, of real time */
     gint64 total_limit_ms;    /* of all of them; 0: none */
+    const ReplaySources *replay; /* as in DialogueOptions */
 } SuiteOptions;
 
 typedef struct {

@@ -100,22 +100,23 @@ password_find_by_name(Directories *self, BaridSlice name, Arena *arena, Director
 }
 
 /* By one of the user's addresses: only exact ones, since a sub-address, an alias or a
- * catch-all names nobody. */
+ * catch-all names nobody. (directory) NULL is the one of the address's domain. */
 static gboolean
-password_find_by_address(Directories *self, BaridSlice name, Arena *arena,
-                         DirectoryUser *out_user, GError **error)
+password_find_by_address(Directories *self, const Directory *directory, BaridSlice name,
+                         Arena *arena, DirectoryUser *out_user, GError **error)
 {
     const DirectoryDomain *domain;
-    const Directory *directory;
     DirectoryEntry entry;
     MailAddress address;
 
     if (mail_address_parse(name, &address) != MAIL_ADDRESS_OK)
         return TRUE;
-    domain = directories_find_domain(self, address.domain, arena);
-    if (domain == NULL)
-        return TRUE;
-    directory = domain->directory;
+    if (directory == NULL) {
+        domain = directories_find_domain(self, address.domain, arena);
+        if (domain == NULL)
+            return TRUE;
+        directory = domain->directory;
+    }
     if (!directory->driver->find_address(directory->impl, directory_key(&address, arena), arena,
                                          &entry, error))
         return FALSE;
@@ -126,16 +127,21 @@ password_find_by_address(Directories *self, BaridSlice name, Arena *arena,
 }
 
 static gboolean
-password_find_user(Directories *self, BaridSlice name, Arena *arena, DirectoryUser *out_user,
-                   GError **error)
+password_find_user(Directories *self, const Directory *directory, BaridSlice name, Arena *arena,
+                   DirectoryUser *out_user, GError **error)
 {
     memset(out_user, 0, sizeof *out_user);
     if (name.len == 0 || name.len > MAIL_ADDRESS_PATH_MAX ||
         !g_utf8_validate_len((const gchar *)name.data, name.len, NULL))
         return TRUE;
-    if (text_find(name, '@') >= 0 && !password_find_by_address(self, name, arena, out_user, error))
+    if (text_find(name, '@') >= 0 &&
+        !password_find_by_address(self, directory, name, arena, out_user, error))
         return FALSE;
-    return out_user->name != NULL || password_find_by_name(self, name, arena, out_user, error);
+    if (out_user->name != NULL)
+        return TRUE;
+    return directory != NULL
+               ? directory->driver->find_user(directory->impl, name, arena, out_user, error)
+               : password_find_by_name(self, name, arena, out_user, error);
 }
 
 static const Directory *
@@ -171,15 +177,33 @@ directories_set_skeleton_password(Directories *self, const gchar *password)
     self->skeleton_password = password;
 }
 
-gboolean
-directories_authenticate(Directories *self, BaridSlice name, BaridSlice password, Arena *arena,
-                         gboolean *out_valid, const gchar **out_user, GError **error)
+/* NULL for the empty name, and for one that no directory has: then there is an error. */
+static const Directory *
+password_choose_directory(const Directories *self, const gchar *name, GError **error)
 {
+    g_autofree gchar *problem = NULL;
+
+    if (*name == '\0')
+        return NULL;
+    problem = directories_check_name(self, name);
+    if (problem != NULL)
+        g_set_error_literal(error, DIRECTORY_ERROR, BARID_ERROR_NOT_FOUND, problem);
+    return directories_find_directory(self, name);
+}
+
+gboolean
+directories_authenticate(Directories *self, const gchar *directory, BaridSlice name,
+                         BaridSlice password, Arena *arena, gboolean *out_valid,
+                         const gchar **out_user, GError **error)
+{
+    const Directory *chosen = password_choose_directory(self, directory, error);
     PasswordCheck check = {.matches = FALSE};
     gboolean can_match;
     DirectoryUser user;
 
-    if (!password_find_user(self, name, arena, &user, error))
+    if (chosen == NULL && *directory != '\0')
+        return FALSE;
+    if (!password_find_user(self, chosen, name, arena, &user, error))
         return FALSE;
     can_match = user.name != NULL && user.password != NULL &&
                 (user.password[0] == '$' || user.password[0] == '_');
@@ -191,7 +215,8 @@ directories_authenticate(Directories *self, BaridSlice name, BaridSlice password
         return TRUE;
     }
     if (!can_match &&
-        !password_pick_decoy(password_default_directory(self), arena, &check.hash, error))
+        !password_pick_decoy(chosen != NULL ? chosen : password_default_directory(self), arena,
+                             &check.hash, error))
         return FALSE;
     if (!password_check(&check, password, error))
         return FALSE;

@@ -107,9 +107,7 @@ domain_free(gpointer data)
 static void
 report(SettingsContext *context, ConfigSection *section, const gchar *key, const gchar *message)
 {
-    config_problems_add(context->problems, config_section_get_position(section),
-                        config_section_get_label(section), key,
-                        config_section_get_source_line(section), 0, "%s", message);
+    config_section_report(section, context->problems, key, "%s", message);
 }
 
 Directory *
@@ -122,6 +120,26 @@ directories_find_directory(const Directories *self, const gchar *name)
             return directory;
     }
     return NULL;
+}
+
+gchar *
+directories_check_name(const Directories *self, const gchar *name)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const gchar *nearest;
+
+    for (guint i = 0; i < self->directories->len; i++) {
+        const Directory *directory = g_ptr_array_index(self->directories, i);
+
+        g_ptr_array_add(names, (gpointer)(guintptr)directory->name);
+    }
+    g_ptr_array_add(names, NULL);
+    if (directories_find_directory(self, name) != NULL)
+        return NULL;
+    nearest = text_nearest(name, (const gchar *const *)names->pdata);
+    return g_strdup_printf("there is no [directory %s]%s%s%s", name,
+                           nearest == NULL ? "" : "; did you mean ",
+                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
 }
 
 static Directory *

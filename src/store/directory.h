@@ -54,6 +54,8 @@ typedef struct {
 BARID_SUSPENDS gboolean directories_resolve(Directories *self, const MailAddress *address,
                                             Arena *arena, DirectoryResult *out_result,
                                             GError **error);
+/* Why (name) is that of no directory, caller owns it; NULL when there is one. */
+gchar *directories_check_name(const Directories *self, const gchar *name);
 /* For simulations: the directory called (name) cannot answer any more, or can again. FALSE
  * when there is none of that name. */
 gboolean directories_set_failing(Directories *self, const gchar *name, gboolean failing);
@@ -69,12 +71,13 @@ gboolean directories_is_local(Directories *self, BaridSlice domain);
 const gchar *directories_get_transport(Directories *self, BaridSlice domain);
 
 /* Checks a user's password (crypt(3) hashes, offloaded since they are slow). (name) is
- * "user" or "user@domain". An unknown user costs as much time as a wrong password.
+ * "user" or "user@domain", of the [directory NAME] that is named, or, where that is empty, of
+ * those of the domains. An unknown user costs as much time as a wrong password.
  * (*out_user) is the canonical name in the arena when (*out_valid). */
-BARID_SUSPENDS gboolean directories_authenticate(Directories *self, BaridSlice name,
-                                                 BaridSlice password, Arena *arena,
-                                                 gboolean *out_valid, const gchar **out_user,
-                                                 GError **error);
+BARID_SUSPENDS gboolean directories_authenticate(Directories *self, const gchar *directory,
+                                                 BaridSlice name, BaridSlice password,
+                                                 Arena *arena, gboolean *out_valid,
+                                                 const gchar **out_user, GError **error);
 /* Whether (user) may send as (address). */
 BARID_SUSPENDS gboolean directories_owns(Directories *self, const gchar *user,
                                          const MailAddress *address, gboolean *out_owns,

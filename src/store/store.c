@@ -20,6 +20,9 @@ struct BaridStore {
     const BaridSetting *table; /* of the settings */
     gpointer settings; /* bound; NULL when they are the caller's */
     gsize setting_size;
+    gint used;      /* atomic: somebody has asked it */
+    gchar *failure; /* why a simulation has no copy of it, or NULL */
+    gboolean copied;
 };
 
 struct StoreSet {
@@ -40,10 +43,18 @@ store_refuse(GError **error, BaridErrorCode code, const gchar *reason)
     return FALSE;
 }
 
+static void
+store_note_use(BaridStore *self)
+{
+    /* Read first: all threads use it, and the line of memory need not go from one to another. */
+    if (g_atomic_int_get(&self->used) == 0)
+        g_atomic_int_set(&self->used, 1);
+}
+
 /* Checks a call, and says whose code runs from now on; (*out_outer) is for
  * host_module_leave(). */
 static gboolean
-store_enter(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, guint32 *out_outer,
+store_enter(BaridStore *self, BaridSlice key, gint64 lifetime_ms, guint32 *out_outer,
             GError **error)
 {
     HookCall *call = hook_call_get_current();
@@ -59,6 +70,7 @@ store_enter(const BaridStore *self, BaridSlice key, gint64 lifetime_ms, guint32 
         return store_refuse(error, BARID_ERROR_INVALID, "the lifetime is negative");
     if (self->impl == NULL)
         return store_refuse(error, BARID_ERROR_FAILED, "the store's module is contained");
+    store_note_use(self);
     *out_outer = host_module_enter(self->module);
     return TRUE;
 }
@@ -165,11 +177,15 @@ BaridStore *
 store_new(const gchar *name, const BaridStoreDriver *driver, const void *settings, GError **error)
 {
     gpointer impl = driver->open(name, settings, error);
-    BaridStore *self;
 
-    if (impl == NULL)
-        return NULL;
-    self = g_new0(BaridStore, 1);
+    return impl == NULL ? NULL : store_new_opened(name, driver, impl);
+}
+
+BaridStore *
+store_new_opened(const gchar *name, const BaridStoreDriver *driver, gpointer impl)
+{
+    BaridStore *self = g_new0(BaridStore, 1);
+
     self->name = g_strdup(name);
     self->driver = driver;
     self->impl = impl;
@@ -192,6 +208,7 @@ store_free(BaridStore *store)
     if (store->settings != NULL)
         settings_clear(store->table, store->setting_size, store->settings);
     g_free(store->settings);
+    g_free(store->failure);
     g_free(store->name);
     g_free(store);
 }
@@ -212,9 +229,7 @@ static void
 store_report(SettingsContext *context, ConfigSection *section, const gchar *key,
              const gchar *message)
 {
-    config_problems_add(context->problems, config_section_get_position(section),
-                        config_section_get_label(section), key,
-                        config_section_get_source_line(section), 0, "%s", message);
+    config_section_report(section, context->problems, key, "%s", message);
 }
 
 static const BaridStoreDriver *
@@ -304,7 +319,7 @@ static RuleAnswer
 store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key, Arena *scratch,
                   BaridSlice *out_text)
 {
-    const BaridStore *store = data;
+    BaridStore *store = data;
     g_autoptr(GBytes) value = NULL;
     g_autoptr(GError) error = NULL;
     gboolean ok;
@@ -317,6 +332,7 @@ store_rule_lookup(BaridScope *scope G_GNUC_UNUSED, gpointer data, BaridSlice key
         store_rule_explain(store, "its module is out of service", scratch, out_text);
         return RULE_ANSWER_FAILED;
     }
+    store_note_use(store);
     outer = host_module_enter(store->module);
     ok = store->driver->get(store->impl, key, clock_wall_ms(), &value, &error);
     host_module_leave(outer);
@@ -382,17 +398,65 @@ store_set_open_in_memory(StoreSet *self)
     store_set_open_instead(self, &store_memory_driver, &store_plain_memory);
 }
 
+static void
+store_open_instead(BaridStore *self, const BaridStoreDriver *driver, const void *settings)
+{
+    if (self->impl != NULL)
+        self->driver->close(self->impl);
+    self->driver = driver;
+    self->module = NULL;
+    self->impl = driver->open(self->name, settings, NULL);
+}
+
 void
 store_set_open_instead(StoreSet *self, const BaridStoreDriver *driver, const void *settings)
+{
+    for (guint i = 0; i < self->stores->len; i++)
+        store_open_instead(g_ptr_array_index(self->stores, i), driver, settings);
+}
+
+/* FALSE leaves it closed. */
+static gboolean
+store_open_copy(BaridStore *self, const gchar *folder)
+{
+    g_autoptr(GError) error = NULL;
+    guint32 outer;
+
+    if (self->driver->open_copy == NULL || self->settings == NULL ||
+        (self->module != NULL && host_module_is_contained(self->module)))
+        return FALSE;
+    outer = host_module_enter(self->module);
+    self->impl = self->driver->open_copy(self->name, self->settings, folder, &error);
+    host_module_leave(outer);
+    self->copied = self->impl != NULL;
+    if (!self->copied)
+        self->failure = g_strdup(error->message);
+    return self->copied;
+}
+
+void
+store_set_open_copies(StoreSet *self, const gchar *folder)
 {
     for (guint i = 0; i < self->stores->len; i++) {
         BaridStore *store = g_ptr_array_index(self->stores, i);
 
-        if (store->impl != NULL)
-            store->driver->close(store->impl);
-        store->driver = driver;
-        store->module = NULL;
-        store->impl = driver->open(store->name, settings, NULL);
+        if (!store_open_copy(store, folder))
+            store_open_instead(store, &store_memory_driver, &store_plain_memory);
+    }
+}
+
+void
+store_set_visit_used(StoreSet *self, StoreVisitor visit, gpointer data)
+{
+    for (guint i = 0; i < self->stores->len; i++) {
+        BaridStore *store = g_ptr_array_index(self->stores, i);
+
+        if (g_atomic_int_get(&store->used) != 0)
+            visit(store->name,
+                  store->copied            ? STORE_COPIED
+                  : store->failure != NULL ? STORE_FAILED
+                                           : STORE_EMPTY,
+                  store->failure, data);
     }
 }
 

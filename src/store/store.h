@@ -30,6 +30,21 @@ void store_set_open_in_memory(StoreSet *self);
 /* The same with another driver, whose "open" does not fail; (settings) are borrowed while the
  * set lives. */
 void store_set_open_instead(StoreSet *self, const BaridStoreDriver *driver, const void *settings);
+/* The same, but with copies of what is kept, below (folder), where the driver makes them. */
+void store_set_open_copies(StoreSet *self, const gchar *folder);
+
+typedef enum {
+    STORE_COPIED,
+    STORE_EMPTY,  /* what it holds is known to whoever uses it alone */
+    STORE_FAILED, /* it could not be copied, and is empty */
+} StoreContents;
+
+/* (why) of STORE_FAILED. */
+typedef void (*StoreVisitor)(const gchar *name, StoreContents contents, const gchar *why,
+                             gpointer data);
+
+/* What the stores held at first that somebody has asked since. */
+void store_set_visit_used(StoreSet *self, StoreVisitor visit, gpointer data);
 BaridStore *store_set_find(StoreSet *self, const gchar *name);
 /* Closes all. Nobody may be using them. */
 void store_set_free(StoreSet *self);
@@ -37,6 +52,8 @@ const gchar *store_get_name(const BaridStore *store);
 /* A store outside of any set: for tests. (settings) are borrowed while it lives. */
 BaridStore *store_new(const gchar *name, const BaridStoreDriver *driver, const void *settings,
                       GError **error);
+/* The same, of what was opened; takes (impl). */
+BaridStore *store_new_opened(const gchar *name, const BaridStoreDriver *driver, gpointer impl);
 BaridStore *store_new_memory(const gchar *name);
 void store_free(BaridStore *store);
 

@@ -18,7 +18,7 @@
 #include "worker/confine.h"
 #include "worker/watchdog.h"
 
-enum { WORKER_SAVE_COUNTS_S = 60 };
+enum { WORKER_SAVE_COUNTS_S = 5 };
 
 /* --- what the supervisor sends --- */
 
@@ -338,7 +338,8 @@ worker_confine(Worker *self, GError **error)
     return ok;
 }
 
-/* What shadows have counted is worth something only over days. */
+/* What shadows have counted is worth something only over days: a process that is killed takes
+ * little of it along. */
 static gboolean
 worker_save_counts(gpointer data)
 {

@@ -3,7 +3,9 @@
 """Shadows of settings and a module in shadow mode on real traffic: nothing is treated
 differently, and the report says what would have been, also while an older worker drains."""
 import os
+import signal
 import smtplib
+import socket
 import sys
 import time
 
@@ -205,6 +207,26 @@ def test_over_a_restart():
         assert find_shadow(report(server), section="rcpt", key="relay")["evaluated"] == 0
 
 
+def test_over_a_killed_worker():
+    """What was counted some seconds ago is there after the worker's sudden end."""
+    with Server(CONFIG) as server:
+        with connect(server) as client:
+            begin(client, "bob@example.com")
+            finish(client)
+        path = os.path.join(server.state, "shadow-counts.json")
+        end = time.monotonic() + 20  # far from a minute
+        while not os.path.exists(path) or "relay" not in open(path, encoding="utf-8").read():
+            assert time.monotonic() < end, "the counts are not saved"
+            time.sleep(0.05)
+        old = server.worker_pid()
+        os.kill(old, signal.SIGKILL)
+        while server.ctl_raw("status").returncode != 0 or server.worker_pid() == old:
+            assert time.monotonic() < end + 20
+            time.sleep(0.05)
+        relay = find_shadow(report(server), section="rcpt", key="relay")
+        assert (relay["evaluated"], relay["different"]) == (1, 1), relay
+
+
 def test_a_refusal_is_explained_by_its_setting():
     with Server() as server:
         with connect(server) as client:
@@ -219,6 +241,52 @@ def test_a_refusal_is_explained_by_its_setting():
             time.sleep(0.05)
         assert 'the setting "rcpt relay" decided, which has its default' in text, text
         assert "if the client had authenticated" in text, text
+
+
+def wait_explained(server, *words, until):
+    """What a person is told, once it holds (until)."""
+    end = time.monotonic() + 20
+    while True:
+        text = server.ctl_raw("explain", *words).stdout.decode()
+        if until in text:
+            return text
+        assert time.monotonic() < end, text
+        time.sleep(0.05)
+
+
+def test_a_refusal_is_explained_by_its_module():
+    """The module and its page, the rules that it asked, how long it took, and nothing of those that
+    let everything pass."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with Server(f"""[resolver]
+servers = 127.0.0.1:{silent.getsockname()[1]}
+timeout = 300ms
+attempts = 1
+tcp-on-error = no
+[module spf]
+enabled = yes
+mail-from = if sender-domain == "example.com" then strict else off
+[module dkim]
+enabled = yes
+[module limit]
+enabled = yes
+[module dnsbl]
+enabled = yes
+when = sender == "nobody@example.com"
+""") as server:
+            with connect(server) as client:
+                assert client.mail("bob@example.com")[0] == 451
+            text = wait_explained(server, "--sender", "bob@example.com", until="451")
+            assert 'the setting "module spf mail-from" gave strict, at ' in text, text
+            assert "the module spf decided: barid-spf(5) has its settings" in text, text
+            assert "come again later" in text, text
+            line = [line for line in text.splitlines() if " spf " in line and "which took" in line]
+            assert line and int(line[0].split("which took ")[1].split()[0]) >= 250, text
+            assert "spf = example.com cannot be looked up" in text, text
+            assert "limit" not in text and "not shown: " in text, text
+            # Asked in three stages, not wanted in any: once.
+            assert text.count("dnsbl      continue: not-wanted, by the rule at ") == 1, text
 
 
 def test_whom_a_rule_names_is_not_who_came():

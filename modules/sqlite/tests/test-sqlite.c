@@ -213,6 +213,137 @@ START_TEST(test_no_database_is_refused)
 }
 END_TEST
 
+/* --- copies for simulations --- */
+
+static BaridStore *
+copy_again(GError **error)
+{
+    /* What the driver makes for a copy is a store like any other. */
+    BaridStoreDriver driver = *get_driver();
+    g_autofree gchar *folder = g_build_filename(test_folder, "copies", NULL);
+    gpointer impl;
+
+    g_mkdir_with_parents(folder, 0700);
+    impl = driver.open_copy("test", &test_settings, folder, error);
+    return impl == NULL ? NULL : store_new_opened("test", get_driver(), impl);
+}
+
+static gchar *
+list_files(void)
+{
+    g_autofree gchar *folder = g_path_get_dirname(test_settings.path);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    const gchar *name;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree gchar *path = g_build_filename(folder, name, NULL);
+        g_autofree gchar *bytes = NULL;
+        gsize len;
+        g_autofree gchar *sum = NULL;
+
+        ck_assert(g_file_get_contents(path, &bytes, &len, NULL));
+        sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, len);
+        g_string_append_printf(out, "%s %s\n", name, sum);
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static void
+check_value(BaridStore *store, const gchar *key, const gchar *expected)
+{
+    g_autoptr(GBytes) value = NULL;
+    g_autofree gchar *text = NULL;
+
+    ck_assert(barid_store_get(store, barid_slice_from_text(key), &value, NULL));
+    text = value == NULL ? NULL
+                         : g_strndup(g_bytes_get_data(value, NULL), g_bytes_get_size(value));
+    ck_assert_msg(g_strcmp0(text, expected) == 0, "%s: %s", key, text);
+}
+
+static void
+set_value(BaridStore *store, const gchar *key, const gchar *value)
+{
+    ck_assert(barid_store_set(store, barid_slice_from_text(key), barid_slice_from_text(value), 0,
+                              NULL));
+}
+
+/* Of a file that is in use, with changes that are in its log alone. */
+START_TEST(test_copy)
+{
+    BaridStore *store = make_sqlite();
+    g_autoptr(GError) error = NULL;
+    g_autofree gchar *before = NULL;
+    g_autofree gchar *after = NULL;
+    BaridStore *copy;
+
+    set_value(store, "k", "kept");
+    before = list_files();
+    ck_assert_msg(strstr(before, "-wal") != NULL, "%s", before);
+    copy = copy_again(&error);
+    ck_assert_msg(copy != NULL, "%s", error == NULL ? "" : error->message);
+    check_value(copy, "k", "kept");
+    set_value(copy, "k", "changed");
+    set_value(copy, "new", "here");
+    check_value(copy, "k", "changed");
+    after = list_files();
+    ck_assert_str_eq(before, after);
+    check_value(store, "k", "kept");
+    check_value(store, "new", NULL);
+    set_value(store, "later", "x");
+    check_value(copy, "later", NULL);
+    store_free(copy);
+    drop_sqlite(store);
+}
+END_TEST
+
+/* Of a file that nobody uses, whose folder cannot be written; and of one that is not there. */
+START_TEST(test_copy_at_rest)
+{
+    BaridStore *store = make_sqlite();
+    g_autofree gchar *folder = g_path_get_dirname(test_settings.path);
+    g_autofree gchar *before = NULL;
+    g_autofree gchar *after = NULL;
+    BaridStore *copy;
+
+    set_value(store, "k", "kept");
+    store_free(store);
+    ck_assert_int_eq(g_chmod(test_settings.path, 0400), 0);
+    ck_assert_int_eq(g_chmod(folder, 0500), 0);
+    before = list_files();
+    copy = copy_again(NULL);
+    ck_assert_ptr_nonnull(copy);
+    check_value(copy, "k", "kept");
+    store_free(copy);
+    after = list_files();
+    ck_assert_str_eq(before, after);
+    ck_assert_int_eq(g_chmod(folder, 0700), 0);
+    ck_assert_int_eq(g_remove(test_settings.path), 0);
+    copy = copy_again(NULL);
+    ck_assert_ptr_nonnull(copy);
+    check_value(copy, "k", NULL);
+    set_value(copy, "k", "new");
+    check_value(copy, "k", "new");
+    drop_sqlite(copy);
+}
+END_TEST
+
+START_TEST(test_copy_of_no_database)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree gchar *folder = NULL;
+
+    set_up();
+    folder = g_path_get_dirname(test_settings.path);
+    g_mkdir_with_parents(folder, 0700);
+    ck_assert(g_file_set_contents(test_settings.path, "This is no database, it is a text file.",
+                                  -1, NULL));
+    ck_assert_ptr_null(copy_again(&error));
+    ck_assert_msg(strstr(error->message, test_settings.path) != NULL, "%s", error->message);
+    clean_up();
+}
+END_TEST
+
 static Suite *
 sqlite_suite(void)
 {
@@ -230,6 +361,9 @@ sqlite_suite(void)
     tcase_add_test(tcase, test_full);
     tcase_add_test(tcase, test_newer_layout_is_refused);
     tcase_add_test(tcase, test_no_database_is_refused);
+    tcase_add_test(tcase, test_copy);
+    tcase_add_test(tcase, test_copy_at_rest);
+    tcase_add_test(tcase, test_copy_of_no_database);
     suite_add_tcase(suite, tcase);
     return suite;
 }

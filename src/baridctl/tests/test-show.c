@@ -27,6 +27,12 @@ show_to_text(const gchar *verb, const gchar *json)
 #define RULE(verdict) \
     "\"decisions\":[{\"stage\":\"rcpt\",\"source\":\"m\",\"verdict\":\"" verdict \
     "\",\"file\":\"f.conf\",\"line\":7}]"
+#define LOOK_UP(verdict) \
+    "\"decisions\":[{\"stage\":\"rcpt\",\"source\":\"rule\",\"verdict\":\"" verdict \
+    "\",\"reason\":\"look-up-failed\",\"file\":\"f.conf\",\"line\":7}]"
+#define NOT_WANTED(stage) \
+    "{\"stage\":\"" stage "\",\"source\":\"m\",\"verdict\":\"continue\"," \
+    "\"reason\":\"not-wanted\"}"
 #define MESSAGE(status, recipient, attempts, decisions)                                  \
     "{\"messages\":[{\"id\":\"x\",\"status\":\"" status "\",\"recipients\":[{\"address\":" \
     "\"a@b\",\"status\":\"" recipient "\",\"attempts\":" attempts "}]," decisions "}]}"
@@ -46,8 +52,28 @@ static const struct {
      "queue retry x", "f.conf:7 decided"},
     {"a held one can be released", "explain", MESSAGE("held", "pending", "0", RULE("hold")),
      "queue release x", NULL},
-    {"its rule is named", "explain", MESSAGE("held", "pending", "0", RULE("hold")),
-     "the rule at f.conf:7 decided", NULL},
+    {"its module is named", "explain", MESSAGE("held", "pending", "0", RULE("hold")),
+     "the module m decided: barid-m(5)", "come again"},
+    {"a deferral is not the end", "explain",
+     "{\"sessions\":[{\"id\":\"s\"," RULE("defer") "}]}",
+     "come again later", NULL},
+    {"the rules that a module asked", "explain",
+     "{\"sessions\":[{\"id\":\"s\",\"decisions\":[{\"stage\":\"mail\",\"source\":\"m\","
+     "\"verdict\":\"reject\",\"file\":\"f.conf\",\"line\":7,\"rules\":[{\"setting\":\"module m k\","
+     "\"value\":\"strict\",\"file\":\"f.conf\",\"line\":8}]}]}]}",
+     "the setting \"module m k\" gave strict, at f.conf:8; another branch", NULL},
+    {"its rule is named", "explain", MESSAGE("held", "pending", "0", LOOK_UP("hold")),
+     "the rule at f.conf:7 decided", "the module"},
+    {"who had nothing to say", "explain", MESSAGE("held", "pending", "0", RULE("continue")),
+     "(not shown: 1 that let it go on", "f.conf:7"},
+    {"unless it took long", "explain",
+     "{\"sessions\":[{\"id\":\"s\",\"decisions\":[{\"stage\":\"mail\",\"source\":\"m\","
+     "\"verdict\":\"continue\",\"duration_us\":100000}]}]}",
+     "continue, which took 100 ms\n", "not shown"},
+    {"a module that is not wanted, once", "explain",
+     "{\"sessions\":[{\"id\":\"s\",\"decisions\":[" NOT_WANTED("ehlo") "," NOT_WANTED("mail")
+     "]}]}",
+     "mail      m          continue: not-wanted", "ehlo"},
     {"a failed one is gone", "explain", MESSAGE("failed", "failed", "1", RULE("continue")),
      "nothing: it has left the queue", NULL},
     {"a cancelled one", "explain", MESSAGE("cancelled", "pending", "0", RULE("continue")),

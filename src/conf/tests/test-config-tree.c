@@ -2,6 +2,7 @@
 #include <check.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cursor.h"
 #include "conf/config-tree.h"
@@ -94,6 +95,36 @@ START_TEST(test_tree)
                   row->what, text);
     if (row->problem != NULL)
         ck_assert_msg(strstr(text, row->problem) != NULL, "%s: %s", row->what, text);
+}
+END_TEST
+
+/* What is no text is told where it stands, with all else that is wrong. */
+START_TEST(test_bad_bytes)
+{
+    static const gchar bytes[] = "[queue]\r\nmax = 1\nname = \303\274\374\377 # \377\nwhat\n"
+                                 "# \xe2\x82\nb\0\0ad = 2\nlast = \377";
+    g_autoptr(ConfigFiles) files = config_files_new_text("a", "[queue\n");
+    g_autoptr(ConfigProblems) problems = config_problems_new();
+    g_autoptr(ConfigTree) tree = NULL;
+    g_autofree gchar *text = NULL;
+
+    config_files_append(files, "f", barid_slice(bytes, sizeof bytes - 1));
+    config_files_append(files, "z", BARID_SLICE_LITERAL("nothing\n"));
+    tree = config_tree_parse(files, problems);
+    text = config_problems_to_text(problems);
+    ck_assert_str_eq(text,
+                     "a:1:1: the closing ] is missing\n    [queue\n    ^~~~~~\n"
+                     "f:3:10: this is not UTF-8\n"
+                     "    name = \303\274\357\277\275\357\277\275 # \357\277\275\n            ^\n"
+                     "f:4:1: [queue] a line is \"key = value\", \"[section]\" or a comment\n"
+                     "    what\n    ^~~~\n"
+                     "f:5:3: this is not UTF-8\n    # \357\277\275\357\277\275\n      ^\n"
+                     "f:6:2: this is a NUL byte\n"
+                     "    b\357\277\275\357\277\275ad = 2\n     ^\n"
+                     "f:7:8: this is not UTF-8\n    last = \357\277\275\n           ^\n"
+                     "z:1:1: a line is \"key = value\", \"[section]\" or a comment\n"
+                     "    nothing\n    ^~~~~~~\n");
+    ck_assert_ptr_nonnull(config_section_use(config_tree_find(tree, "queue", NULL), "last"));
 }
 END_TEST
 
@@ -292,6 +323,38 @@ START_TEST(test_problem_limit)
 }
 END_TEST
 
+/* Neither is passed over: what stands in it may be what keeps others out. */
+START_TEST(test_unreadable_files)
+{
+    static const gchar *const targets[] = {NULL, "nowhere", "b.conf"};
+    g_autofree gchar *folder = g_dir_make_tmp("barid-conf-XXXXXX", NULL);
+    g_autofree gchar *dropins = g_build_filename(folder, "conf.d", NULL);
+    g_autofree gchar *path = g_build_filename(folder, "barid.conf", NULL);
+    g_autofree gchar *bad = g_build_filename(dropins, "b.conf", NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(g_file_set_contents(path, "[a]\n", -1, NULL));
+    ck_assert_int_eq(g_mkdir(dropins, 0700), 0);
+    /* A folder, a link that leads nowhere, and one that leads back to itself. */
+    if (targets[_i] == NULL)
+        ck_assert_int_eq(g_mkdir(bad, 0700), 0);
+    else
+        ck_assert_int_eq(symlink(targets[_i], bad), 0);
+    ck_assert_ptr_null(config_files_read(path, &error));
+    ck_assert_msg(strstr(error->message, bad) != NULL, "%s", error->message);
+    g_clear_error(&error);
+    g_remove(bad);
+    g_rmdir(dropins);
+    /* A file where the folder should be. */
+    ck_assert(g_file_set_contents(dropins, "[a]\n", -1, NULL));
+    ck_assert_ptr_null(config_files_read(path, &error));
+    ck_assert_msg(strstr(error->message, dropins) != NULL, "%s", error->message);
+    g_remove(dropins);
+    g_remove(path);
+    g_rmdir(folder);
+}
+END_TEST
+
 static void
 write_file(const gchar *folder, const gchar *name, const gchar *text, gssize len)
 {
@@ -343,9 +406,11 @@ START_TEST(test_read)
     g_autofree gchar *folder = g_dir_make_tmp("barid-conf-XXXXXX", NULL);
     g_autofree gchar *dropins = g_build_filename(folder, "conf.d", NULL);
     g_autofree gchar *path = g_build_filename(folder, "barid.conf", NULL);
+    g_autofree gchar *last = NULL;
     static const gchar *const names[] = {"B.conf", "a.conf", "b.conf~", ".c.conf", "0.conf"};
     g_autoptr(ConfigFiles) files = NULL;
     g_autoptr(ConfigFiles) without = NULL;
+    g_autoptr(ConfigFiles) with_bytes = NULL;
     g_autoptr(GError) error = NULL;
 
     ck_assert_ptr_null(config_files_read(path, &error));
@@ -364,17 +429,15 @@ START_TEST(test_read)
     ck_assert(g_str_has_suffix(g_array_index(files->files, ConfigFile, 2).name, "/B.conf"));
     ck_assert(g_str_has_suffix(g_array_index(files->files, ConfigFile, 3).name, "/a.conf"));
     write_file(dropins, "z.conf", "[a]\n\377\n", -1);
-    ck_assert_ptr_null(config_files_read(path, &error));
-    ck_assert_ptr_nonnull(strstr(error->message, "z.conf:2: the file is not UTF-8 text"));
-    g_clear_error(&error);
-    write_file(dropins, "z.conf", "[a]\n\n\0\n", 7);
-    ck_assert_ptr_null(config_files_read(path, &error));
-    ck_assert_ptr_nonnull(strstr(error->message, "z.conf:3: the file holds a NUL byte"));
+    with_bytes = config_files_read(path, NULL);
+    last = g_build_filename(dropins, "z.conf", NULL);
+    ck_assert(!config_files_is_text(with_bytes, last));
+    ck_assert(config_files_is_text(with_bytes, path));
+    ck_assert(config_files_is_text(with_bytes, "nowhere"));
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree gchar *file = g_build_filename(dropins, names[i], NULL);
         g_remove(file);
     }
-    g_autofree gchar *last = g_build_filename(dropins, "z.conf", NULL);
     g_remove(last);
     g_rmdir(dropins);
     g_remove(path);
@@ -441,6 +504,8 @@ make_suite(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_loop_test(tcase, test_tree, 0, G_N_ELEMENTS(tree_rows));
+    tcase_add_test(tcase, test_bad_bytes);
+    tcase_add_loop_test(tcase, test_unreadable_files, 0, 3);
     tcase_add_loop_test(tcase, test_locate, 0, G_N_ELEMENTS(locate_rows));
     tcase_add_loop_test(tcase, test_text, 0, G_N_ELEMENTS(text_rows));
     tcase_add_test(tcase, test_override);

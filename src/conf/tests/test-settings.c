@@ -311,6 +311,7 @@ START_TEST(test_mandatory)
     ck_assert(!settings_bind(&context, NULL, "module x", table, sizeof(BaridSetting), &fruit));
     text = config_problems_to_text(problems);
     ck_assert_ptr_nonnull(strstr(text, "f:2:1: [host] host: this setting is needed"));
+    ck_assert_msg(g_str_has_suffix(text, "\n    [host]\n    ^~~~~~\n"), "%s", text);
     ck_assert_ptr_nonnull(strstr(text, "[module x] host: this setting is needed"));
     settings_clear(table, sizeof(BaridSetting), &fruit);
     settings_context_clear(&context);

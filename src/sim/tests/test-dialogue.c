@@ -62,7 +62,7 @@ START_TEST(test_report)
     g_autofree gchar *folder = g_dir_make_tmp("barid-script-XXXXXX", NULL);
     g_autofree gchar *path = g_build_filename(folder, "script", NULL);
     g_autoptr(ConfigFiles) base = config_files_new_text("base", base_config);
-    g_auto(DialogueReport) report = {NULL, NULL, NULL};
+    g_auto(DialogueReport) report = {.failures = NULL};
     const DialogueFailure *failure;
 
     ck_assert(g_file_set_contents(path, rows[_i].script, -1, NULL));
@@ -87,7 +87,7 @@ START_TEST(test_session)
     g_autofree gchar *folder = g_dir_make_tmp("barid-script-XXXXXX", NULL);
     g_autofree gchar *path = g_build_filename(folder, "script", NULL);
     g_autoptr(ConfigFiles) base = config_files_new_text("base", base_config);
-    g_auto(DialogueReport) report = {NULL, NULL, NULL};
+    g_auto(DialogueReport) report = {.failures = NULL};
 
     ck_assert(g_file_set_contents(path, "connect\nS: 220\nC: NOOP\nS: 500\n", -1, NULL));
     dialogue_run(&(DialogueOptions){.path = path, .folder = folder, .base = base}, &report);

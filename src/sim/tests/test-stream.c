@@ -114,7 +114,7 @@ run_script(const GString *script)
     g_autofree gchar *folder = g_dir_make_tmp("barid-script-XXXXXX", NULL);
     g_autofree gchar *path = g_build_filename(folder, "script", NULL);
     g_autoptr(ConfigFiles) base = config_files_new_text("base", base_config);
-    g_auto(DialogueReport) report = {NULL, NULL, NULL};
+    g_auto(DialogueReport) report = {.failures = NULL};
 
     ck_assert(g_file_set_contents(path, script->str, (gssize)script->len, NULL));
     dialogue_run(&(DialogueOptions){.path = path, .folder = folder, .base = base}, &report);

@@ -401,7 +401,7 @@ START_TEST(test_login)
 
     fixture_init(&fixture, text);
     ck_assert_str_eq(fixture.text, "");
-    ck_assert(directories_authenticate(fixture.directories, barid_slice_from_text(row->name),
+    ck_assert(directories_authenticate(fixture.directories, "", barid_slice_from_text(row->name),
                                        barid_slice_from_text(row->password), fixture.arena, &valid,
                                        &user, NULL));
     ck_assert_msg(valid == (row->user != NULL), "%s", row->what);
@@ -421,19 +421,19 @@ START_TEST(test_login_with_odd_bytes)
     const gchar *user = NULL;
 
     fixture_init(&fixture, text);
-    ck_assert(directories_authenticate(fixture.directories, BARID_SLICE_LITERAL("ali"),
+    ck_assert(directories_authenticate(fixture.directories, "", BARID_SLICE_LITERAL("ali"),
                                        BARID_SLICE_LITERAL("secret\0x"), fixture.arena, &valid,
                                        &user, NULL));
     ck_assert(!valid);
-    ck_assert(directories_authenticate(fixture.directories, BARID_SLICE_LITERAL("a\0li"),
+    ck_assert(directories_authenticate(fixture.directories, "", BARID_SLICE_LITERAL("a\0li"),
                                        BARID_SLICE_LITERAL("secret"), fixture.arena, &valid, &user,
                                        NULL));
     ck_assert(!valid);
-    ck_assert(directories_authenticate(fixture.directories, BARID_SLICE_LITERAL("ali"),
+    ck_assert(directories_authenticate(fixture.directories, "", BARID_SLICE_LITERAL("ali"),
                                        barid_slice_from_text(overlong), fixture.arena, &valid,
                                        &user, NULL));
     ck_assert(!valid);
-    ck_assert(directories_authenticate(fixture.directories, barid_slice_from_text(overlong),
+    ck_assert(directories_authenticate(fixture.directories, "", barid_slice_from_text(overlong),
                                        BARID_SLICE_LITERAL("secret"), fixture.arena, &valid, &user,
                                        NULL));
     ck_assert(!valid);
