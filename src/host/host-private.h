@@ -105,6 +105,7 @@ void host_module_free(HostModule *self);
 /* order.c: fills the stages from the modules. */
 gboolean host_order_hooks(Host *self, GError **error);
 void host_clear_hooks(Host *self);
+const gchar *order_phase_name(BaridPhase phase);
 
 /* Why its functions are not to be called now, or NULL. */
 const gchar *host_module_why_out(const HostModule *self);

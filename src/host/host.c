@@ -501,9 +501,6 @@ host_get_computing_us(const HostHook *hook)
 static void
 host_write_hook(const HostHook *hook, JsonWriter *writer)
 {
-    static const gchar *const phases[BARID_N_PHASES] = {
-        "early", "identify", "authorise", "inspect", "modify", "late",
-    };
     static const gchar *const counts[HOOK_N_COUNTS] = {
         "calls",          "errors",  "defers",     "rejects",
         "other_verdicts", "wall_us", "waiting_us", "dns_questions",
@@ -512,7 +509,7 @@ host_write_hook(const HostHook *hook, JsonWriter *writer)
     json_writer_begin_object(writer, NULL);
     json_writer_text(writer, "module", hook->module->module->name);
     json_writer_text(writer, "stage", decision_stage_name(hook->hook->stage));
-    json_writer_text(writer, "phase", phases[MIN(hook->hook->phase, BARID_N_PHASES - 1)]);
+    json_writer_text(writer, "phase", order_phase_name(hook->hook->phase));
     json_writer_bool(writer, "observes", hook->hook->observes);
     json_writer_text(writer, "why", hook->why);
     for (guint i = 0; i < HOOK_N_COUNTS; i++)

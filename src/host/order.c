@@ -161,6 +161,16 @@ order_place(GArray *items, OrderItem *item)
     }
 }
 
+const gchar *
+order_phase_name(BaridPhase phase)
+{
+    static const gchar *const names[BARID_N_PHASES] = {
+        "early", "identify", "authorise", "inspect", "modify", "late",
+    };
+
+    return names[MIN(phase, BARID_N_PHASES - 1)];
+}
+
 static void
 order_register_counters(HostHook *hook)
 {
@@ -171,8 +181,9 @@ order_register_counters(HostHook *hook)
 
     for (guint i = 0; i < HOOK_N_COUNTS; i++) {
         g_autofree gchar *name =
-            g_strdup_printf("module.%s.%s.%s", hook->module->module->name,
-                            decision_stage_name(hook->hook->stage), names[i]);
+            g_strdup_printf("module.%s.%s.%s.%s", hook->module->module->name,
+                            decision_stage_name(hook->hook->stage),
+                            order_phase_name(hook->hook->phase), names[i]);
 
         hook->counters[i] = counter_register(g_intern_string(name));
     }

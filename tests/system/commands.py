@@ -159,5 +159,18 @@ def test_list():
         assert len(server.ctl("limits", "--limit", "1")["result"]) == 1
 
 
+def test_hooks_are_counted_apart():
+    """A module may have two at one stage: who finds out, and who judges."""
+    with Server("[module spf]\nenabled = yes\n") as server:
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as client:
+            client.ehlo("[127.0.0.1]")
+            client.mail("")
+            client.mail("")
+        spf = next(each for each in server.ctl("modules")["modules"] if each["name"] == "spf")
+        calls = {(hook["stage"], hook["phase"]): hook["calls"] for hook in spf["hooks"]}
+        assert calls == {("ehlo", "identify"): 1, ("ehlo", "authorise"): 1,
+                         ("mail", "identify"): 1, ("mail", "authorise"): 1}, calls
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(globals()))
