@@ -69,7 +69,7 @@ struct BaridSession {
 
 struct BaridRecipient {
     BaridSlice address;   /* as given */
-    BaridSlice canonical; /* lower-cased domain, one spelling; for matching */
+    BaridSlice canonical; /* lower-cased, one spelling; for rules */
     BaridSlice domain;
     BaridSlice key;       /* equal for the same recipient (directories_dup_key) */
     BaridSlice orcpt_type, orcpt_address; /* decoded; empty when not given */
@@ -113,7 +113,7 @@ struct BaridAttempt {
     BaridScope scope;
     const gchar *queue_id;
     BaridSlice sender;
-    BaridSlice sender_canonical; /* for matching */
+    BaridSlice sender_canonical; /* lower-cased; for rules */
     BaridSlice sender_domain;
     BaridSlice domain; /* of the recipients, lower-cased */
     gint64 priority;

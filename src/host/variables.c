@@ -138,6 +138,31 @@ VARIABLE_OF_MESSAGE(size, RULE_INTEGER, integer, (gint64)txn->message.len, attem
 VARIABLE_OF_MESSAGE(queue_id, RULE_TEXT, text, barid_slice_from_text(txn->queue_id),
                     barid_slice_from_text(attempt->queue_id))
 
+/* All that were accepted so far, with blanks between. */
+static BaridSlice
+transaction_list_recipients(const BaridTransaction *txn)
+{
+    gsize len = 0;
+    guint8 *text;
+
+    for (guint i = 0; i < txn->recipients->len; i++)
+        len += ((const BaridRecipient *)g_ptr_array_index(txn->recipients, i))->canonical.len + 1;
+    if (len == 0)
+        return BARID_SLICE_EMPTY;
+    text = arena_alloc(txn->scope.arena, len);
+    len = 0;
+    for (guint i = 0; i < txn->recipients->len; i++) {
+        const BaridRecipient *rcpt = g_ptr_array_index(txn->recipients, i);
+
+        memcpy(text + len, rcpt->canonical.data, rcpt->canonical.len);
+        len += rcpt->canonical.len;
+        text[len++] = ' ';
+    }
+    return barid_slice(text, len - 1);
+}
+
+VARIABLE_OF_TRANSACTION(recipient_addresses, RULE_TEXT, text, transaction_list_recipients(txn))
+
 /* The author: the first address of the field From. */
 static BaridSlice
 transaction_get_author(const BaridTransaction *txn)
@@ -162,7 +187,8 @@ transaction_get_author_domain(const BaridTransaction *txn)
                                           txn->scope.arena);
 }
 
-VARIABLE_OF_TRANSACTION(from, RULE_TEXT, text, transaction_get_author(txn))
+VARIABLE_OF_TRANSACTION(from, RULE_TEXT, text,
+                        arena_dup_lower(txn->scope.arena, transaction_get_author(txn)))
 VARIABLE_OF_TRANSACTION(from_domain, RULE_TEXT, text, transaction_get_author_domain(txn))
 
 #define VARIABLE_OF_ATTEMPT(name, type_, member, expression)                                  \
@@ -282,6 +308,8 @@ static const struct {
     {"sender-domain", RULE_TEXT, BARID_KNOWN_MAIL, variable_sender_domain, BARID_KNOWN_ATTEMPT},
     {"rcpt", RULE_TEXT, BARID_KNOWN_RCPT, variable_rcpt, BARID_KNOWN_MESSAGE},
     {"rcpt-domain", RULE_TEXT, BARID_KNOWN_RCPT, variable_rcpt_domain, BARID_KNOWN_ATTEMPT},
+    {"recipient-addresses", RULE_TEXT, BARID_KNOWN_MAIL, variable_recipient_addresses,
+     BARID_KNOWN_MESSAGE},
     {"recipients", RULE_INTEGER, BARID_KNOWN_MAIL, variable_recipients, BARID_KNOWN_ATTEMPT},
     {"priority", RULE_INTEGER, BARID_KNOWN_MAIL, variable_priority, BARID_KNOWN_ATTEMPT},
     {"from", RULE_TEXT, BARID_KNOWN_MESSAGE, variable_from, BARID_KNOWN_MESSAGE},

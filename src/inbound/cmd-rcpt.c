@@ -34,7 +34,7 @@ rcpt_new(Session *self, const SmtpRcpt *parsed)
     BaridRecipient *rcpt = arena_new0(arena, BaridRecipient);
 
     rcpt->address = arena_dup_slice(arena, parsed->address.full);
-    rcpt->canonical = mail_address_dup_canonical(&parsed->address, arena);
+    rcpt->canonical = mail_address_dup_lower(&parsed->address, arena);
     rcpt->domain = arena_dup_lower(arena, parsed->address.domain);
     rcpt->key = directories_dup_key(self->inbound->services.directories, &parsed->address, arena);
     rcpt->notify = parsed->notify;

@@ -32,7 +32,7 @@ transaction_begin(Session *self, const SmtpMail *mail)
     scope_init(&txn->scope, SCOPE_TRANSACTION, arena, &self->facts.scope, &self->txn.observers);
     txn->sender = arena_dup_slice(arena, mail->address.full);
     if (txn->sender.len > 0) {
-        txn->sender_canonical = mail_address_dup_canonical(&mail->address, arena);
+        txn->sender_canonical = mail_address_dup_lower(&mail->address, arena);
         txn->sender_domain = arena_dup_lower(arena, mail->address.domain);
     }
     txn->recipients = g_ptr_array_new();

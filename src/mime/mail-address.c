@@ -432,3 +432,9 @@ mail_address_dup_canonical(const MailAddress *self, Arena *arena)
     memcpy(end, domain.data, domain.len);
     return barid_slice(out, (gsize)(end - out) + domain.len);
 }
+
+BaridSlice
+mail_address_dup_lower(const MailAddress *self, Arena *arena)
+{
+    return arena_dup_lower(arena, mail_address_dup_canonical(self, arena));
+}

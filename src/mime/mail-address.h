@@ -64,5 +64,7 @@ BaridSlice mail_address_dup_local(const MailAddress *self, Arena *arena);
 /* "local@domain" with the shortest quoting of the local part and the domain lower-cased
  * (ASCII): one spelling for matching. */
 BaridSlice mail_address_dup_canonical(const MailAddress *self, Arena *arena);
+/* The same in lower case, for rules: nobody means another person by another case. */
+BaridSlice mail_address_dup_lower(const MailAddress *self, Arena *arena);
 
 #endif

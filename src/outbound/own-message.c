@@ -24,7 +24,7 @@ own_message_add_recipient(OwnMessage *self, const Envelope *envelope, guint inde
     rcpt->canonical = from->address;
     rcpt->domain = envelope->domains[from->domain];
     if (mail_address_parse(from->address, &parsed) == MAIL_ADDRESS_OK)
-        rcpt->canonical = mail_address_dup_canonical(&parsed, arena);
+        rcpt->canonical = mail_address_dup_lower(&parsed, arena);
     g_ptr_array_add(self->txn.recipients, rcpt);
 }
 

@@ -25,7 +25,7 @@ attempt_facts_fill(BaridAttempt *facts, const Envelope *envelope, guint domain, 
     };
     scope_init(&facts->scope, SCOPE_ATTEMPT, arena, NULL, NULL);
     if (mail_address_parse(envelope->sender, &address) == MAIL_ADDRESS_OK)
-        facts->sender_canonical = mail_address_dup_canonical(&address, arena);
+        facts->sender_canonical = mail_address_dup_lower(&address, arena);
     if (at >= 0)
         facts->sender_domain =
             arena_dup_lower(arena, barid_slice(envelope->sender.data + at + 1,
