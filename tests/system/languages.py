@@ -61,6 +61,19 @@ MISTAKES = [
      "No such file or directory"),
     ("[list networks]\ntype = networks\nentries = 192.0.2.1/24",
      "ein Netz wie 192.0.2.0/24 wird erwartet", "a network such as 192.0.2.0/24 is expected"),
+    ("[store shelf]\ndriver = none", "kein eingeschaltetes Modul bietet diesen Treiber an",
+     "no enabled module offers that driver"),
+    ("[module absent]\nenabled = yes", "das Modul absent ist eingeschaltet, aber nicht installiert",
+     "module absent is enabled but not installed"),
+    ("[listener lost]\naddress = nowhere", "ist nicht IP:PORT, [IPv6]:PORT oder unix:PFAD",
+     "is not IP:PORT, [IPv6]:PORT or unix:PATH"),
+    ("[host noone]\naddress = 192.0.2.1\nuser = a", "user und password gehören zusammen",
+     "user and password belong together"),
+    ("[outbound]\nnext-hop = noome", "ist nicht mx, local oder der Name eines [host NAME]",
+     "is not mx, local or the name of a [host NAME]"),
+    ("[user bob]\naddresses = bob@", "die Domain ist fehlerhaft", "the domain is malformed"),
+    ("[alias x@example.net]\nto = alice@example.org", "schreiben Sie [alias ADRESSE] mit einer",
+     "write [alias ADDRESS] with an"),
 ]
 MISTAKES_OF_FORM = [
     ("[queue]\nspool-reserve = 5M\nspool-reserve = 6M", "steht zweimal in diesem Abschnitt",
@@ -157,6 +170,20 @@ def check_problems(mistakes):
 
 def test_problems():
     check_problems(MISTAKES)
+
+
+def test_scripts():
+    """A policy test says in English why a configuration is refused, whoever runs it."""
+    with tempfile.TemporaryDirectory(prefix="barid-languages-") as folder:
+        config = os.path.join(folder, "barid.conf")
+        script = os.path.join(folder, "refused.dialogue")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[server]\nhostname = mx.example.org\n")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write("config:\n    [queue]\n    expiry = 5d\n"
+                       "config-refused: there is no setting expiry; did you mean expire?\n")
+        status, out, err = speak("test", script, "--config", config, "--state", folder)
+        assert status == 0 and "\nok 1 - " in out, (status, out, err)
 
 
 def test_problems_of_form():
