@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,8 +225,6 @@ suite_become_child(const SuiteJob *job, pid_t parent, int *out_result_fd, int *n
     signal(SIGPIPE, SIG_IGN);
     for (guint i = 0; i < G_N_ELEMENTS(fatal); i++)
         signal(fatal[i], SIG_DFL);
-    /* What a script expects is written in the server's language. */
-    setlocale(LC_MESSAGES, "C");
     blame_forget_page();
     if (!sandbox_enter())
         barid_log(BARID_LOG_DEBUG, "sandbox.none", "error", g_strerror(errno), NULL);

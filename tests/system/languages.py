@@ -106,6 +106,14 @@ def test_errors():
     with tempfile.TemporaryDirectory() as folder:
         status, out, err = speak(*nowhere(folder))
         assert status == 3 and out == "" and "antwortet kein Server" in err, (status, out, err)
+        status, out, err = speak("spool", "list", folder + "/none")
+        assert status == 1 and "lässt sich nicht öffnen" in err, (status, out, err)
+        status, out, err = speak("config", "show", "none", "--config", os.devnull)
+        assert status == 1 and "es gibt keine Einstellung [none]" in err, (status, out, err)
+        # What a module says.
+        status, out, err = speak("sign", "dkim", "--domain", "example.org", "--selector", "s",
+                                 "--headers", "To", "--key", os.devnull, os.devnull)
+        assert status != 0 and "headers: From muss darunter sein" in err, (status, out, err)
         status, out, err = speak("--hepl")
         assert status == 2 and "meinten Sie --help?" in err, (status, out, err)
 
@@ -152,6 +160,7 @@ def check_problems(mistakes):
         status, out, err = speak(*check)
         german = find_messages(out + err)
         assert status == 1 and len(german) >= len(mistakes), (status, out, err)
+        assert speak(*check, "--json") == speak(*check, "--json", language="C")
         status, out, err = speak(*check, language="C")
         english = find_messages(out + err)
         assert status == 1 and len(english) == len(german), (english, german)
@@ -173,7 +182,8 @@ def test_problems():
 
 
 def test_scripts():
-    """A policy test says in English why a configuration is refused, whoever runs it."""
+    """A policy test says in English why a configuration is refused, whoever runs it, with what the
+    system says of a file."""
     with tempfile.TemporaryDirectory(prefix="barid-languages-") as folder:
         config = os.path.join(folder, "barid.conf")
         script = os.path.join(folder, "refused.dialogue")
@@ -182,8 +192,12 @@ def test_scripts():
         with open(script, "w", encoding="utf-8") as file:
             file.write("config:\n    [queue]\n    expiry = 5d\n"
                        "config-refused: there is no setting expiry; did you mean expire?\n")
-        status, out, err = speak("test", script, "--config", config, "--state", folder)
-        assert status == 0 and "\nok 1 - " in out, (status, out, err)
+        missing = os.path.join(folder, "missing.dialogue")
+        with open(missing, "w", encoding="utf-8") as file:
+            file.write("config:\n    [list gone]\n    file = /nowhere/gone\n"
+                       "config-refused: No such file or directory\n")
+        status, out, err = speak("test", script, missing, "--config", config, "--state", folder)
+        assert status == 0 and "\nok 2 - " in out, (status, out, err)
 
 
 def test_problems_of_form():
