@@ -4,8 +4,13 @@
  * it, sealed by each of them. The body is hashed while it arrives; the chain is validated beside
  * the session, and a set of our own is added when all edits are known.
  */
+#include <libintl.h>
+
 #include "arc-results.h"
 #include "arc-seal.h"
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 typedef struct {
     BaridRule *verify;       /* a word of (policies) */
@@ -363,12 +368,12 @@ has_header(const ArcSettings *read, const gchar *name)
 static const gchar *
 arc_find_fault(const ArcSettings *read)
 {
-    return !is_name(read->domain)         ? "domain: sealing needs a domain"
-           : !is_name(read->selector)     ? "selector: sealing needs the name of the key"
+    return !is_name(read->domain)         ? _("domain: sealing needs a domain")
+           : !is_name(read->selector)     ? _("selector: sealing needs the name of the key")
            : (read->key == NULL) == (read->key_file == NULL)
-               ? "key-file: sealing needs one key, here or in \"key\""
-           : !has_header(read, "From")    ? "headers: From must be among them"
-           : has_header(read, "ARC-Seal") ? "headers: ARC-Seal must not be among them"
+               ? _("key-file: sealing needs one key, here or in \"key\"")
+           : !has_header(read, "From")    ? _("headers: From must be among them")
+           : has_header(read, "ARC-Seal") ? _("headers: ARC-Seal must not be among them")
                                           : NULL;
 }
 

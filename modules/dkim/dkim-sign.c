@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dkim-sign.h"
 
+#include <libintl.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
+
 enum { DOMAIN_BYTES_MAX = 253, IDENTITY_BYTES_MAX = 320 };
 
 typedef struct {
@@ -124,7 +129,7 @@ signer_check_key(const Signer *self, const DkimKey *key, GError **error)
     if (wanted == ALGORITHM_ANY || strcmp(algorithms[wanted], key_get_algorithm(key)) == 0)
         return TRUE;
     g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                "[signature %s] algorithm: the key is for %s, not %s", self->name,
+                _("[signature %s] algorithm: the key is for %s, not %s"), self->name,
                 key_get_algorithm(key), algorithms[wanted]);
     return FALSE;
 }
@@ -138,8 +143,9 @@ signer_set_place(Signer *self, GError **error)
 
     if (n_places != 1) {
         g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                    "[signature %s] needs one of \"key\", \"key-file\", \"key-folder\" and "
-                    "\"key-store\"", self->name);
+                    _("[signature %s] needs one of \"key\", \"key-file\", \"key-folder\" and "
+                      "\"key-store\""),
+                    self->name);
         return FALSE;
     }
     self->place = (DkimKeyPlace){read->key, read->key_file, read->key_folder, read->key_store};
@@ -192,7 +198,7 @@ signer_check_list(const Signer *self, const gchar *setting, gchar **names, GErro
 {
     for (guint i = 0; names != NULL && names[i] != NULL; i++) {
         if (!is_field_name(names[i]))
-            return signer_complain(self, setting, "is no name of a field", names[i], error);
+            return signer_complain(self, setting, _("is no name of a field"), names[i], error);
     }
     return TRUE;
 }
@@ -211,7 +217,7 @@ signer_check_headers(const Signer *self, GError **error)
             return TRUE;
     }
     g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                "[signature %s] headers: From must be among them", self->name);
+                _("[signature %s] headers: From must be among them"), self->name);
     return FALSE;
 }
 
@@ -224,7 +230,7 @@ signer_check_name(const Signer *self, const gchar *setting, const BaridRule *rul
     if (!barid_rule_is_constant(rule))
         return TRUE;
     value = barid_rule_eval_text(rule, NULL);
-    return is_name(value) || signer_complain(self, setting, "can be none", value, error);
+    return is_name(value) || signer_complain(self, setting, _("can be none"), value, error);
 }
 
 static gboolean
@@ -233,7 +239,8 @@ signer_check(const Signer *self, GError **error)
     const SignatureSettings *read = self->settings;
 
     if (read->third_party != NULL && *read->third_party != '\0' && !is_name(read->third_party))
-        return signer_complain(self, "third-party", "can be no domain", read->third_party, error);
+        return signer_complain(self, "third-party", _("can be no domain"), read->third_party,
+                               error);
     return signer_check_name(self, "domain", read->domain, error) &&
            signer_check_name(self, "selector", read->selector, error) &&
            signer_check_headers(self, error);

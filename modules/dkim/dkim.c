@@ -4,8 +4,13 @@
  * The body is hashed while it arrives; signatures are verified beside the session, and made
  * when all edits are known.
  */
+#include <libintl.h>
+
 #include "dkim-sign.h"
 #include "dkim-verify.h"
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 typedef struct {
     BaridRule *verify; /* a word of (policies) */
@@ -190,7 +195,7 @@ dkim_check_names(Dkim *self, GError **error)
     for (guint i = 0; names[i] != NULL; i++) {
         if (!dkim_signers_has(self->signers, names[i])) {
             g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                        "sign: there is no [signature %s]", names[i]);
+                        _("sign: there is no [signature %s]"), names[i]);
             return FALSE;
         }
     }

@@ -4,10 +4,15 @@
  * an author's domain wants done with mail that neither SPF nor DKIM shows to be its own. The
  * policy is looked up beside their look-ups.
  */
+#include <libintl.h>
+
 #include <barid/barid.h>
 
 #include "dmarc-author.h"
 #include "dmarc-check.h"
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 /* Fields From that are looked at; a message may have one. */
 enum { FIELDS_MAX = 4 };
@@ -318,7 +323,7 @@ dmarc_read_suffixes(Dmarc *self, GError **error)
 
     if (path == NULL) {
         g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID,
-                            "public-suffixes: \"method = rfc7489\" needs the list");
+                            _("public-suffixes: \"method = rfc7489\" needs the list"));
         return FALSE;
     }
     if (!g_file_get_contents(path, &text, NULL, error))
@@ -326,8 +331,8 @@ dmarc_read_suffixes(Dmarc *self, GError **error)
     self->suffixes = dmarc_suffixes_new(text);
     if (dmarc_suffixes_get_n_rules(self->suffixes) > 0)
         return TRUE;
-    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, "public-suffixes: there is no rule in %s",
-                path);
+    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
+                _("public-suffixes: there is no rule in %s"), path);
     return FALSE;
 }
 

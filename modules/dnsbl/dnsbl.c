@@ -10,6 +10,11 @@
  */
 #include "dnsbl.h"
 
+#include <libintl.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
+
 static const gchar *const check_words[] = {"ip",     "iprev",     "ehlo",        "helo",
                                            "sender", "mail-from", "return-path", "from", NULL};
 static const gchar *const action_words[] = {"reject", "defer", "tag", NULL};
@@ -497,7 +502,7 @@ zone_check(const DnsblZone *self, GError **error)
         self->settings->zone[strlen(self->settings->zone) - 1] = '\0';
     if (*self->settings->zone != '\0' && self->settings->zone[0] != '.')
         return TRUE;
-    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, "[dnsbl %s]: zone is no domain",
+    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, _("[dnsbl %s]: zone is no domain"),
                 self->name);
     return FALSE;
 }

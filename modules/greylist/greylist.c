@@ -3,7 +3,12 @@
  * Greylisting: the first mail from a network, sender and recipient not seen before is
  * deferred for a while. A mail server tries again; much of what sends spam does not.
  */
+#include <libintl.h>
+
 #include <barid/barid.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 typedef struct {
     BaridStore *store;
@@ -169,8 +174,8 @@ greylist_start(BaridStart *start G_GNUC_UNUSED, const void *config, gpointer *ou
         (read->lifetime_ms != 0 && barid_rule_is_constant(read->delay) &&
          read->lifetime_ms <= barid_rule_eval_duration(read->delay, NULL))) {
         g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID,
-                            read->store == NULL ? "it needs a store"
-                                                : "lifetime must be longer than delay");
+                            read->store == NULL ? _("it needs a store")
+                                                : _("lifetime must be longer than delay"));
         return FALSE;
     }
     *out_state = (gpointer)(guintptr)read;

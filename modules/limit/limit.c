@@ -8,6 +8,11 @@
  */
 #include "limit.h"
 
+#include <libintl.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
+
 enum { LIMITS_SHOWN_MAX = 1000 };
 
 typedef struct {
@@ -342,10 +347,11 @@ limit_set_keys(Limit *self, gchar *const *keys, LimitStage *stage, GError **erro
         LimitKey key = limit_key_parse(keys[i]);
 
         if (key == LIMIT_N_KEYS) {
-            g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                        "[limit %s] key: \"%s\" is none of remote-ip, local-ip, listener, "
-                        "helo-domain, sender, sender-domain, rcpt, rcpt-domain, authenticated-as",
-                        self->name, keys[i]);
+            g_set_error(
+                error, BARID_ERROR, BARID_ERROR_INVALID,
+                _("[limit %s] key: \"%s\" is none of remote-ip, local-ip, listener, "
+                  "helo-domain, sender, sender-domain, rcpt, rcpt-domain, authenticated-as"),
+                self->name, keys[i]);
             return FALSE;
         }
         self->has_key[key] = TRUE;
@@ -361,12 +367,12 @@ limit_check_amounts(const Limit *self, GError **error)
 
     if (self->amounts.concurrency == 0 && rate->count == 0) {
         g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                    "[limit %s] needs \"concurrency\", \"rate\" or both", self->name);
+                    _("[limit %s] needs \"concurrency\", \"rate\" or both"), self->name);
         return FALSE;
     }
     if (rate->count > 0 &&
         (rate->period_ms <= 0 || rate->count > G_MAXINT64 / 4 / rate->period_ms)) {
-        g_set_error(error, BARID_ERROR, BARID_ERROR_TOO_LARGE, "[limit %s] rate: too large",
+        g_set_error(error, BARID_ERROR, BARID_ERROR_TOO_LARGE, _("[limit %s] rate: too large"),
                     self->name);
         return FALSE;
     }

@@ -4,8 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libintl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 /* --- templates --- */
 
@@ -87,7 +91,7 @@ maildir_expand(const gchar *template, const MaildirNames *names, gboolean *out_s
         if (end == NULL ||
             !expand_find(start + 2, (gsize)(end - start - 2), names, &value)) {
             g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                        "\"%s\": the variables are %%{user}, %%{domain}, %%{local}, %%{detail}",
+                        _("\"%s\": the variables are %%{user}, %%{domain}, %%{local}, %%{detail}"),
                         template);
             return NULL;
         }

@@ -10,10 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libintl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 /* Mailboxes that are open at the same time. */
 enum { MAILDIR_BATCH_MAX = 64 };
@@ -425,8 +429,8 @@ maildir_check_templates(const MaildirSettings *config, GError **error)
         return FALSE;
     if (!safe)
         g_set_error_literal(error, BARID_ERROR, BARID_ERROR_INVALID,
-                            "\"mailbox\" must name folders below \"path\", and \"folder\" one "
-                            "folder below the mailbox");
+                            _("\"mailbox\" must name folders below \"path\", and \"folder\" one "
+                              "folder below the mailbox"));
     return safe;
 }
 
@@ -440,7 +444,7 @@ maildir_open(const void *config, GError **error)
     if (!maildir_check_templates(read, error))
         return NULL;
     if (read->path == NULL || g_mkdir_with_parents(read->path, 0700) != 0) {
-        g_set_error(error, BARID_ERROR, BARID_ERROR_IO, "cannot make the folder \"%s\": %s",
+        g_set_error(error, BARID_ERROR, BARID_ERROR_IO, _("cannot make the folder \"%s\": %s"),
                     read->path == NULL ? "" : read->path, g_strerror(errno));
         return NULL;
     }

@@ -5,11 +5,16 @@
  * is left on, so that timing tells nothing of a key. One key serves all threads; each signature
  * has a context of its own.
  */
+#include <libintl.h>
+
 #include <barid/barid.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 enum { ERROR_TEXT_MAX = 256 };
 
@@ -175,12 +180,12 @@ openssl_start(BaridStart *start G_GNUC_UNUSED, const void *settings G_GNUC_UNUSE
 {
     if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) !=
         1) {
-        openssl_fail("starting libcrypto", error);
+        openssl_fail(_("starting libcrypto"), error);
         return FALSE;
     }
     if (openssl_has("RSA") && openssl_has("ECDSA"))
         return TRUE;
-    openssl_fail("libcrypto has no RSA or no ECDSA", error);
+    openssl_fail(_("libcrypto has no RSA or no ECDSA"), error);
     return FALSE;
 }
 

@@ -4,9 +4,15 @@
  * at a time. Write-ahead logging without a flush per change: what the last moments
  * before a power failure wrote may be lost, the file itself stays sound.
  */
+#include <inttypes.h>
+#include <libintl.h>
+
 #include <barid/barid.h>
 #include <glib/gstdio.h>
 #include <sqlite3.h>
+
+/* Told in the language of who calls baridctl. */
+#define _(text) dgettext(GETTEXT_PACKAGE, text)
 
 /* The layout of the file, in its user_version. */
 #define SCHEMA_VERSION 1
@@ -105,7 +111,7 @@ sqlite_exec(sqlite3 *database, const gchar *text, GError **error)
 
     if (result == SQLITE_OK)
         return TRUE;
-    sqlite_set_error(database, result, "preparing the database", error);
+    sqlite_set_error(database, result, _("preparing the database"), error);
     return FALSE;
 }
 
@@ -120,7 +126,7 @@ sqlite_read_number(sqlite3 *database, const gchar *text, gint64 *out_number, GEr
     if (result == SQLITE_ROW)
         *out_number = sqlite3_column_int64(statement, 0);
     else
-        sqlite_set_error(database, result, "reading the database", error);
+        sqlite_set_error(database, result, _("reading the database"), error);
     sqlite3_finalize(statement);
     return result == SQLITE_ROW;
 }
@@ -137,8 +143,8 @@ sqlite_make_schema(sqlite3 *database, GError **error)
         return FALSE;
     if (version > SCHEMA_VERSION) {
         g_set_error(error, BARID_ERROR, BARID_ERROR_UNSUPPORTED,
-                    "the database has layout %" G_GINT64_FORMAT "; this version knows up to %d",
-                    version, SCHEMA_VERSION);
+                    _("the database has layout %" PRId64 "; this version knows up to %d"), version,
+                    SCHEMA_VERSION);
         return FALSE;
     }
     if (version == 0 &&
@@ -173,7 +179,7 @@ sqlite_prepare(SqliteStore *self, GError **error)
                                         SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL);
 
         if (result != SQLITE_OK) {
-            sqlite_set_error(self->database, result, "preparing a statement", error);
+            sqlite_set_error(self->database, result, _("preparing a statement"), error);
             return FALSE;
         }
     }
@@ -189,7 +195,7 @@ sqlite_connect(const gchar *path, int flags, gint64 busy_timeout_ms, sqlite3 **o
                                  flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
 
     if (result != SQLITE_OK) {
-        sqlite_set_error(*out_database, result, "opening the database", error);
+        sqlite_set_error(*out_database, result, _("opening the database"), error);
         return FALSE;
     }
     sqlite3_extended_result_codes(*out_database, 0);
@@ -211,7 +217,7 @@ sqlite_open_file(SqliteStore *self, const SqliteSettings *settings, GError **err
     g_autofree gchar *folder = g_path_get_dirname(settings->path);
 
     if (g_mkdir_with_parents(folder, 0700) != 0) {
-        g_set_error(error, BARID_ERROR, BARID_ERROR_IO, "cannot make the folder \"%s\"", folder);
+        g_set_error(error, BARID_ERROR, BARID_ERROR_IO, _("cannot make the folder \"%s\""), folder);
         return FALSE;
     }
     return sqlite_connect(settings->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,

@@ -107,7 +107,7 @@ toggle_plan(Toggle *self)
     config_files_replace(self->files, self->file, self->after);
     if (toggle_read(self, &position) != self->enabled)
         config_problems_add(self->problems, position, self->label, "enabled", NULL, 0,
-                            "this file is read after %s, and what it says holds", self->file);
+                            _("this file is read after %s, and what it says holds"), self->file);
     /* One that is not installed cannot be enabled, but disabled. */
     config_drop_absent(self->files, self->enabled ? self->file : NULL);
     config_check_files(self->options, self->files, self->problems);

@@ -2,6 +2,7 @@
 /* "test": the policy tests beside the configuration. */
 #include "baridctl/offline.h"
 
+#include <locale.h>
 #include <stdio.h>
 
 #include "base/json-writer.h"
@@ -154,6 +155,9 @@ policy_tests_run(const Options *options, const gchar *const *args)
 
     if (!test_read_numbers(options, &suite))
         return CTL_USAGE;
+    /* Programs read TAP, and what scripts expect is written in the server's language. Before
+     * anything is asked for that GLib would remember in another, such as an errno's text. */
+    setlocale(LC_MESSAGES, "C");
     files = config_path == NULL ? config_files_new_default()
                                 : config_files_read(config_path, &error);
     if (files == NULL)

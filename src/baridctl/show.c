@@ -371,7 +371,7 @@ show_setting_more(const Show *self, JsonObject *setting)
     if (*variables == '\0')
         return;
     fprintf(self->out, _("    %s\n    %s, known at stage %s; the default is "),
-            show_get_summary(setting), show_get_text(setting, "type"),
+            show_get_summary(setting), _(show_get_text(setting, "type")),
             show_get_text(setting, "stage"));
     show_put(self, show_get_text(setting, "default") == NULL ? _("missing")
                                                              : show_get_text(setting, "default"));

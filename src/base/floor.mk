@@ -14,6 +14,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/cursor.c src/base/cursor.h \
 	src/base/error.c \
 	src/base/error-domain.c src/base/error-domain.h \
+	src/base/i18n.h \
 	src/base/json-writer.c src/base/json-writer.h \
 	src/base/log.c src/base/log.h \
 	src/base/paths.c src/base/paths.h \

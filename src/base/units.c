@@ -2,6 +2,7 @@
 #include "base/units.h"
 
 #include "base/cursor.h"
+#include "base/i18n.h"
 
 typedef struct {
     const gchar *name;
@@ -21,13 +22,13 @@ units_result_describe(UnitsResult result)
     case UNITS_OK:
         return "valid";
     case UNITS_EMPTY:
-        return "a value is expected";
+        return _("a value is expected");
     case UNITS_BAD_NUMBER:
-        return "a number is expected";
+        return _("a number is expected");
     case UNITS_BAD_UNIT:
-        return "the unit is not known here";
+        return _("the unit is not known here");
     case UNITS_OVERFLOW:
-        return "the number is too large";
+        return _("the number is too large");
     }
     g_assert_not_reached();
 }

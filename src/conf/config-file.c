@@ -5,6 +5,7 @@
 
 #include "base/cursor.h"
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "base/wire.h"
 #include "conf/default-files.h"
 
@@ -148,7 +149,7 @@ config_files_check_size(const ConfigFiles *self, const gchar *name, gsize more, 
     if (total <= CONFIG_BYTES_MAX && self->files->len < CONFIG_FILES_MAX)
         return TRUE;
     g_set_error(error, CONFIG_ERROR, BARID_ERROR_TOO_LARGE,
-                "%s: the configuration is larger than %d MiB or %d files", name,
+                _("%s: the configuration is larger than %d MiB or %d files"), name,
                 CONFIG_BYTES_MAX / 1048576, CONFIG_FILES_MAX);
     return FALSE;
 }

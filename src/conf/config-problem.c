@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "base/error-domain.h"
+#include "base/i18n.h"
 
 /* A source line is shown whole up to this many bytes. */
 enum { CONFIG_SOURCE_LINE_MAX = 400 };
@@ -81,6 +82,17 @@ config_problems_add(ConfigProblems *self, ConfigPosition position, const gchar *
     va_end(args);
     g_ptr_array_add(self->kept, problem);
     self->sorted = FALSE;
+}
+
+gchar *
+config_problem_dup_hint(const gchar *before, const gchar *nearest, const gchar *after)
+{
+    g_autofree gchar *shown = NULL;
+
+    if (nearest == NULL)
+        return g_strdup("");
+    shown = g_strconcat(before, nearest, after, NULL);
+    return g_strdup_printf(_("; did you mean %s?"), shown);
 }
 
 static gint
@@ -168,12 +180,16 @@ gchar *
 config_problems_to_text(ConfigProblems *self)
 {
     GString *out = g_string_new(NULL);
+    guint more = self->count - self->kept->len;
 
     config_problems_sort(self);
     for (guint i = 0; i < self->kept->len; i++)
         config_problem_append(out, g_ptr_array_index(self->kept, i));
-    if (self->count > self->kept->len)
-        g_string_append_printf(out, "and %u more problems\n", self->count - self->kept->len);
+    if (more > 0)
+        g_string_append_printf(
+            out,
+            dngettext(GETTEXT_PACKAGE, "and %u more problem\n", "and %u more problems\n", more),
+            more);
     return g_string_free(out, FALSE);
 }
 

@@ -41,6 +41,9 @@ void config_problems_add(ConfigProblems *self, ConfigPosition position, const gc
 /* "FILE:LINE:COLUMN: [section] key: message", the line and an underline; in the order of
  * files and lines. Caller owns it. */
 gchar *config_problems_to_text(ConfigProblems *self);
+/* "; did you mean X?" to end a message with, where X is (nearest) between (before) and (after), or
+ * "" when (nearest) is NULL. Caller owns it. */
+gchar *config_problem_dup_hint(const gchar *before, const gchar *nearest, const gchar *after);
 /* Writes "problems": [{file, line, column, section, key, message}] into an open object. */
 void config_problems_to_json(ConfigProblems *self, JsonWriter *writer);
 

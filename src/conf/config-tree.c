@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/config-tree.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "conf/config-value.h"
 
@@ -261,22 +262,24 @@ config_parser_check_header(ConfigParser *self, gssize end, BaridSlice kind, Bari
     BaridSlice quote;
 
     if (end < 0) {
-        config_parser_report(self, self->line, "the closing ] is missing");
+        config_parser_report(self, self->line, _("the closing ] is missing"));
         return FALSE;
     }
     rest = config_strip_comment(config_slice_from(self->line, (gsize)end + 1), &quote);
     if (rest.len > 0) {
-        config_parser_report(self, rest, "text after the section's name; settings stand on "
-                                         "lines of their own");
+        config_parser_report(self, rest,
+                             _("text after the section's name; settings stand on "
+                               "lines of their own"));
         return FALSE;
     }
     if (!config_is_kind(kind)) {
-        config_parser_report(self, kind, "a section is [kind] or [kind name]; the kind is made "
-                                         "of lower-case letters, digits and hyphens");
+        config_parser_report(self, kind,
+                             _("a section is [kind] or [kind name]; the kind is made "
+                               "of lower-case letters, digits and hyphens"));
         return FALSE;
     }
     if (name.len > 0 && !config_is_word(name)) {
-        config_parser_report(self, name, "a section's name is one word without quotes");
+        config_parser_report(self, name, _("a section's name is one word without quotes"));
         return FALSE;
     }
     return TRUE;
@@ -315,7 +318,8 @@ config_parser_open_value(ConfigParser *self, BaridSlice key)
         g_ptr_array_add(section->values, value);
         g_hash_table_insert(section->by_key, (gpointer)key_text, value);
     } else if (value->file_index == self->file_index) {
-        config_parser_report(self, key, "%s is set twice in this section; the first is in line %u",
+        config_parser_report(self, key,
+                             _("%s is set twice in this section; the first is in line %u"),
                              key_text, value->key_position.line);
         /* Its text is still read, for further problems, into a value nobody sees. */
         value = arena_new0(self->tree->arena, ConfigValue);
@@ -340,16 +344,16 @@ config_parser_take_key(ConfigParser *self)
         return;
     if (equals < 0) {
         config_parser_report(self, text_trim(self->line),
-                             "a line is \"key = value\", \"[section]\" or a comment");
+                             _("a line is \"key = value\", \"[section]\" or a comment"));
         return;
     }
     key = text_trim(barid_slice(self->line.data, (gsize)equals));
     if (!config_is_word(key)) {
-        config_parser_report(self, key, "a key is one word without quotes");
+        config_parser_report(self, key, _("a key is one word without quotes"));
         return;
     }
     if (self->section == NULL) {
-        config_parser_report(self, key, "a setting must stand below a [section]");
+        config_parser_report(self, key, _("a setting must stand below a [section]"));
         self->is_skipping = TRUE;
         return;
     }
@@ -363,8 +367,9 @@ config_parser_take_continuation(ConfigParser *self, BaridSlice trimmed)
     if (self->value != NULL)
         config_parser_take_value(self, trimmed);
     else if (!self->is_skipping)
-        config_parser_report(self, trimmed, "a line that begins with white space continues a "
-                                            "value, and there is none here");
+        config_parser_report(self, trimmed,
+                             _("a line that begins with white space continues a "
+                               "value, and there is none here"));
 }
 
 /* Empty lines and comments do not end a value that is continued after them. */
@@ -403,7 +408,7 @@ config_parser_report_bytes(ConfigParser *self, BaridSlice text, BaridSlice repai
             gsize at = (gsize)((const guint8 *)bad - text.data);
 
             config_parser_report(self, barid_slice(self->line.data + at, 1), "%s",
-                                 *bad == '\0' ? "this is a NUL byte" : "this is not UTF-8");
+                                 *bad == '\0' ? _("this is a NUL byte") : _("this is not UTF-8"));
         }
         text = config_slice_from(text, MIN(len + 1, text.len));
         repaired = config_slice_from(repaired, MIN(self->line.len + 1, repaired.len));
@@ -640,10 +645,11 @@ config_tree_report_section(ConfigTree *self, const ConfigSection *section,
     guint width = (guint)strlen(section->label) + 2;
     g_autofree gchar *hint = NULL;
 
-    if (nearest != NULL && strcmp(nearest, section->kind) != 0)
-        hint = g_strdup_printf("; did you mean [%s]?", nearest);
+    if (nearest != NULL && strcmp(nearest, section->kind) == 0)
+        nearest = NULL;
+    hint = config_problem_dup_hint("[", nearest, "]");
     config_problems_add(problems, section->position, NULL, NULL, section->source_line, width,
-                        "nothing knows the section [%s]%s", section->label, hint ? hint : "");
+                        _("nothing knows the section [%s]%s"), section->label, hint);
 }
 
 static void
@@ -653,11 +659,11 @@ config_tree_report_key(ConfigTree *self, const ConfigSection *section, const Con
     const gchar *nearest = config_tree_nearest_key(self, section, value->key);
     g_autofree gchar *hint = NULL;
 
-    if (nearest != NULL && strcmp(nearest, value->key) != 0)
-        hint = g_strdup_printf("; did you mean %s?", nearest);
+    if (nearest != NULL && strcmp(nearest, value->key) == 0)
+        nearest = NULL;
+    hint = config_problem_dup_hint("", nearest, "");
     config_problems_add(problems, value->key_position, section->label, NULL, value->key_line,
-                        (guint)strlen(value->key), "there is no setting %s%s", value->key,
-                        hint ? hint : "");
+                        (guint)strlen(value->key), _("there is no setting %s%s"), value->key, hint);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "base/i18n.h"
 #include "base/text.h"
 
 ConfigValue *
@@ -94,9 +95,9 @@ config_quote_describe(ConfigQuoteResult result)
     case CONFIG_QUOTE_OK:
         return "valid";
     case CONFIG_QUOTE_OPEN:
-        return "the closing \" is missing on this line";
+        return _("the closing \" is missing on this line");
     case CONFIG_QUOTE_BAD_ESCAPE:
-        return "after \\ inside quotes only \" \\ n and t may follow";
+        return _("after \\ inside quotes only \" \\ n and t may follow");
     }
     g_assert_not_reached();
 }
@@ -170,8 +171,8 @@ config_value_resolve(const ConfigValue *self, ConfigProblems *problems, gsize st
         quote = text_find(part, '"');
         if (quote >= 0) {
             config_value_report(self, problems, start + (gsize)quote, 1,
-                                "a quote inside a text: put the whole text in quotes and "
-                                "write \\\" for each one in it");
+                                _("a quote inside a text: put the whole text in quotes and "
+                                  "write \\\" for each one in it"));
             return NULL;
         }
         text = arena_dup_slice(self->arena, part);
@@ -187,7 +188,7 @@ config_value_resolve(const ConfigValue *self, ConfigProblems *problems, gsize st
         offset++;
     if (offset != part.len) {
         config_value_report(self, problems, start + offset, part.len - offset,
-                            "text after the closing quote");
+                            _("text after the closing quote"));
         return NULL;
     }
     return (const gchar *)text.data;
@@ -234,7 +235,7 @@ config_value_add_item(const ConfigValue *self, ConfigProblems *problems, gsize s
     item.width = part.len;
     if (part.len == 0) {
         config_value_report(self, problems, MIN(start, self->raw.len), 1,
-                            "an entry of the list is empty: entries are separated by one comma");
+                            _("an entry of the list is empty: entries are separated by one comma"));
         return FALSE;
     }
     item.text = config_value_resolve(self, problems, item.offset, item.offset + item.width);

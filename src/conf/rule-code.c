@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/i18n.h"
 #include "conf/rule-compiler.h"
 
 /* Code. Continuations are made before what leads to them, so each jump is known at once. */
@@ -266,5 +267,5 @@ rule_code_make_program(RuleCompiler *self)
     self->on_failure = next; /* now the start */
     if (self->is_too_large)
         rule_parser_report(&self->parser, 0, self->parser.lexer.raw.len,
-                           "the rule is too large: use a list, or fewer nested calls");
+                           _("the rule is too large: use a list, or fewer nested calls"));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a setting's text to a program: branches and values here, conditions in the parser, the
  * program's code in rule-code.c. */
+#include "base/i18n.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "conf/config-value.h"
@@ -62,7 +63,7 @@ rule_template_add_computed(RuleCompiler *self, GArray *pieces, BaridSlice text, 
     rule_lexer_next(&parser->lexer);
     expr = rule_parser_take_expr(parser);
     if (expr != NULL && parser->lexer.token.kind != RULE_TOKEN_END)
-        rule_parser_report_token(parser, "a closing } is expected here");
+        rule_parser_report_token(parser, _("a closing } is expected here"));
     parser->lexer = outer;
     parser->base = 0;
     parser->is_lost = FALSE;
@@ -125,7 +126,7 @@ rule_template_split(RuleCompiler *self, BaridSlice rest, const RuleToken *token,
         end = text_find(rest, '}');
         if (end < 0) {
             rule_parser_report(&self->parser, token->offset, token->width,
-                               "the closing } of ${ is missing");
+                               _("the closing } of ${ is missing"));
             return FALSE;
         }
         if (!rule_template_add_reference(self, pieces, barid_slice(rest.data, (gsize)end), token,
@@ -198,13 +199,13 @@ rule_value_take_text(RuleCompiler *self, const RuleToken *token, RuleBranch *bra
         }
         if (offset != token->text.len) {
             rule_parser_report(parser, token->offset + offset, token->text.len - offset,
-                               "text after the closing quote");
+                               _("text after the closing quote"));
             return;
         }
     } else if (text_find(text, '"') >= 0) {
         rule_parser_report(parser, token->offset + (gsize)text_find(text, '"'), 1,
-                           "a quote inside a text: put the whole text in quotes and write \\\" "
-                           "for each one in it");
+                           _("a quote inside a text: put the whole text in quotes and write \\\" "
+                             "for each one in it"));
         return;
     }
     branch->result.text = rule_template_new(self, text, token, branch);
@@ -229,11 +230,11 @@ rule_value_get_example(BaridSettingType type)
 {
     switch (type) {
     case BARID_TYPE_RULE_SIZE:
-        return "a size such as 512K, 25M or 1G";
+        return _("a size such as 512K, 25M or 1G");
     case BARID_TYPE_RULE_DURATION:
-        return "a duration such as 30s, 5min, 2h or 7d";
+        return _("a duration such as 30s, 5min, 2h or 7d");
     default:
-        return "a whole number such as 25";
+        return _("a whole number such as 25");
     }
 }
 
@@ -259,14 +260,14 @@ rule_value_compute(RuleCompiler *self, const RuleToken *token, RuleBranch *branc
     rule_lexer_next(&parser->lexer);
     expr = rule_parser_take_expr(parser);
     if (expr != NULL && parser->lexer.token.kind != RULE_TOKEN_END)
-        rule_parser_report_token(parser, "+ - * / %% or the end of the value is expected here");
+        rule_parser_report_token(parser, _("+ - * / %% or the end of the value is expected here"));
     parser->lexer = outer;
     parser->is_lost = FALSE;
     if (expr == NULL || expr->kind == RULE_EXPR_BAD)
         return;
     expr = rule_expr_convert(expr, type);
     if (expr->type != type)
-        rule_parser_report(parser, token->offset, token->width, "this is %s: write %s",
+        rule_parser_report(parser, token->offset, token->width, _("this is %s: write %s"),
                            rule_type_describe(expr->type), rule_value_get_example(self->type));
     branch->number = expr;
     branch->result.is_computed = TRUE;
@@ -292,7 +293,7 @@ rule_value_take_number(RuleCompiler *self, const RuleToken *token, RuleBranch *b
         return;
     }
     if (result != UNITS_OK)
-        rule_parser_report(&self->parser, token->offset, token->width, "%s: write %s",
+        rule_parser_report(&self->parser, token->offset, token->width, _("%s: write %s"),
                            units_result_describe(result), example);
     else if (self->bounds != NULL)
         reason = rule_bounds_check(self->bounds, self->type, branch->result.number);
@@ -332,7 +333,7 @@ rule_compiler_take_value(RuleCompiler *self, RuleBranch *branch)
     token = rule_lexer_take_value(&parser->lexer);
     if (token.width == 0)
         rule_parser_report(parser, token.offset, 1,
-                           "a value is expected here; the empty text is written \"\"");
+                           _("a value is expected here; the empty text is written \"\""));
     else if (rule_items_is_type(self->type))
         branch->result.items = rule_items_take(parser, &token, self->type, self->bounds);
     else if (self->type == BARID_TYPE_RULE_TEXT)
@@ -374,7 +375,7 @@ rule_compiler_take_branch(RuleCompiler *self, RuleBranch *branch)
     branch->condition = rule_parser_take_condition(parser);
     branch->shown.condition = rule_compiler_dup_shown(self, start);
     if (branch->condition != NULL && !rule_lexer_is_word(&parser->lexer, "then"))
-        rule_parser_report_token(parser, "then is expected here, or and, or or");
+        rule_parser_report_token(parser, _("then is expected here, or and, or or"));
     rule_compiler_recover(self);
     if (rule_lexer_is_word(&parser->lexer, "then"))
         rule_compiler_take_value(self, branch);
@@ -387,11 +388,11 @@ rule_compiler_take_branch(RuleCompiler *self, RuleBranch *branch)
     if (rule_lexer_is_word(&parser->lexer, "else"))
         return TRUE;
     if (rule_lexer_is_word(&parser->lexer, "on-failure"))
-        rule_parser_report_token(parser, "on-failure stands at the end, behind the last else");
+        rule_parser_report_token(parser, _("on-failure stands at the end, behind the last else"));
     rule_parser_report_token(parser, parser->lexer.token.kind == RULE_TOKEN_END
-                                         ? "the rule has no else: every rule ends with "
-                                           "\"else VALUE\""
-                                         : "else is expected here");
+                                         ? _("the rule has no else: every rule ends with "
+                                             "\"else VALUE\"")
+                                         : _("else is expected here"));
     return FALSE;
 }
 
@@ -466,7 +467,7 @@ rule_compiler_take_failure_word(RuleCompiler *self, RuleBranch *branch)
 
     rule_lexer_next(&parser->lexer);
     if (!rule_lexer_is_word(&parser->lexer, "yes") && !rule_lexer_is_word(&parser->lexer, "no")) {
-        rule_parser_report_token(parser, "yes or no is expected behind on-failure");
+        rule_parser_report_token(parser, _("yes or no is expected behind on-failure"));
         return;
     }
     branch->result.number = rule_lexer_is_word(&parser->lexer, "yes");
@@ -495,7 +496,7 @@ rule_compiler_take_failure(RuleCompiler *self)
         rule_compiler_take_value(self, &branch);
     if (branch.number != NULL || branch.texts != NULL)
         rule_parser_report(parser, offset, width,
-                           "the value behind on-failure must not be computed itself");
+                           _("the value behind on-failure must not be computed itself"));
     rule_compiler_add_branch(self, &branch);
     self->has_failure_branch = TRUE;
 }
@@ -511,8 +512,8 @@ rule_compiler_take_last(RuleCompiler *self, RuleBranch *branch)
     rule_compiler_take_failure(self);
     if (!parser->is_lost && parser->lexer.token.kind != RULE_TOKEN_END)
         rule_parser_report_token(parser, !had_condition
-                                             ? "nothing may follow here; a rule begins with if"
-                                             : "nothing may follow the last else");
+                                             ? _("nothing may follow here; a rule begins with if")
+                                             : _("nothing may follow the last else"));
 }
 
 static void
@@ -545,7 +546,7 @@ rule_compiler_take_bare_condition(RuleCompiler *self)
     RuleBranch no = {.position = yes.position};
 
     if (rule_compiler_is_conditional(self)) {
-        rule_parser_report(parser, 0, 2, "a bare condition is expected here, without if");
+        rule_parser_report(parser, 0, 2, _("a bare condition is expected here, without if"));
         return;
     }
     rule_compiler_begin_branch(self);
@@ -557,7 +558,7 @@ rule_compiler_take_bare_condition(RuleCompiler *self)
     rule_compiler_add_branch(self, &no);
     rule_compiler_take_failure(self);
     if (yes.condition != NULL && parser->lexer.token.kind != RULE_TOKEN_END)
-        rule_parser_report_token(parser, "and, or or the end is expected here");
+        rule_parser_report_token(parser, _("and, or or the end is expected here"));
 }
 
 static gpointer

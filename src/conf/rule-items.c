@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-items.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "conf/config-value.h"
@@ -29,8 +30,8 @@ items_add_duration(ItemsReader *self, BaridSlice item, gsize offset)
     UnitsResult result = units_parse_duration(item, &ms);
 
     if (result != UNITS_OK)
-        reason = g_strdup_printf("%s: write durations such as 30s, 5min, 2h or 7d, with commas "
-                                 "between",
+        reason = g_strdup_printf(_("%s: write durations such as 30s, 5min, 2h or 7d, with commas "
+                                   "between"),
                                  units_result_describe(result));
     else if (self->bounds != NULL)
         reason = rule_bounds_check(self->bounds, BARID_TYPE_DURATIONS, ms);
@@ -52,7 +53,7 @@ items_find_word(ItemsReader *self, const gchar *text, gsize offset, gsize width)
             return words[i];
     }
     all = g_strjoinv(", ", (gchar **)words);
-    rule_parser_report(self->parser, offset, width, "write some of: %s; or none", all);
+    rule_parser_report(self->parser, offset, width, _("write some of: %s; or none"), all);
     return NULL;
 }
 
@@ -70,7 +71,7 @@ items_add_text(ItemsReader *self, BaridSlice item, gsize offset)
         if (result != CONFIG_QUOTE_OK || quote != item.len) {
             rule_parser_report(self->parser, offset + quote, 1, "%s",
                                result != CONFIG_QUOTE_OK ? config_quote_describe(result)
-                                                         : "text after the closing quote");
+                                                         : _("text after the closing quote"));
             return;
         }
         item = inside;
@@ -113,7 +114,7 @@ items_read(ItemsReader *self, const RuleToken *token)
                                                token->text.data);
 
         if (item.len == 0)
-            rule_parser_report(self->parser, offset, 1, "an entry of the list is empty");
+            rule_parser_report(self->parser, offset, 1, _("an entry of the list is empty"));
         else if (self->type == BARID_TYPE_RULE_DURATIONS)
             items_add_duration(self, item, offset);
         else
@@ -156,7 +157,8 @@ rule_items_take(RuleParser *parser, const RuleToken *token, BaridSettingType typ
     if (!barid_slice_equal_text(token->text, "none"))
         items_read(&reader, token);
     else if (bounds != NULL && bounds->needs_entry)
-        rule_parser_report(parser, token->offset, token->width, "at least one entry is required");
+        rule_parser_report(parser, token->offset, token->width,
+                           _("at least one entry is required"));
     return parser->n_problems == n_problems ? items_finish(&reader) : NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-lexer.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "conf/config-value.h"
 
@@ -97,15 +98,15 @@ static const struct {
     RuleTokenKind kind;
     const gchar *reason; /* for what other languages write */
 } rule_lexer_signs[] = {
-    {"===", RULE_TOKEN_BAD, "\"equal\" is written =="},
+    {"===", RULE_TOKEN_BAD, N_("\"equal\" is written ==")},
     {"==", RULE_TOKEN_EQUAL, NULL},
     {"!=", RULE_TOKEN_NOT_EQUAL, NULL},
     {"<=", RULE_TOKEN_LESS_EQUAL, NULL},
     {">=", RULE_TOKEN_GREATER_EQUAL, NULL},
-    {"<>", RULE_TOKEN_BAD, "\"not equal\" is written !="},
-    {"&&", RULE_TOKEN_BAD, "write the word: and"},
-    {"||", RULE_TOKEN_BAD, "write the word: or"},
-    {"=~", RULE_TOKEN_BAD, "write the word: matches"},
+    {"<>", RULE_TOKEN_BAD, N_("\"not equal\" is written !=")},
+    {"&&", RULE_TOKEN_BAD, N_("write the word: and")},
+    {"||", RULE_TOKEN_BAD, N_("write the word: or")},
+    {"=~", RULE_TOKEN_BAD, N_("write the word: matches")},
     {"<", RULE_TOKEN_LESS, NULL},
     {">", RULE_TOKEN_GREATER, NULL},
     {"(", RULE_TOKEN_OPEN, NULL},
@@ -116,11 +117,11 @@ static const struct {
     {"+", RULE_TOKEN_PLUS, NULL},
     {"*", RULE_TOKEN_TIMES, NULL},
     {"%", RULE_TOKEN_REMAINDER, NULL},
-    {"=", RULE_TOKEN_BAD, "\"equal\" is written =="},
-    {"!", RULE_TOKEN_BAD, "write the word: not"},
-    {"'", RULE_TOKEN_BAD, "texts stand in double quotes"},
-    {"$", RULE_TOKEN_BAD, "in a condition a variable stands without ${}, ${1} is capture(1)"},
-    {"[", RULE_TOKEN_BAD, "sets stand in braces: {\"a\", \"b\"}"},
+    {"=", RULE_TOKEN_BAD, N_("\"equal\" is written ==")},
+    {"!", RULE_TOKEN_BAD, N_("write the word: not")},
+    {"'", RULE_TOKEN_BAD, N_("texts stand in double quotes")},
+    {"$", RULE_TOKEN_BAD, N_("in a condition a variable stands without ${}, ${1} is capture(1)")},
+    {"[", RULE_TOKEN_BAD, N_("sets stand in braces: {\"a\", \"b\"}")},
 };
 
 static void
@@ -134,7 +135,8 @@ rule_lexer_take_sign(RuleLexer *self)
         if (!text_starts_with(rest, sign))
             continue;
         rule_lexer_set(self, rule_lexer_signs[i].kind, sign.len);
-        self->token.reason = rule_lexer_signs[i].reason;
+        if (rule_lexer_signs[i].reason != NULL)
+            self->token.reason = _(rule_lexer_signs[i].reason);
         return;
     }
     rule_lexer_set_bad(self, 1, "this sign has no meaning here");

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/i18n.h"
 #include "base/text.h"
 
 /* What tells one content of a file from another. All zero: there is none. */
@@ -151,7 +152,8 @@ rule_list_add_pattern(RuleSet *set, BaridSlice entry)
         entry.len--;
     }
     if (entry.len < 2 || entry.data[0] != '/' || entry.data[entry.len - 1] != '/')
-        return g_strdup("a pattern is written /.../ or /.../i; for * and ? there is type = globs");
+        return g_strdup(
+            _("a pattern is written /.../ or /.../i; for * and ? there is type = globs"));
     regex = rule_regex_new(barid_slice(entry.data + 1, entry.len - 2), flags, &offset, &reason);
     if (regex != NULL)
         rule_set_add_pattern(set, regex);
@@ -164,14 +166,14 @@ rule_list_add_to(RuleSet *set, BaridSlice entry)
     Network network;
 
     if (!g_utf8_validate_len((const gchar *)entry.data, entry.len, NULL))
-        return g_strdup("this is not UTF-8");
+        return g_strdup(_("this is not UTF-8"));
     switch (rule_set_get_kind(set)) {
     case RULE_SET_PATTERNS:
         return rule_list_add_pattern(set, entry);
     case RULE_SET_NETWORKS:
         if (!network_parse(entry, &network))
-            return g_strdup("an address or a network such as 192.0.2.0/24 is expected, without "
-                            "bits past the prefix");
+            return g_strdup(_("an address or a network such as 192.0.2.0/24 is expected, without "
+                              "bits past the prefix"));
         rule_set_add_network(set, &network);
         return NULL;
     case RULE_SET_GLOBS:
@@ -278,7 +280,7 @@ rule_list_read(RuleList *self, gsize *out_len, GError **error)
     file_identity_get(self->path, &self->identity);
     self->is_settled = file_identity_is_settled(&self->identity);
     if (self->identity.size > RULE_LIST_FILE_MAX) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the file is larger than %d MiB",
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, _("the file is larger than %d MiB"),
                     RULE_LIST_FILE_MAX / 1048576);
         return NULL;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-list.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 
 struct RuleLists {
@@ -70,7 +71,7 @@ rule_list_take_kind(RuleLists *self, ConfigValue *value)
             return rule_list_kinds[i];
     }
     config_value_report(value, self->problems, 0, config_value_get_raw(value).len,
-                        "write one of: text, networks, patterns, globs");
+                        _("write one of: text, networks, patterns, globs"));
     return RULE_SET_TEXTS;
 }
 
@@ -98,7 +99,7 @@ rule_list_take_section(RuleLists *self, ConfigSection *section)
     if (name == NULL) {
         config_problems_add(self->problems, config_section_get_position(section), NULL, NULL,
                             config_section_get_source_line(section), 0,
-                            "a list needs a name: [list NAME]");
+                            _("a list needs a name: [list NAME]"));
         return;
     }
     entry = g_new0(RuleListEntry, 1);
@@ -119,8 +120,8 @@ rule_list_take_rule(RuleLists *self, ConfigSection *section)
     if (name == NULL || value == NULL) {
         config_problems_add(self->problems, config_section_get_position(section), NULL, NULL,
                             config_section_get_source_line(section), 0,
-                            name == NULL ? "a rule needs a name: [rule NAME]"
-                                         : "a rule needs a condition");
+                            name == NULL ? _("a rule needs a name: [rule NAME]")
+                                         : _("a rule needs a condition"));
         return;
     }
     rule = g_new0(RuleNamed, 1);

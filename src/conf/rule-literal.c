@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-literal.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -9,21 +10,21 @@ rule_type_describe(RuleType type)
 {
     switch (type) {
     case RULE_BOOL:
-        return "yes or no";
+        return _("yes or no");
     case RULE_INTEGER:
-        return "a number";
+        return _("a number");
     case RULE_DURATION:
-        return "a duration";
+        return _("a duration");
     case RULE_DATE:
-        return "a date";
+        return _("a date");
     case RULE_TEXT:
-        return "a text";
+        return _("a text");
     case RULE_ADDRESS:
-        return "an address";
+        return _("an address");
     case RULE_STORE:
-        return "the name of a store in quotes";
+        return _("the name of a store in quotes");
     case RULE_DNS_TYPE:
-        return "a type of DNS records in quotes";
+        return _("a type of DNS records in quotes");
     }
     g_assert_not_reached();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expressions: literals, variables, calls and arithmetic. */
+#include "base/i18n.h"
 #include "base/text.h"
 #include "conf/rule-literal.h"
 #include "conf/rule-parser.h"
@@ -31,11 +32,11 @@ rule_parser_take_literal(RuleParser *self)
     }
     if (network_parse(token.text, &network))
         rule_parser_report(self, token.offset, token.width,
-                           "a network is tested with in: remote-ip in %.*s", (gint)token.text.len,
-                           token.text.data);
+                           _("a network is tested with in: remote-ip in %.*s"),
+                           (gint)token.text.len, token.text.data);
     else if (!rule_parser_report_sign(self, token.text, token.offset, token.width))
         rule_parser_report(self, token.offset, token.width,
-                           "%.*s is no number, size, duration, date or address",
+                           _("%.*s is no number, size, duration, date or address"),
                            (gint)token.text.len, token.text.data);
     expr->kind = RULE_EXPR_BAD;
     return expr;
@@ -158,11 +159,15 @@ rule_parser_report_count(RuleParser *self, const RuleExpr *call, BaridSlice name
         most = MAX(most, function->n_args);
     }
     if (least == most)
-        rule_parser_report(self, call->offset, call->width, "%.*s() takes %u argument%s, not %u",
-                           (gint)name.len, name.data, least, least == 1 ? "" : "s", n_args);
+        rule_parser_report(self, call->offset, call->width,
+                           dngettext(GETTEXT_PACKAGE, "%.*s() takes %u argument, not %u",
+                                     "%.*s() takes %u arguments, not %u", least),
+                           (gint)name.len, name.data, least, n_args);
     else
-        rule_parser_report(self, call->offset, call->width, "%.*s() takes %u to %u arguments, "
-                           "not %u", (gint)name.len, name.data, least, most, n_args);
+        rule_parser_report(self, call->offset, call->width,
+                           _("%.*s() takes %u to %u arguments, "
+                             "not %u"),
+                           (gint)name.len, name.data, least, most, n_args);
 }
 
 /* Says what is wrong with the arguments of a call that no function suits. */
@@ -185,7 +190,7 @@ rule_parser_report_args(RuleParser *self, RuleExpr *call, BaridSlice name, guint
         const RuleExpr *arg = call->args[i];
 
         if (!rule_expr_fits(arg, nearest->args[i])) {
-            rule_parser_report(self, arg->offset, arg->width, "%s() takes %s here, not %s",
+            rule_parser_report(self, arg->offset, arg->width, _("%s() takes %s here, not %s"),
                                nearest->name, rule_type_describe(nearest->args[i]),
                                rule_type_describe(arg->type));
             return;
@@ -209,8 +214,10 @@ rule_parser_resolve(RuleParser *self, RuleExpr *expr, RuleType type)
     expr->type = expr->value.type = type;
     if (rule_registry_parse_dns_type(text, &expr->value.as.dns_type, &is_address))
         return TRUE;
-    rule_parser_report(self, expr->offset, expr->width, "%.*s is no type of DNS records that can "
-                       "be asked for", (gint)text.len, text.data);
+    rule_parser_report(self, expr->offset, expr->width,
+                       _("%.*s is no type of DNS records that can "
+                         "be asked for"),
+                       (gint)text.len, text.data);
     return FALSE;
 }
 
@@ -246,12 +253,13 @@ rule_parser_check_capture(RuleParser *self, guint number, gsize offset, gsize wi
     self->reads_captures = TRUE;
     if (number < self->groups || (number == 0 && self->n_tests > 0))
         return TRUE;
-    rule_parser_report(self, offset, width,
-                       self->groups == 0
-                           ? "${%u} stands for nothing: this branch's condition has no \"matches\""
-                           : "${%u} stands for nothing: no pattern of this branch has so many "
-                             "groups",
-                       number);
+    rule_parser_report(
+        self, offset, width,
+        self->groups == 0
+            ? _("${%u} stands for nothing: this branch's condition has no \"matches\"")
+            : _("${%u} stands for nothing: no pattern of this branch has so many "
+                "groups"),
+        number);
     return FALSE;
 }
 
@@ -266,7 +274,7 @@ rule_parser_make_capture(RuleParser *self, RuleExpr *call, guint n_args)
     if (n_args != 1 || number->kind != RULE_EXPR_CONSTANT || number->type != RULE_INTEGER ||
         number->value.as.integer < 0 || number->value.as.integer >= RULE_CAPTURES_MAX) {
         rule_parser_report(self, call->offset, call->width,
-                           "capture() takes the number of a group, 0 to %d",
+                           _("capture() takes the number of a group, 0 to %d"),
                            RULE_CAPTURES_MAX - 1);
         return;
     }
@@ -280,13 +288,12 @@ rule_parser_make_capture(RuleParser *self, RuleExpr *call, guint n_args)
 static void
 rule_parser_make_call(RuleParser *self, RuleExpr *call, BaridSlice name, guint n_args)
 {
-    const gchar *nearest;
-
     if (rule_registry_nth_function(name, 0) == NULL) {
-        nearest = rule_registry_nearest_function(name);
-        rule_parser_report(self, call->offset, call->width, "there is no function %.*s()%s%s%s",
-                           (gint)name.len, name.data, nearest == NULL ? "" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "()?");
+        g_autofree gchar *hint =
+            config_problem_dup_hint("", rule_registry_nearest_function(name), "()");
+
+        rule_parser_report(self, call->offset, call->width, _("there is no function %.*s()%s"),
+                           (gint)name.len, name.data, hint);
         call->kind = RULE_EXPR_BAD;
         return;
     }
@@ -318,7 +325,7 @@ rule_parser_take_call(RuleParser *self, const RuleToken *name)
             break;
         rule_lexer_next(&self->lexer);
     }
-    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, "a comma or a closing parenthesis"))
+    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, _("a comma or a closing parenthesis")))
         return NULL;
     if (barid_slice_equal_text(name->text, "capture"))
         rule_parser_make_capture(self, call, n_args);
@@ -348,7 +355,7 @@ rule_parser_take_word(RuleParser *self)
     RuleExpr *expr;
 
     if (rule_parser_is_at_end_of_test(self)) {
-        rule_parser_report_token(self, "a test is expected before this word");
+        rule_parser_report_token(self, _("a test is expected before this word"));
         return NULL;
     }
     if (rule_lexer_is_word(&self->lexer, "yes") || rule_lexer_is_word(&self->lexer, "no"))
@@ -394,9 +401,10 @@ rule_parser_take_factor_inner(RuleParser *self)
     case RULE_TOKEN_OPEN:
         rule_lexer_next(&self->lexer);
         expr = rule_parser_take_expr(self);
-        return rule_parser_expect(self, RULE_TOKEN_CLOSE, "a closing parenthesis") ? expr : NULL;
+        return rule_parser_expect(self, RULE_TOKEN_CLOSE, _("a closing parenthesis")) ? expr : NULL;
     default:
-        rule_parser_report_token(self, "a variable, a text in quotes or a number is expected here");
+        rule_parser_report_token(self,
+                                 _("a variable, a text in quotes or a number is expected here"));
         return NULL;
     }
 }
@@ -451,10 +459,10 @@ rule_parser_compute(RuleParser *self, const gchar *sign, RuleExpr *left, RuleExp
     call->function = rule_parser_pick_function(barid_slice_from_text(sign), call->args, 2);
     if (call->function == NULL) {
         call->kind = RULE_EXPR_BAD;
-        rule_parser_report(self, call->offset, call->width, "%s %s %s has no meaning%s",
+        rule_parser_report(self, call->offset, call->width, _("%s %s %s has no meaning%s"),
                            rule_type_describe(left->type), sign, rule_type_describe(right->type),
                            left->type == RULE_TEXT || right->type == RULE_TEXT
-                               ? ": to-number() makes a number of a text"
+                               ? _(": to-number() makes a number of a text")
                                : "");
         return call;
     }
@@ -476,7 +484,7 @@ rule_parser_take_operands(RuleParser *self, RuleExpr *left, guint precedence,
 
         /* Each operation holds the one before, so that a long row is a deep nest. */
         if (++count > RULE_DEPTH_MAX) {
-            rule_parser_report_token(self, "more than %d operations stand in a row",
+            rule_parser_report_token(self, _("more than %d operations stand in a row"),
                                      RULE_DEPTH_MAX);
             return NULL;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands behind "in" and "matches". */
+#include "base/i18n.h"
 #include "conf/rule-literal.h"
 #include "conf/rule-list.h"
 #include "conf/rule-words.h"
@@ -34,8 +35,8 @@ rule_parser_refuse_word(RuleParser *self, const RuleToken *token)
 
     rule_parser_report(self, token->offset, token->width,
                        rule_lists_find(self->lists, name) != NULL
-                           ? "the list of that name is written list \"%s\""
-                           : "texts stand in quotes: \"%s\"",
+                           ? _("the list of that name is written list \"%s\"")
+                           : _("texts stand in quotes: \"%s\""),
                        name);
 }
 
@@ -43,20 +44,22 @@ static void
 rule_parser_refuse_item(RuleParser *self, const RuleExpr *left, const RuleToken *token)
 {
     static const gchar *const expected[] = {
-        [RULE_BOOL] = "yes or no has no sets",
-        [RULE_INTEGER] = "a number or size, or a range such as 1..5, is expected here",
-        [RULE_DURATION] = "a duration, or a range such as 1h..2h or 08:00..18:00, is expected here",
-        [RULE_DATE] = "a date such as 2026-12-24, or a range such as 2026-12-24..2027-01-01, is "
-                      "expected here",
-        [RULE_TEXT] = "a text in quotes is expected here",
-        [RULE_ADDRESS] = "an address or a network such as 192.0.2.0/24 is expected here, without "
-                         "bits past the prefix",
+        [RULE_BOOL] = N_("yes or no has no sets"),
+        [RULE_INTEGER] = N_("a number or size, or a range such as 1..5, is expected here"),
+        [RULE_DURATION] =
+            N_("a duration, or a range such as 1h..2h or 08:00..18:00, is expected here"),
+        [RULE_DATE] = N_("a date such as 2026-12-24, or a range such as 2026-12-24..2027-01-01, is "
+                         "expected here"),
+        [RULE_TEXT] = N_("a text in quotes is expected here"),
+        [RULE_ADDRESS] =
+            N_("an address or a network such as 192.0.2.0/24 is expected here, without "
+               "bits past the prefix"),
     };
 
     if (left->type == RULE_TEXT && token->kind == RULE_TOKEN_WORD)
         rule_parser_refuse_word(self, token);
     else
-        rule_parser_report(self, token->offset, token->width, "%s", expected[left->type]);
+        rule_parser_report(self, token->offset, token->width, "%s", _(expected[left->type]));
 }
 
 /* "LOW..HIGH" or one value. A range of times of day may go over midnight. */
@@ -103,7 +106,7 @@ rule_parser_take_item(RuleParser *self, const RuleExpr *left, RuleSet *set)
     Network network;
 
     if (!is_value && token.kind != RULE_TOKEN_WORD) {
-        rule_parser_report_token(self, "an entry of the set is expected here");
+        rule_parser_report_token(self, _("an entry of the set is expected here"));
         return;
     }
     rule_lexer_next(&self->lexer);
@@ -141,7 +144,7 @@ rule_parser_take_items(RuleParser *self, const RuleExpr *left, RuleSet *set)
             break;
         rule_lexer_next(&self->lexer);
     }
-    rule_parser_expect(self, RULE_TOKEN_BRACE_CLOSE, "a comma or a closing }");
+    rule_parser_expect(self, RULE_TOKEN_BRACE_CLOSE, _("a comma or a closing }"));
 }
 
 static RuleOp
@@ -181,7 +184,7 @@ rule_parser_take_name(RuleParser *self, const gchar *what, RuleToken *out_token)
     RuleToken token = self->lexer.token;
 
     if (token.kind != RULE_TOKEN_TEXT) {
-        rule_parser_report_token(self, "the %s's name in quotes is expected here", what);
+        rule_parser_report_token(self, _("the %s's name in quotes is expected here"), what);
         return NULL;
     }
     rule_lexer_next(&self->lexer);
@@ -194,7 +197,6 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
 {
     RuleToken token;
     const gchar *name = rule_parser_take_name(self, "list", &token);
-    const gchar *nearest;
     RuleList *list;
     RuleNode *node;
 
@@ -202,24 +204,26 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
         return NULL;
     list = rule_lists_find(self->lists, name);
     if (list == NULL) {
-        nearest = rule_lists_nearest(self->lists, name);
-        rule_parser_report(self, token.offset, token.width, "there is no [list %s]%s%s%s", name,
-                           nearest == NULL ? "" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+        g_autofree gchar *hint =
+            config_problem_dup_hint("", rule_lists_nearest(self->lists, name), "");
+
+        rule_parser_report(self, token.offset, token.width, _("there is no [list %s]%s"), name,
+                           hint);
         return rule_parser_new_constant(self, FALSE);
     }
     if (left->kind == RULE_EXPR_BAD)
         return rule_parser_new_constant(self, FALSE);
     if (rule_list_get_kind(list) == RULE_SET_NETWORKS && left->type != RULE_ADDRESS) {
         rule_parser_report(self, left->offset, left->width,
-                           "[list %s] holds networks, and this is %s", name,
+                           _("[list %s] holds networks, and this is %s"), name,
                            rule_type_describe(left->type));
         return rule_parser_new_constant(self, FALSE);
     }
     if (rule_list_get_kind(list) == RULE_SET_TEXTS && left->type == RULE_ADDRESS) {
         rule_parser_report(self, token.offset, token.width,
-                           "[list %s] holds texts: write type = networks in it to look for "
-                           "addresses", name);
+                           _("[list %s] holds texts: write type = networks in it to look for "
+                             "addresses"),
+                           name);
         return rule_parser_new_constant(self, FALSE);
     }
     if (rule_list_get_kind(list) == RULE_SET_PATTERNS)
@@ -240,13 +244,13 @@ rule_parser_find_store(RuleParser *self, BaridSlice name, gsize offset, gsize wi
 
     if (!rule_registry_has_stores()) {
         rule_parser_report(self, offset, width,
-                           "look-ups in stores are not available in this version");
+                           _("look-ups in stores are not available in this version"));
         return NULL;
     }
     store = rule_registry_resolve_store(text, &error);
     if (store == NULL)
         rule_parser_report(self, offset, width, "%s",
-                           error == NULL ? "there is no such store" : error->message);
+                           error == NULL ? _("there is no such store") : error->message);
     return store;
 }
 
@@ -287,8 +291,8 @@ rule_parser_take_dns_type(RuleParser *self, RuleDnsQuestion *question, gboolean 
     question->type_name = arena_dup_text(self->arena, upper);
     if (!rule_registry_parse_dns_type(word, &question->type, out_is_address))
         rule_parser_report(self, token.offset, token.width,
-                           "%.*s is no type of DNS records that can be asked for: write A, AAAA, "
-                           "MX, TXT, NS, PTR or CNAME",
+                           _("%.*s is no type of DNS records that can be asked for: write A, AAAA, "
+                             "MX, TXT, NS, PTR or CNAME"),
                            (gint)word.len, word.data);
 }
 
@@ -318,14 +322,14 @@ rule_parser_take_dns(RuleParser *self, RuleExpr *left)
     question->lookup = rule_registry_get_dns(&question->data);
     if (question->lookup == NULL) {
         rule_parser_report(self, token.offset, token.width,
-                           "questions to the DNS are not available here");
+                           _("questions to the DNS are not available here"));
         return NULL;
     }
     question->zone = arena_dup_slice(self->arena, token.text);
     if (token.text.len == 0)
         rule_parser_report(self, token.offset, token.width,
-                           "a zone is expected, such as \"zen.example.org\"; for a name as it "
-                           "stands there is dns-exists()");
+                           _("a zone is expected, such as \"zen.example.org\"; for a name as it "
+                             "stands there is dns-exists()"));
     rule_parser_take_dns_type(self, question, &is_address);
     if (self->lexer.token.kind == RULE_TOKEN_BRACE_OPEN)
         question->answers = rule_parser_take_answers(self, is_address);
@@ -345,7 +349,7 @@ rule_parser_take_in(RuleParser *self, RuleExpr *left)
 {
     if (left->kind != RULE_EXPR_BAD && left->type == RULE_BOOL) {
         rule_parser_report(self, left->offset, left->width,
-                           "in takes a text, number, duration or address, not yes or no");
+                           _("in takes a text, number, duration or address, not yes or no"));
         left->kind = RULE_EXPR_BAD;
     }
     if (rule_parser_accept_word(self, "list"))
@@ -377,7 +381,7 @@ rule_parser_take_matches(RuleParser *self, RuleExpr *left)
     gsize offset;
 
     if (!rule_lexer_take_regex(&self->lexer, &letters)) {
-        rule_parser_report_token(self, "a pattern is expected here");
+        rule_parser_report_token(self, _("a pattern is expected here"));
         return NULL;
     }
     token = self->lexer.token;
@@ -386,10 +390,10 @@ rule_parser_take_matches(RuleParser *self, RuleExpr *left)
         flags |= RULE_REGEX_CASELESS;
     else if (letters.len > 0)
         rule_parser_report(self, token.offset + token.width - letters.len, letters.len,
-                           "after a pattern only i may follow, to ignore case");
+                           _("after a pattern only i may follow, to ignore case"));
     regex = rule_regex_new(token.text, flags, &offset, &reason);
     if (regex == NULL) {
-        rule_parser_report(self, token.offset + 1 + offset, 1, "the pattern is wrong here: %s",
+        rule_parser_report(self, token.offset + 1 + offset, 1, _("the pattern is wrong here: %s"),
                            reason);
         return rule_parser_new_constant(self, FALSE);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-parser.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "conf/rule-list.h"
 #include "conf/rule-literal.h"
@@ -50,11 +51,16 @@ static const gchar *
 rule_known_describe(BaridKnown known)
 {
     static const gchar *const stages[] = {
-        "always",          "at the connection",      "at EHLO", "at MAIL", "at RCPT",
-        "at the message", "at a delivery attempt",
+        N_("always"),
+        N_("at the connection"),
+        N_("at EHLO"),
+        N_("at MAIL"),
+        N_("at RCPT"),
+        N_("at the message"),
+        N_("at a delivery attempt"),
     };
 
-    return stages[MIN((guint)known, G_N_ELEMENTS(stages) - 1)];
+    return _(stages[MIN((guint)known, G_N_ELEMENTS(stages) - 1)]);
 }
 
 gboolean
@@ -62,7 +68,7 @@ rule_parser_enter(RuleParser *self)
 {
     if (self->depth++ < RULE_DEPTH_MAX)
         return FALSE;
-    rule_parser_report_token(self, "the condition is nested more than %d deep", RULE_DEPTH_MAX);
+    rule_parser_report_token(self, _("the condition is nested more than %d deep"), RULE_DEPTH_MAX);
     return TRUE;
 }
 
@@ -87,7 +93,7 @@ rule_parser_expect(RuleParser *self, RuleTokenKind kind, const gchar *what)
     if (self->is_lost)
         return FALSE;
     if (self->lexer.token.kind != kind) {
-        rule_parser_report_token(self, "%s is expected here", what);
+        rule_parser_report_token(self, _("%s is expected here"), what);
         return FALSE;
     }
     rule_lexer_next(&self->lexer);
@@ -145,7 +151,7 @@ rule_parser_report_sign(RuleParser *self, BaridSlice word, gsize offset, gsize w
     if (sign == 0)
         return FALSE;
     rule_parser_report(self, offset, width,
-                       "there is no %.*s; to compute, write blanks around %c: %.*s %c %.*s",
+                       _("there is no %.*s; to compute, write blanks around %c: %.*s %c %.*s"),
                        (gint)word.len, word.data, word.data[sign], (gint)sign, word.data,
                        word.data[sign], (gint)(word.len - sign - 1), word.data + sign + 1);
     return TRUE;
@@ -155,18 +161,17 @@ static void
 rule_parser_report_unknown(RuleParser *self, BaridSlice name, gsize offset, gsize width)
 {
     const gchar *nearest = rule_registry_nearest_variable(name);
+    g_autofree gchar *hint = config_problem_dup_hint("", nearest, "");
 
     if (rule_parser_report_sign(self, name, offset, width))
         return;
     if (nearest == NULL && rule_registry_nth_function(name, 0) != NULL)
         rule_parser_report(self, offset, width,
-                           "%.*s is a function: its arguments stand in parentheses",
+                           _("%.*s is a function: its arguments stand in parentheses"),
                            (gint)name.len, name.data);
     else
-        rule_parser_report(self, offset, width, "there is no variable %.*s%s%s%s", (gint)name.len,
-                           name.data,
-                           nearest == NULL ? "; texts stand in quotes" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+        rule_parser_report(self, offset, width, _("there is no variable %.*s%s"), (gint)name.len,
+                           name.data, nearest == NULL ? _("; texts stand in quotes") : hint);
 }
 
 const RuleVariable *
@@ -181,17 +186,17 @@ rule_parser_find_variable(RuleParser *self, BaridSlice name, gsize offset, gsize
     }
     if (variable->known > self->known) {
         rule_parser_report(self, offset, width,
-                           "%.*s is not known yet here: it is known %s, and this setting is "
-                           "read %s",
+                           _("%.*s is not known yet here: it is known %s, and this setting is "
+                             "read %s"),
                            (gint)name.len, name.data, rule_known_describe(variable->known),
-                           self->known == BARID_KNOWN_ALWAYS ? "before any session"
+                           self->known == BARID_KNOWN_ALWAYS ? _("before any session")
                                                              : rule_known_describe(self->known));
         return NULL;
     }
     if (self->is_of_attempt && variable->last < BARID_KNOWN_ATTEMPT) {
         rule_parser_report(self, offset, width,
-                           "%.*s is not known here any more: it ends with the session, and this "
-                           "setting is read %s",
+                           _("%.*s is not known here any more: it ends with the session, and this "
+                             "setting is read %s"),
                            (gint)name.len, name.data, rule_known_describe(self->known));
         return NULL;
     }
@@ -283,14 +288,13 @@ rule_parser_report_types(RuleParser *self, const RuleExpr *left, const RuleExpr 
     gboolean is_number = (left->type == RULE_INTEGER && right->type == RULE_DURATION) ||
                          (left->type == RULE_DURATION && right->type == RULE_INTEGER);
 
-    rule_parser_report(self, right->offset, right->width,
-                       "%s cannot be compared with %s%s%s", rule_type_describe(left->type),
-                       rule_type_describe(right->type),
+    rule_parser_report(self, right->offset, right->width, _("%s cannot be compared with %s%s%s"),
+                       rule_type_describe(left->type), rule_type_describe(right->type),
                        right->type == RULE_TEXT && left->type == RULE_ADDRESS
-                           ? ": write an address such as 192.0.2.1"
+                           ? _(": write an address such as 192.0.2.1")
                            : "",
-                       is_number ? ": durations have a unit, numbers and sizes none of ms s min "
-                                   "h d w"
+                       is_number ? _(": durations have a unit, numbers and sizes none of ms s min "
+                                     "h d w")
                                  : "");
 }
 
@@ -324,7 +328,7 @@ rule_parser_compare(RuleParser *self, const RuleOperator *operator, RuleExpr *le
     if (operator->kind == RULE_COMPARE_ORDER && left->type != RULE_INTEGER &&
         left->type != RULE_DURATION && left->type != RULE_DATE) {
         rule_parser_report(self, left->offset, left->width,
-                           "only numbers, sizes, durations and dates have an order; this is %s",
+                           _("only numbers, sizes, durations and dates have an order; this is %s"),
                            rule_type_describe(left->type));
         return rule_parser_new_constant(self, FALSE);
     }
@@ -354,15 +358,19 @@ rule_parser_refuse_operator(RuleParser *self)
     if (self->lexer.token.kind == RULE_TOKEN_WORD)
         nearest = text_nearest(word, words);
     if (text.len > 1 && (text.data[0] == '-' || text.data[0] == '/') && nearest == NULL)
-        rule_parser_report_token(self, "an operator is expected here; to compute, write a blank "
-                                       "behind the %c too", text.data[0]);
+        rule_parser_report_token(self,
+                                 _("an operator is expected here; to compute, write a blank "
+                                   "behind the %c too"),
+                                 text.data[0]);
     else if (strcmp(word, "not") == 0)
-        rule_parser_report_token(self, "not stands before the test: not sender contains \"x\"");
+        rule_parser_report_token(self, _("not stands before the test: not sender contains \"x\""));
     else if (nearest != NULL)
-        rule_parser_report_token(self, "an operator is expected here; did you mean %s?", nearest);
+        rule_parser_report_token(self, _("an operator is expected here; did you mean %s?"),
+                                 nearest);
     else
-        rule_parser_report_token(self, "an operator is expected here: == != < <= > >= starts-with "
-                                       "ends-with contains in matches, or + - * / %%");
+        rule_parser_report_token(self,
+                                 _("an operator is expected here: == != < <= > >= starts-with "
+                                   "ends-with contains in matches, or + - * / %%"));
 }
 
 /* The test of an expression on its own. */
@@ -378,7 +386,7 @@ rule_parser_settle(RuleParser *self, RuleNode *node)
         return rule_parser_new_constant(self, FALSE);
     if (expr->type != RULE_BOOL) {
         rule_parser_report(self, expr->offset, expr->width,
-                           "this is %s, not yes or no: compare it with something",
+                           _("this is %s, not yes or no: compare it with something"),
                            rule_type_describe(expr->type));
         return rule_parser_new_constant(self, FALSE);
     }
@@ -420,8 +428,9 @@ rule_parser_take_rest(RuleParser *self, RuleExpr *left)
     if (right == NULL || self->is_lost)
         return NULL;
     if (rule_parser_peek_operator(self) != NULL) {
-        rule_parser_report_token(self, "two comparisons are joined with and: 1K < size and size < "
-                                       "1M");
+        rule_parser_report_token(self,
+                                 _("two comparisons are joined with and: 1K < size and size < "
+                                   "1M"));
         return NULL;
     }
     return rule_parser_compare(self, operator, left, right);
@@ -438,7 +447,7 @@ rule_parser_take_whole(RuleParser *self)
     rule_lexer_next(&self->lexer);
     node = rule_parser_settle(self, rule_parser_take_or(self));
     if (node != NULL && self->lexer.token.kind != RULE_TOKEN_END)
-        rule_parser_report_token(self, "and, or or the end is expected here");
+        rule_parser_report_token(self, _("and, or or the end is expected here"));
     return node;
 }
 
@@ -485,7 +494,7 @@ rule_parser_expand(RuleParser *self, RuleNamed *rule, const RuleToken *name)
     self->is_lost = FALSE;
     if (self->n_problems == n_problems && node != NULL)
         return rule_parser_new_named(self, rule, name, node);
-    rule_parser_report(self, name->offset, name->width, "[rule %.*s] cannot be used here",
+    rule_parser_report(self, name->offset, name->width, _("[rule %.*s] cannot be used here"),
                        (int)name->text.len, (const gchar *)name->text.data);
     return rule_parser_new_constant(self, FALSE);
 }
@@ -495,26 +504,25 @@ rule_parser_take_named(RuleParser *self)
 {
     RuleToken name = self->lexer.token;
     g_autofree gchar *text = NULL;
-    const gchar *nearest;
+    g_autofree gchar *hint = NULL;
     RuleNamed *rule;
 
     if (name.kind != RULE_TOKEN_TEXT) {
-        rule_parser_report_token(self, "the name of a [rule NAME] in quotes is expected here");
+        rule_parser_report_token(self, _("the name of a [rule NAME] in quotes is expected here"));
         return NULL;
     }
     rule_lexer_next(&self->lexer);
     text = g_strndup((const gchar *)name.text.data, name.text.len);
     rule = rule_lists_find_rule(self->lists, text);
     if (rule == NULL) {
-        nearest = rule_lists_nearest_rule(self->lists, text);
-        rule_parser_report(self, name.offset, name.width, "there is no [rule %s]%s%s%s", text,
-                           nearest == NULL ? "" : "; did you mean \"",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
+        hint = config_problem_dup_hint("\"", rule_lists_nearest_rule(self->lists, text), "\"");
+        rule_parser_report(self, name.offset, name.width, _("there is no [rule %s]%s"), text, hint);
     } else if (rule->is_open) {
-        rule_parser_report(self, name.offset, name.width, "[rule %s] leads back to itself", text);
+        rule_parser_report(self, name.offset, name.width, _("[rule %s] leads back to itself"),
+                           text);
     } else if (++self->n_named > RULE_NAMED_MAX) {
         rule_parser_report(self, name.offset, name.width,
-                           "more than %d named rules are used in one", RULE_NAMED_MAX);
+                           _("more than %d named rules are used in one"), RULE_NAMED_MAX);
     } else {
         return rule_parser_expand(self, rule, &name);
     }
@@ -548,7 +556,7 @@ rule_parser_take_not_inner(RuleParser *self)
         return rule_parser_take_rest(self, rule_parser_take_expr(self));
     rule_lexer_next(&self->lexer);
     node = rule_parser_take_or(self);
-    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, "a closing parenthesis"))
+    if (!rule_parser_expect(self, RULE_TOKEN_CLOSE, _("a closing parenthesis")))
         return NULL;
     /* "(a + 1) * 2 > b" and "(a or b) and c" begin alike. */
     if (node != NULL && node->kind == RULE_NODE_EXPR)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/rule-words.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "conf/rule-list.h"
 
@@ -26,11 +27,11 @@ rule_words_check(const gchar *const *words, BaridSlice text)
     shown = text_escape(text, 80);
     nearest = word == NULL ? NULL : text_nearest(word, words);
     if (nearest != NULL)
-        return g_strdup_printf("there is no \"%s\" here; did you mean %s?", shown, nearest);
+        return g_strdup_printf(_("there is no \"%s\" here; did you mean %s?"), shown, nearest);
     if (g_strv_length((gchar **)(guintptr)words) > RULE_WORDS_TOLD_MAX)
-        return g_strdup_printf("there is no \"%s\" here", shown);
+        return g_strdup_printf(_("there is no \"%s\" here"), shown);
     all = g_strjoinv(", ", (gchar **)(guintptr)words);
-    return g_strdup_printf("there is no \"%s\" here; write one of: %s", shown, all);
+    return g_strdup_printf(_("there is no \"%s\" here; write one of: %s"), shown, all);
 }
 
 static const gchar *const *

@@ -2,6 +2,7 @@
 #include "conf/settings.h"
 
 #include "base/address.h"
+#include "base/i18n.h"
 #include "base/units.h"
 #include "conf/config-value.h"
 #include "conf/rule-shadow.h"
@@ -138,7 +139,7 @@ settings_bind_bool(SettingsBinding *binding)
         return FALSE;
     if (!settings_is_unset(binding, text) &&
         units_parse_bool(barid_slice_from_text(text), &value) != UNITS_OK)
-        return settings_refuse(binding, "write yes or no");
+        return settings_refuse(binding, _("write yes or no"));
     *(gboolean *)binding->member = value;
     return TRUE;
 }
@@ -159,7 +160,7 @@ settings_bind_number(SettingsBinding *binding,
         return TRUE;
     result = parse(barid_slice_from_text(text), &value);
     if (result != UNITS_OK)
-        return settings_refuse_printf(binding, "%s: write %s", units_result_describe(result),
+        return settings_refuse_printf(binding, _("%s: write %s"), units_result_describe(result),
                                       example);
     reason = settings_check_bounds(binding->setting, value);
     if (reason != NULL)
@@ -171,11 +172,11 @@ settings_bind_number(SettingsBinding *binding,
 static gboolean
 settings_bind_integer(SettingsBinding *binding)
 {
-    return settings_bind_number(binding, units_parse_integer, "a whole number such as 25");
+    return settings_bind_number(binding, units_parse_integer, _("a whole number such as 25"));
 }
 
-#define SETTINGS_SIZE_EXAMPLE "a size such as 512K, 25M or 1G"
-#define SETTINGS_DURATION_EXAMPLE "a duration such as 30s, 5min, 2h or 7d"
+#define SETTINGS_SIZE_EXAMPLE _("a size such as 512K, 25M or 1G")
+#define SETTINGS_DURATION_EXAMPLE _("a duration such as 30s, 5min, 2h or 7d")
 
 static gboolean
 settings_bind_size(SettingsBinding *binding)
@@ -202,7 +203,7 @@ settings_bind_rate(SettingsBinding *binding)
         result = units_parse_rate(barid_slice_from_text(text), &rate);
         if (result != UNITS_OK)
             return settings_refuse_printf(
-                binding, "%s: write a rate such as 25/1h or 10/s, or none for no limit",
+                binding, _("%s: write a rate such as 25/1h or 10/s, or none for no limit"),
                 units_result_describe(result));
     }
     *(BaridRate *)binding->member = rate;
@@ -268,7 +269,7 @@ settings_bind_enum(SettingsBinding *binding)
         }
     }
     all = g_strjoinv(", ", (gchar **)words);
-    return settings_refuse_printf(binding, "write one of: %s", all);
+    return settings_refuse_printf(binding, _("write one of: %s"), all);
 }
 
 static gboolean
@@ -295,8 +296,8 @@ settings_bind_networks(SettingsBinding *binding)
         if (network_parse(barid_slice_from_text(list[i]), &network))
             continue;
         config_value_report_item(binding->value, problems, i,
-                                 "write an address or a network such as 192.0.2.0/24 or "
-                                 "2001:db8::/32, without bits past the prefix");
+                                 _("write an address or a network such as 192.0.2.0/24 or "
+                                   "2001:db8::/32, without bits past the prefix"));
         is_valid = FALSE;
     }
     if (is_valid)
@@ -316,8 +317,8 @@ settings_bind_one_duration(SettingsBinding *binding, guint index, const gchar *t
     if (result == UNITS_OK)
         reason = settings_check_bounds(binding->setting, ms);
     else
-        reason = g_strdup_printf("%s: write " SETTINGS_DURATION_EXAMPLE,
-                                 units_result_describe(result));
+        reason = g_strdup_printf(_("%s: write %s"), units_result_describe(result),
+                                 SETTINGS_DURATION_EXAMPLE);
     if (reason != NULL) {
         config_value_report_item(binding->value, problems, index, "%s", reason);
         return FALSE;
@@ -357,10 +358,10 @@ settings_bind_resolved(SettingsBinding *binding)
     if (text[0] == '\0')
         return TRUE;
     if (resolve == NULL)
-        return settings_refuse(binding, "stores are not available in this version");
+        return settings_refuse(binding, _("stores are not available in this version"));
     resolved = resolve(text, settings_resolvers[type].data, &error);
     if (resolved == NULL)
-        return settings_refuse(binding, error != NULL ? error->message : "unknown name");
+        return settings_refuse(binding, error != NULL ? error->message : _("unknown name"));
     *(gpointer *)binding->member = resolved;
     return TRUE;
 }
@@ -444,9 +445,8 @@ settings_bind_shadow(SettingsBinding *binding, const gchar *label, gboolean is_b
     BaridRule *rule;
 
     if (!settings_type_is_rule(setting->type)) {
-        g_autofree gchar *reason =
-            g_strdup_printf("%s takes no rule, so that nothing can be evaluated beside it",
-                            setting->name);
+        g_autofree gchar *reason = g_strdup_printf(
+            _("%s takes no rule, so that nothing can be evaluated beside it"), setting->name);
 
         return settings_refuse_shadow(binding, reason);
     }
@@ -455,8 +455,8 @@ settings_bind_shadow(SettingsBinding *binding, const gchar *label, gboolean is_b
     if (shadow == NULL || !is_bound)
         return FALSE;
     if (rule == NULL)
-        return settings_refuse_shadow(binding, "there is nothing to compare this with: set the "
-                                               "setting itself, too");
+        return settings_refuse_shadow(binding, _("there is nothing to compare this with: set the "
+                                                 "setting itself, too"));
     rule_set_shadow(rule, g_steal_pointer(&shadow), &owner);
     return TRUE;
 }
@@ -520,28 +520,29 @@ settings_clear_int(gpointer member)
 }
 
 static const SettingsType settings_types[SETTINGS_N_TYPES] = {
-    [BARID_TYPE_BOOL] = {"yes or no", settings_bind_bool, settings_clear_int},
-    [BARID_TYPE_INTEGER] = {"number", settings_bind_integer, settings_clear_number},
-    [BARID_TYPE_SIZE] = {"size", settings_bind_size, settings_clear_number},
-    [BARID_TYPE_DURATION] = {"duration", settings_bind_duration, settings_clear_number},
-    [BARID_TYPE_RATE] = {"rate", settings_bind_rate, settings_clear_rate},
-    [BARID_TYPE_TEXT] = {"text", settings_bind_text, settings_clear_text},
-    [BARID_TYPE_ENUM] = {"one of several words", settings_bind_enum, settings_clear_int},
-    [BARID_TYPE_LIST] = {"list of texts", settings_bind_list, settings_clear_list},
-    [BARID_TYPE_DURATIONS] = {"list of durations", settings_bind_durations,
+    [BARID_TYPE_BOOL] = {N_("yes or no"), settings_bind_bool, settings_clear_int},
+    [BARID_TYPE_INTEGER] = {N_("number"), settings_bind_integer, settings_clear_number},
+    [BARID_TYPE_SIZE] = {N_("size"), settings_bind_size, settings_clear_number},
+    [BARID_TYPE_DURATION] = {N_("duration"), settings_bind_duration, settings_clear_number},
+    [BARID_TYPE_RATE] = {N_("rate"), settings_bind_rate, settings_clear_rate},
+    [BARID_TYPE_TEXT] = {N_("text"), settings_bind_text, settings_clear_text},
+    [BARID_TYPE_ENUM] = {N_("one of several words"), settings_bind_enum, settings_clear_int},
+    [BARID_TYPE_LIST] = {N_("list of texts"), settings_bind_list, settings_clear_list},
+    [BARID_TYPE_DURATIONS] = {N_("list of durations"), settings_bind_durations,
                               settings_clear_array},
-    [BARID_TYPE_PATH] = {"path", settings_bind_path, settings_clear_text},
-    [BARID_TYPE_SECRET] = {"secret", settings_bind_text, settings_clear_secret},
-    [BARID_TYPE_STORE] = {"name of a store", settings_bind_resolved, settings_clear_pointer},
-    [BARID_TYPE_NETWORKS] = {"list of networks", settings_bind_networks, settings_clear_list},
-    [BARID_TYPE_CONDITION] = {"condition", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_BOOL] = {"rule of yes or no", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_INTEGER] = {"rule of number", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_SIZE] = {"rule of size", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_DURATION] = {"rule of duration", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_TEXT] = {"rule of text", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_DURATIONS] = {"rule of durations", settings_bind_rule, settings_clear_rule},
-    [BARID_TYPE_RULE_LIST] = {"rule of list", settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_PATH] = {N_("path"), settings_bind_path, settings_clear_text},
+    [BARID_TYPE_SECRET] = {N_("secret"), settings_bind_text, settings_clear_secret},
+    [BARID_TYPE_STORE] = {N_("name of a store"), settings_bind_resolved, settings_clear_pointer},
+    [BARID_TYPE_NETWORKS] = {N_("list of networks"), settings_bind_networks, settings_clear_list},
+    [BARID_TYPE_CONDITION] = {N_("condition"), settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_BOOL] = {N_("rule of yes or no"), settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_INTEGER] = {N_("rule of number"), settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_SIZE] = {N_("rule of size"), settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_DURATION] = {N_("rule of duration"), settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_TEXT] = {N_("rule of text"), settings_bind_rule, settings_clear_rule},
+    [BARID_TYPE_RULE_DURATIONS] = {N_("rule of durations"), settings_bind_rule,
+                                   settings_clear_rule},
+    [BARID_TYPE_RULE_LIST] = {N_("rule of list"), settings_bind_rule, settings_clear_rule},
 };
 
 static const SettingsType *
@@ -631,15 +632,15 @@ static void
 settings_report_missing(SettingsContext *context, ConfigSection *section, const gchar *label,
                         const BaridSetting *setting)
 {
-    static const gchar format[] = "this setting is needed and has no default (%s: %s)";
-    const gchar *type = settings_type_describe(setting);
+    g_autofree gchar *message =
+        g_strdup_printf(_("this setting is needed and has no default (%s: %s)"),
+                        _(settings_type_describe(setting)), _(setting->summary));
 
     if (section != NULL)
-        config_section_report(section, context->problems, setting->name, format, type,
-                              setting->summary);
+        config_section_report(section, context->problems, setting->name, "%s", message);
     else
         config_problems_add(context->problems, (ConfigPosition){NULL, 0, 0}, label, setting->name,
-                            NULL, 0, format, type, setting->summary);
+                            NULL, 0, "%s", message);
 }
 
 gboolean

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/verbs.h"
 
+#include "base/i18n.h"
+
 static const gchar *const settings_stages[] = {
     [BARID_KNOWN_ALWAYS] = "always",   [BARID_KNOWN_CONNECT] = "connect",
     [BARID_KNOWN_EHLO] = "ehlo",       [BARID_KNOWN_MAIL] = "mail",
@@ -112,7 +114,7 @@ verb_write_settings(const SettingsContext *context, const SettingsSelection *sel
     json_writer_end_array(writer);
     if (count > 0 || selection->section == NULL || selection->choice != SETTINGS_ALL)
         return TRUE;
-    g_set_error(error, CONTROL_ERROR, BARID_ERROR_NOT_FOUND, "there is no setting [%s]%s%s",
+    g_set_error(error, CONTROL_ERROR, BARID_ERROR_NOT_FOUND, _("there is no setting [%s]%s%s"),
                 selection->section, selection->key == NULL ? "" : " ",
                 selection->key == NULL ? "" : selection->key);
     return FALSE;

@@ -2,6 +2,7 @@
 /* The table of verbs. An option exists when the usage names it. */
 #include "control/verbs.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 
 #define FILTERS                                                                            \
@@ -118,8 +119,8 @@ control_describe_unknown(const gchar *const *words)
         names[i] = verbs[i].verb;
     nearest = text_nearest(name, names);
     if (nearest == NULL)
-        return g_strdup_printf("there is no verb \"%s\"; \"baridctl --help\" lists all", name);
-    return g_strdup_printf("there is no verb \"%s\"; did you mean \"%s\"?", name, nearest);
+        return g_strdup_printf(_("there is no verb \"%s\"; \"baridctl --help\" lists all"), name);
+    return g_strdup_printf(_("there is no verb \"%s\"; did you mean \"%s\"?"), name, nearest);
 }
 
 /* --- what handlers need --- */

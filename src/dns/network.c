@@ -2,6 +2,7 @@
 /* The backend that asks name servers, and remembers what they said. */
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/i18n.h"
 #include "dns/cache.h"
 #include "dns/dns-name.h"
 #include "dns/dns-settings.h"
@@ -446,8 +447,8 @@ network_read_servers(DnsNetwork *self, const DnsOptions *options, GError **error
     for (gchar **p = options->servers; p != NULL && *p != NULL; p++) {
         if (name_servers_add(&self->servers, *p))
             continue;
-        g_set_error(error, DNS_ERROR, BARID_ERROR_INVALID, "\"%s\" is no address of a name server",
-                    *p);
+        g_set_error(error, DNS_ERROR, BARID_ERROR_INVALID,
+                    _("\"%s\" is no address of a name server"), *p);
         return FALSE;
     }
     if (self->servers.n_servers > 0)

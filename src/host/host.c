@@ -6,6 +6,7 @@
 #include "base/blame.h"
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "host/host-private.h"
 #include "host/rule-lookups.h"
 
@@ -293,7 +294,7 @@ host_start_module(HostModule *self, GError **error)
         ok = self->module->start(&start, self->settings, &self->state, error);
     host_module_leave(outer);
     if (!ok) {
-        g_prefix_error(error, "module %s: ", self->module->name);
+        g_prefix_error(error, _("module %s: "), self->module->name);
         return FALSE;
     }
     self->started = TRUE;

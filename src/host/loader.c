@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "base/paths.h"
 #include "host/host-private.h"
 #include "host/older-module.h"
@@ -36,7 +37,7 @@ loader_check_owner(const gchar *path, GError **error)
     }
     if ((info.st_uid != 0 && info.st_uid != geteuid()) || (info.st_mode & S_IWOTH) != 0) {
         g_set_error(error, HOST_ERROR, BARID_ERROR_DENIED,
-                    "%s must belong to root or the calling user and not be writable by others",
+                    _("%s must belong to root or the calling user and not be writable by others"),
                     path);
         return FALSE;
     }
@@ -62,13 +63,13 @@ loader_check_hook(const BaridModule *module, const BaridHook *hook)
     if (stream == NULL)
         return NULL;
     if (hook->stage != BARID_STAGE_MESSAGE)
-        return "only a MESSAGE hook can have a stream";
+        return _("only a MESSAGE hook can have a stream");
     if (stream->struct_size < sizeof(BaridStreamHook) || stream->begin == NULL)
-        return "its stream is not complete";
+        return _("its stream is not complete");
     if (stream->field != NULL && (module->needs & BARID_READS_HEADERS) == 0)
-        return "its stream sees the header, which was not declared";
+        return _("its stream sees the header, which was not declared");
     if (stream->body != NULL && (module->needs & BARID_READS_BODY) == 0)
-        return "its stream sees the body, which was not declared";
+        return _("its stream sees the body, which was not declared");
     return NULL;
 }
 
@@ -96,23 +97,23 @@ static gchar *
 loader_dup_problem(const BaridModule *module, const gchar *name)
 {
     if (module->magic != BARID_MODULE_MAGIC)
-        return g_strdup("it is no module description");
+        return g_strdup(_("it is no module description"));
     if (module->api_major != BARID_API_MAJOR)
-        return g_strdup_printf("it was built for version %u.%u of the interface, and this server "
-                               "has %u.%u: it has to be built anew",
+        return g_strdup_printf(_("it was built for version %u.%u of the interface, and this server "
+                                 "has %u.%u: it has to be built anew"),
                                module->api_major, module->api_minor, BARID_API_MAJOR,
                                BARID_API_MINOR);
     if (module->api_minor > BARID_API_MINOR)
-        return g_strdup_printf("it needs version %u.%u of the interface, and this server has "
-                               "%u.%u: the server is too old for it",
+        return g_strdup_printf(_("it needs version %u.%u of the interface, and this server has "
+                                 "%u.%u: the server is too old for it"),
                                module->api_major, module->api_minor, BARID_API_MAJOR,
                                BARID_API_MINOR);
     if (loader_is_cut_off(module))
-        return g_strdup("its description is too short");
+        return g_strdup(_("its description is too short"));
     if (module->name == NULL || strcmp(module->name, name) != 0)
-        return g_strdup("its name differs from the file's");
+        return g_strdup(_("its name differs from the file's"));
     if (module->summary == NULL)
-        return g_strdup("it has no summary");
+        return g_strdup(_("it has no summary"));
     return NULL;
 }
 
@@ -120,7 +121,7 @@ static gboolean
 loader_refuse(const gchar *name, const gchar *problem, GError **error)
 {
     if (problem != NULL)
-        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "module %s: %s", name, problem);
+        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, _("module %s: %s"), name, problem);
     return problem == NULL;
 }
 
@@ -199,13 +200,13 @@ host_module_open(const Host *host, const gchar *name, GError **error)
 
     if (!host_is_module_name(name)) {
         g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID,
-                    "\"%s\" is no module name (lower-case letters and digits)", name);
+                    _("\"%s\" is no module name (lower-case letters and digits)"), name);
         return NULL;
     }
     path = loader_find(host, name);
     if (path == NULL) {
         g_set_error(error, HOST_ERROR, BARID_ERROR_NOT_FOUND,
-                    "module %s is enabled but not installed", name);
+                    _("module %s is enabled but not installed"), name);
         return NULL;
     }
     folder = g_path_get_dirname(path);
@@ -216,7 +217,7 @@ host_module_open(const Host *host, const gchar *name, GError **error)
         return NULL;
     module = lt_dlsym(handle, "barid_module");
     if (module == NULL) {
-        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, "%s exports no module description",
+        g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID, _("%s exports no module description"),
                     path);
         lt_dlclose(handle);
         return NULL;

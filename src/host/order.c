@@ -4,6 +4,7 @@
  * administrator's "order = after NAME, before NAME, first, last" comes on top. A cycle is
  * an error.
  */
+#include "base/i18n.h"
 #include "host/host-private.h"
 
 typedef struct {
@@ -222,7 +223,7 @@ order_stage(Host *self, BaridStage stage, GError **error)
                                        item->hook.module->module->name);
         }
         g_set_error(error, HOST_ERROR, BARID_ERROR_INVALID,
-                    "the order of the %s hooks goes in a circle: %s", decision_stage_name(stage),
+                    _("the order of the %s hooks goes in a circle: %s"), decision_stage_name(stage),
                     names->str);
     }
     for (guint i = 0; i < items->len; i++)

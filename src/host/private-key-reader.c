@@ -2,6 +2,7 @@
 /* From a key's text to GnuTLS's form of it, with the reasons why not. */
 #include "host/private-key.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 
 /* A PKCS #8 block of RSA with 8192 bits has 6400 bytes; certificates may stand beside it. */
@@ -71,10 +72,10 @@ static const struct {
     const gchar *label;
     const gchar *why;
 } pem_refusals[] = {
-    {"ENCRYPTED PRIVATE KEY", "the key is encrypted: store it without a passphrase"},
-    {PEM_ECDSA, "the key is for an elliptic curve; only RSA and Ed25519 can be used"},
-    {"DSA PRIVATE KEY", "the key is a DSA key; only RSA and Ed25519 can be used"},
-    {"OPENSSH PRIVATE KEY", "the key is in the format of OpenSSH; PEM is needed"},
+    {"ENCRYPTED PRIVATE KEY", N_("the key is encrypted: store it without a passphrase")},
+    {PEM_ECDSA, N_("the key is for an elliptic curve; only RSA and Ed25519 can be used")},
+    {"DSA PRIVATE KEY", N_("the key is a DSA key; only RSA and Ed25519 can be used")},
+    {"OPENSSH PRIVATE KEY", N_("the key is in the format of OpenSSH; PEM is needed")},
 };
 
 /* Why a block of a private key is not even tried. */
@@ -85,12 +86,12 @@ pem_why_not(const PemBlock *block, gboolean takes_ecdsa)
 
     for (guint i = 0; !is_welcome && i < G_N_ELEMENTS(pem_refusals); i++) {
         if (barid_slice_equal_text(block->label, pem_refusals[i].label))
-            return pem_refusals[i].why;
+            return _(pem_refusals[i].why);
     }
     /* RFC 1421 section 4.6.1.1. */
     if (reader_find(block->block, "Proc-Type: 4,ENCRYPTED") != NULL)
-        return pem_refusals[0].why;
-    return block->block.len > KEY_BLOCK_MAX ? "the key has more than 8192 bits" : NULL;
+        return _(pem_refusals[0].why);
+    return block->block.len > KEY_BLOCK_MAX ? _("the key has more than 8192 bits") : NULL;
 }
 
 static gnutls_x509_privkey_t
@@ -104,7 +105,7 @@ reader_import(BaridSlice bytes, gnutls_x509_crt_fmt_t format, GError **error)
         code = gnutls_x509_privkey_import(key, &datum, format);
     if (code >= 0)
         return key;
-    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, "the key cannot be read: %s",
+    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, _("the key cannot be read: %s"),
                 gnutls_strerror(code));
     if (key != NULL)
         gnutls_x509_privkey_deinit(key);
@@ -116,12 +117,12 @@ static gnutls_x509_privkey_t
 reader_read_pem(BaridSlice text, gboolean takes_ecdsa, GError **error)
 {
     static const gchar ending[] = "PRIVATE KEY";
-    const gchar *why = "there is no private key in the text";
+    const gchar *why = _("there is no private key in the text");
     PemBlock block;
 
     while (pem_next(&text, &block)) {
         if (!text_ends_with(block.label, barid_slice_from_text(ending))) {
-            why = "there is a certificate or a public key in the text, but no private key";
+            why = _("there is a certificate or a public key in the text, but no private key");
             continue;
         }
         why = pem_why_not(&block, takes_ecdsa);
@@ -163,8 +164,8 @@ reader_read_seed(BaridSlice text, GError **error)
         key = reader_import(barid_slice(der, sizeof der), GNUTLS_X509_FMT_DER, error);
         gnutls_memset(der, 0, sizeof der);
     } else {
-        reader_fail(error, "there is no private key in the text: neither PEM nor the base64 of "
-                           "an Ed25519 seed");
+        reader_fail(error, _("there is no private key in the text: neither PEM nor the base64 of "
+                             "an Ed25519 seed"));
     }
     if (seed.data != NULL)
         gnutls_memset(seed.data, 0, seed.size);
@@ -180,11 +181,11 @@ private_key_read(BaridSlice text, gboolean takes_ecdsa, GError **error)
     BaridSlice stripped = reader_strip(text);
 
     if (stripped.len == 0) {
-        reader_fail(error, "there is no key: the text is empty");
+        reader_fail(error, _("there is no key: the text is empty"));
         return NULL;
     }
     if (stripped.len > KEY_TEXT_MAX) {
-        reader_fail(error, "the text is longer than 64K: that is no key");
+        reader_fail(error, _("the text is longer than 64K: that is no key"));
         return NULL;
     }
     return reader_find(stripped, PEM_BEGIN) != NULL

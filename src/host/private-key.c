@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "base/i18n.h"
 #include "host/host-private.h"
 
 /* Up to here a signature takes a few milliseconds at most, less than what a thread change
@@ -45,7 +46,7 @@ key_check_rsa_bits(guint bits, GError **error)
     if (bits >= PRIVATE_KEY_RSA_BITS_MIN && bits <= PRIVATE_KEY_RSA_BITS_MAX)
         return TRUE;
     g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                "the RSA key has %u bits; it must have 1024 to 8192", bits);
+                _("the RSA key has %u bits; it must have 1024 to 8192"), bits);
     return FALSE;
 }
 
@@ -65,7 +66,7 @@ key_examine(BaridPrivateKey *self, gboolean takes_ecdsa, GError **error)
     }
     if (algorithm != GNUTLS_PK_RSA) {
         g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
-                    "the key is of the kind %s; only RSA and Ed25519 can be used",
+                    _("the key is of the kind %s; only RSA and Ed25519 can be used"),
                     gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm));
         return FALSE;
     }
@@ -89,7 +90,7 @@ key_new(BaridSlice text, gboolean takes_ecdsa, GError **error)
         code = gnutls_privkey_import_x509(self->plain, read, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
     if (code < 0) {
         gnutls_x509_privkey_deinit(read);
-        key_fail(error, BARID_ERROR_INVALID, "the key cannot be used", code);
+        key_fail(error, BARID_ERROR_INVALID, _("the key cannot be used"), code);
         return NULL;
     }
     return key_examine(self, takes_ecdsa, error) ? g_steal_pointer(&self) : NULL;

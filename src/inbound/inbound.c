@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "host/private-key.h"
 #include "inbound/session.h"
 
@@ -164,12 +165,12 @@ listener_check_addresses(InboundListener *listener, SettingsContext *context,
         if (!address_parse(barid_slice_from_text(text), &address)) {
             /* The setting has no default: the section has the key. */
             config_value_report_item(config_section_use(section, "address"), context->problems, i,
-                                     "\"%s\" is not IP:PORT, [IPv6]:PORT or unix:PATH", text);
+                                     _("\"%s\" is not IP:PORT, [IPv6]:PORT or unix:PATH"), text);
             return FALSE;
         }
     }
     if (!ok)
-        config_section_report(section, context->problems, "address", "an address is required");
+        config_section_report(section, context->problems, "address", _("an address is required"));
     return ok;
 }
 
@@ -188,7 +189,7 @@ listener_set_up_tls(Inbound *self, InboundListener *listener, GError **error)
 
         if (certificate == NULL) {
             g_set_error(error, INBOUND_ERROR, BARID_ERROR_NOT_FOUND,
-                        "there is no [certificate %s]", *names);
+                        _("there is no [certificate %s]"), *names);
             return FALSE;
         }
         if (!certificate_add(self, listener->tls, certificate, error))
@@ -205,7 +206,7 @@ inbound_start(Inbound *self, GError **error)
 
         if (listener->tls != NULL && listener->settings.certificates[0] == NULL &&
             !certificate_add_own(self, listener->tls, error)) {
-            g_prefix_error(error, "listener %s: ", listener->name);
+            g_prefix_error(error, _("listener %s: "), listener->name);
             return FALSE;
         }
     }
@@ -241,7 +242,7 @@ listener_set_hostname(InboundListener *listener, const gchar *server_name,
     if (*name == '\0')
         return;
     if (!mail_domain_is_valid(barid_slice_from_text(name)))
-        config_section_report(section, context->problems, "hostname", "\"%s\" is no host name",
+        config_section_report(section, context->problems, "hostname", _("\"%s\" is no host name"),
                               name);
     listener->fixed_hostname = g_steal_pointer(&name);
     listener->hostname = listener->fixed_hostname;

@@ -15,23 +15,23 @@ mail_address_result_describe(MailAddressResult result)
 {
     switch (result) {
     case MAIL_ADDRESS_OK:
-        return "the address is well-formed";
+        return N_("the address is well-formed");
     case MAIL_ADDRESS_SYNTAX:
-        return "the address is malformed";
+        return N_("the address is malformed");
     case MAIL_ADDRESS_LOCAL_TOO_LONG:
-        return "the local part is longer than 64 octets";
+        return N_("the local part is longer than 64 octets");
     case MAIL_ADDRESS_DOMAIN_TOO_LONG:
-        return "the domain is longer than 255 octets";
+        return N_("the domain is longer than 255 octets");
     case MAIL_ADDRESS_PATH_TOO_LONG:
-        return "the path is longer than 256 octets";
+        return N_("the path is longer than 256 octets");
     case MAIL_ADDRESS_BAD_DOMAIN:
-        return "the domain is malformed";
+        return N_("the domain is malformed");
     case MAIL_ADDRESS_BAD_LITERAL:
-        return "the address literal is malformed";
+        return N_("the address literal is malformed");
     case MAIL_ADDRESS_NOT_UTF8:
-        return "the address is not UTF-8";
+        return N_("the address is not UTF-8");
     }
-    return "the address is malformed";
+    return N_("the address is malformed");
 }
 
 static gboolean

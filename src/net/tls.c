@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "base/text.h"
 
 ERROR_DOMAIN_DEFINE(net_error_quark, "barid-net-error")
@@ -75,7 +76,7 @@ tls_certificate_check(int code, const gchar *what, GError **error)
 {
     if (code >= 0)
         return TRUE;
-    g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, "certificate %s: %s", what,
+    g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, _("certificate %s: %s"), what,
                 gnutls_strerror(code));
     return FALSE;
 }
@@ -218,7 +219,7 @@ tls_trust_check(TlsTrust *self, int count, const gchar *what, GError **error)
     if (count > 0)
         return self;
     g_set_error(error, NET_ERROR, BARID_ERROR_INVALID, "%s: %s", what,
-                count == 0 ? "there is no certificate in it" : gnutls_strerror(count));
+                count == 0 ? _("there is no certificate in it") : gnutls_strerror(count));
     tls_trust_unref(self);
     return NULL;
 }
@@ -229,7 +230,7 @@ tls_trust_new_system(GError **error)
     TlsTrust *self = tls_trust_new();
     int count = gnutls_certificate_set_x509_system_trust(self->credentials);
 
-    return tls_trust_check(self, count, "the system's certification authorities", error);
+    return tls_trust_check(self, count, _("the system's certification authorities"), error);
 }
 
 TlsTrust *

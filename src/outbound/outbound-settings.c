@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outbound/outbound-settings.h"
 
+#include "base/i18n.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "conf/rule-shadow.h"
@@ -214,7 +215,7 @@ host_check_trust(OutboundHost *self, SettingsContext *context, ConfigSection *se
 
     if (self->check == HOST_CHECK_ALWAYS && !has_tls)
         config_section_report(section, context->problems, "certificate-check",
-                              "there is no certificate without TLS");
+                              _("there is no certificate without TLS"));
     if (!has_tls || self->check == HOST_CHECK_NEVER ||
         (self->check == HOST_CHECK_WITH_PASSWORD && !has_user))
         return;
@@ -238,19 +239,19 @@ host_check(OutboundHost *self, SettingsContext *context, ConfigSection *section)
             g_array_append_val(self->targets, target);
         else
             config_value_report_item(config_section_use(section, "address"), context->problems, i,
-                                     "write NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH");
+                                     _("write NAME:PORT, IP:PORT, [IPv6]:PORT or unix:/PATH"));
     }
     if (self->targets->len == 0)
-        config_section_report(section, context->problems, "address", "an address is required");
+        config_section_report(section, context->problems, "address", _("an address is required"));
     if (has_user != has_password)
         /* The line of the password is not shown. */
         config_section_report(section, context->problems, "user",
-                              "user and password belong together");
+                              _("user and password belong together"));
     if (self->local_ip != NULL && *self->local_ip != '\0') {
         self->has_source =
             address_parse_ip(barid_slice_from_text(self->local_ip), &self->source);
         if (!self->has_source)
-            config_section_report(section, context->problems, "local-ip", "write an IP address");
+            config_section_report(section, context->problems, "local-ip", _("write an IP address"));
     }
     host_check_trust(self, context, section);
 }
@@ -269,7 +270,7 @@ outbound_settings_add_host(OutboundSettings *self, SettingsContext *context,
     }
     if (host->name == NULL || strcmp(host->name, "mx") == 0 || strcmp(host->name, "local") == 0) {
         config_section_report(section, context->problems, NULL,
-                              "write [host NAME]; \"mx\" and \"local\" are taken");
+                              _("write [host NAME]; \"mx\" and \"local\" are taken"));
         outbound_host_free(host);
         return;
     }
@@ -284,7 +285,7 @@ check_next_hop(const gchar *word, ConfigTree *tree)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     ConfigSection *section;
-    const gchar *nearest;
+    g_autofree gchar *hint = NULL;
 
     g_ptr_array_add(names, (gpointer)(guintptr) "mx");
     g_ptr_array_add(names, (gpointer)(guintptr) "local");
@@ -295,10 +296,8 @@ check_next_hop(const gchar *word, ConfigTree *tree)
     g_ptr_array_add(names, NULL);
     if (g_strv_contains((const gchar *const *)names->pdata, word))
         return NULL;
-    nearest = text_nearest(word, (const gchar *const *)names->pdata);
-    return g_strdup_printf("\"%s\" is not mx, local or the name of a [host NAME]%s%s%s", word,
-                           nearest == NULL ? "" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+    hint = config_problem_dup_hint("", text_nearest(word, (const gchar *const *)names->pdata), "");
+    return g_strdup_printf(_("\"%s\" is not mx, local or the name of a [host NAME]%s"), word, hint);
 }
 
 /* What each branch of a rule writes out is checked at load; what is computed, when it is there. */
@@ -311,7 +310,7 @@ outbound_check_text(const gchar *key, const gchar *text, gpointer tree)
         return check_next_hop(text, tree);
     if (strcmp(key, "rate") == 0 &&
         units_parse_rate(barid_slice_from_text(text), &rate) != UNITS_OK)
-        return g_strdup_printf("\"%s\" is not none or N/PERIOD, such as 100/1h", text);
+        return g_strdup_printf(_("\"%s\" is not none or N/PERIOD, such as 100/1h"), text);
     return NULL;
 }
 
@@ -333,7 +332,7 @@ outbound_settings_check_stores(const OutboundSettings *self, SettingsContext *co
         if (rule_reads_store(rows[i].rule))
             config_section_report(config_tree_find(context->tree, "outbound", NULL),
                                   context->problems, rows[i].key,
-                                  "this rule must not read a store");
+                                  _("this rule must not read a store"));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "outbound/delivery.h"
 
 ERROR_DOMAIN_DEFINE(outbound_error_quark, "barid-outbound-error")
@@ -60,7 +61,7 @@ outbound_open_transport(const BaridProvider *provider, const HostModule *module,
         transport.self = transport.driver->open(host_module_get_settings(module), error);
     host_module_leave(outer);
     if (transport.self == NULL) {
-        g_prefix_error(error, "transport %s: ", provider->name);
+        g_prefix_error(error, _("transport %s: "), provider->name);
         return FALSE;
     }
     g_array_append_val(self->transports, transport);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/queue-settings.h"
 
+#include "base/i18n.h"
 #include "conf/rule-shadow.h"
 #include "mime/dsn-language.h"
 
@@ -128,9 +129,8 @@ queue_settings_check_stores(const QueueArea *area, SettingsContext *context)
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rule_reads_store(rows[i].rule) || rule_reads_store(rule_get_shadow(rows[i].rule)))
-            config_section_report(config_tree_find(context->tree, "queue", NULL),
-                                  context->problems, rows[i].key,
-                                  "this rule must not read a store");
+            config_section_report(config_tree_find(context->tree, "queue", NULL), context->problems,
+                                  rows[i].key, _("this rule must not read a store"));
     }
 }
 

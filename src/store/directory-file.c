@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "base/text.h"
 
 enum { FILE_CHECK_MS = 1000 };
@@ -82,14 +83,14 @@ file_take_addresses(Cursor *cursor, GArray *out_addresses, GError **error)
         BaridSlice address = file_take_until(cursor, ',');
 
         if (address.len == 0)
-            return file_refuse(error, "there is an empty address in the list");
+            return file_refuse(error, _("there is an empty address in the list"));
         if (out_addresses->len >= DIRECTORY_TARGETS_MAX)
-            return file_refuse(error, "a line may hold 1000 addresses");
+            return file_refuse(error, _("a line may hold 1000 addresses"));
         g_array_append_val(out_addresses, address);
     } while (cursor_accept(cursor, ','));
     cursor_take_while(cursor, file_is_blank);
     if (!cursor_is_end(cursor))
-        return file_refuse(error, "addresses are separated by commas without blanks");
+        return file_refuse(error, _("addresses are separated by commas without blanks"));
     return TRUE;
 }
 
@@ -100,7 +101,7 @@ file_add_user(DirectoryTable *table, Cursor *cursor, GArray *addresses, GError *
     BaridSlice hash = file_take_word(cursor);
 
     if (hash.len == 0)
-        return file_refuse(error, "write: user NAME HASH ADDRESS[,ADDRESS...]");
+        return file_refuse(error, _("write: user NAME HASH ADDRESS[,ADDRESS...]"));
     if (barid_slice_equal_text(hash, "-"))
         hash = BARID_SLICE_EMPTY;
     return file_take_addresses(cursor, addresses, error) &&
@@ -151,7 +152,7 @@ file_add_line(DirectoryTable *table, BaridSlice line, GError **error)
         return file_add_alias(table, &cursor, addresses, error);
     if (barid_slice_equal_text(kind, "map"))
         return file_add_map(table, &cursor, addresses, error);
-    return file_refuse(error, "a line begins with \"user\", \"alias\", \"map\" or \"#\"");
+    return file_refuse(error, _("a line begins with \"user\", \"alias\", \"map\" or \"#\""));
 }
 
 static gboolean
@@ -167,7 +168,8 @@ directory_file_parse(BaridSlice text, const gchar *name, GError **error)
     Cursor cursor = cursor_new(text);
 
     if (text.len > 0 && !g_utf8_validate_len((const gchar *)text.data, text.len, NULL)) {
-        g_set_error(error, DIRECTORY_ERROR, BARID_ERROR_INVALID, "%s: it is not UTF-8 text", name);
+        g_set_error(error, DIRECTORY_ERROR, BARID_ERROR_INVALID, _("%s: it is not UTF-8 text"),
+                    name);
         return NULL;
     }
     for (guint line_number = 1; !cursor_is_end(&cursor); line_number++) {
@@ -258,7 +260,7 @@ file_load_fd(int fd, const gchar *path, const FileState *known, FileState *out_s
     if (!S_ISREG(info.st_mode) || (info.st_mode & S_IWOTH) != 0 ||
         info.st_size > DIRECTORY_FILE_BYTES_MAX) {
         g_set_error(error, DIRECTORY_ERROR, BARID_ERROR_DENIED,
-                    "%s: it must be a plain file of at most 64M that not everybody may write",
+                    _("%s: it must be a plain file of at most 64M that not everybody may write"),
                     path);
         return NULL;
     }

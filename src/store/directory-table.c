@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of users and aliases that the inline and file drivers answer from. */
+#include "base/i18n.h"
 #include "store/directory-private.h"
 
 #include "base/text.h"
@@ -138,7 +139,7 @@ table_parse_address(BaridSlice text, MailAddress *out_address, GError **error)
     MailAddressResult result = mail_address_parse(text, out_address);
 
     if (result != MAIL_ADDRESS_OK)
-        return table_refuse(error, text, mail_address_result_describe(result));
+        return table_refuse(error, text, _(mail_address_result_describe(result)));
     return TRUE;
 }
 
@@ -153,7 +154,7 @@ table_add_entry(DirectoryTable *self, BaridSlice address, const DirectoryEntry *
         return FALSE;
     key = table_dup_text(self->arena, directory_key(&parsed, self->arena));
     if (g_hash_table_contains(self->entries, key))
-        return table_refuse(error, address, "the address is given twice");
+        return table_refuse(error, address, _("the address is given twice"));
     g_hash_table_insert(self->entries, key, (gpointer)(guintptr)entry);
     return TRUE;
 }
@@ -163,17 +164,17 @@ static const gchar *
 table_check_name(BaridSlice name)
 {
     if (name.len == 0)
-        return "a user needs a name";
+        return _("a user needs a name");
     if (name.len > DIRECTORY_NAME_MAX)
-        return "the name is longer than 255 bytes";
+        return _("the name is longer than 255 bytes");
     if (name.data[0] == '.')
-        return "a name must not begin with a dot";
+        return _("a name must not begin with a dot");
     for (gsize i = 0; i < name.len; i++) {
         if (name.data[i] <= ' ' || name.data[i] == 0x7f || name.data[i] == '/')
-            return "a name must not hold blanks, control characters or \"/\"";
+            return _("a name must not hold blanks, control characters or \"/\"");
     }
     if (!g_utf8_validate_len((const gchar *)name.data, name.len, NULL))
-        return "a name must be UTF-8";
+        return _("a name must be UTF-8");
     return NULL;
 }
 
@@ -190,10 +191,10 @@ directory_table_add_user(DirectoryTable *self, BaridSlice name, BaridSlice passw
         return table_refuse(error, name, problem);
     if (password.len > 0 && !directory_password_is_valid(password))
         return table_refuse(error, name,
-                            "the password is no crypt(3) hash such as $y$... or $6$...");
+                            _("the password is no crypt(3) hash such as $y$... or $6$..."));
     key = table_dup_text(self->arena, directory_fold_name(name, self->arena));
     if (g_hash_table_contains(self->users, key))
-        return table_refuse(error, name, "the user is given twice");
+        return table_refuse(error, name, _("the user is given twice"));
     user = arena_new0(self->arena, TableUser);
     user->public.name = table_dup_text(self->arena, name);
     user->public.password = password.len == 0 ? NULL : table_dup_text(self->arena, password);
@@ -218,9 +219,9 @@ directory_table_add_alias(DirectoryTable *self, BaridSlice address, const BaridS
     BaridSlice *kept;
 
     if (n_targets == 0)
-        return table_refuse(error, address, "an alias needs a target");
+        return table_refuse(error, address, _("an alias needs a target"));
     if (n_targets > DIRECTORY_TARGETS_MAX)
-        return table_refuse(error, address, "an alias may have 1000 targets");
+        return table_refuse(error, address, _("an alias may have 1000 targets"));
     kept = arena_alloc(self->arena, n_targets * sizeof *kept);
     for (guint i = 0; i < n_targets; i++) {
         MailAddress parsed;
@@ -229,7 +230,7 @@ directory_table_add_alias(DirectoryTable *self, BaridSlice address, const BaridS
             return FALSE;
         kept[i] = mail_address_dup_canonical(&parsed, self->arena);
         if (barid_slice_equal_nocase(targets[i], address))
-            return table_refuse(error, address, "an alias must not name itself");
+            return table_refuse(error, address, _("an alias must not name itself"));
     }
     entry->targets = kept;
     entry->n_targets = n_targets;
@@ -308,12 +309,12 @@ map_check_target(BaridSlice target, guint n_groups)
         if (target.data[i] != '$' || target.data[i + 1] != '{')
             continue;
         if (!is_whole)
-            return "write ${1} to ${9} for the groups of the pattern";
+            return _("write ${1} to ${9} for the groups of the pattern");
         if ((guint)(target.data[i + 2] - '0') > n_groups)
-            return "the pattern has fewer groups than the target names";
+            return _("the pattern has fewer groups than the target names");
     }
     if (text_find(target, '@') < 0)
-        return "a target is an address";
+        return _("a target is an address");
     return NULL;
 }
 
@@ -328,9 +329,9 @@ directory_table_add_map(DirectoryTable *self, BaridSlice pattern, const BaridSli
     g_autofree gchar *whole = NULL;
 
     if (pattern.len == 0 || n_targets == 0)
-        return table_refuse(error, pattern, "a map needs a pattern and a target");
+        return table_refuse(error, pattern, _("a map needs a pattern and a target"));
     if (n_targets > DIRECTORY_TARGETS_MAX || self->maps->len >= DIRECTORY_MAPS_MAX)
-        return table_refuse(error, pattern, "a directory may have 1000 maps of 1000 targets");
+        return table_refuse(error, pattern, _("a directory may have 1000 maps of 1000 targets"));
     whole = g_strdup_printf("^(?:%.*s)\\z", (int)pattern.len, (const gchar *)pattern.data);
     map.regex = rule_regex_new(barid_slice_from_text(whole), RULE_REGEX_CASELESS, &offset,
                                &reason);

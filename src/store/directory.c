@@ -4,6 +4,7 @@
 #include "store/directory-private.h"
 
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "base/text.h"
 #include "mime/mail-domain.h"
 
@@ -126,7 +127,7 @@ gchar *
 directories_check_name(const Directories *self, const gchar *name)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    const gchar *nearest;
+    g_autofree gchar *hint = NULL;
 
     for (guint i = 0; i < self->directories->len; i++) {
         const Directory *directory = g_ptr_array_index(self->directories, i);
@@ -136,10 +137,8 @@ directories_check_name(const Directories *self, const gchar *name)
     g_ptr_array_add(names, NULL);
     if (directories_find_directory(self, name) != NULL)
         return NULL;
-    nearest = text_nearest(name, (const gchar *const *)names->pdata);
-    return g_strdup_printf("there is no [directory %s]%s%s%s", name,
-                           nearest == NULL ? "" : "; did you mean ",
-                           nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+    hint = config_problem_dup_hint("", text_nearest(name, (const gchar *const *)names->pdata), "");
+    return g_strdup_printf(_("there is no [directory %s]%s"), name, hint);
 }
 
 static Directory *
@@ -162,7 +161,7 @@ directories_open_file(Directories *self, SettingsContext *context, ConfigSection
     gpointer impl = NULL;
 
     if (path == NULL || path[0] == '\0')
-        report(context, section, "path", "the driver file needs a path");
+        report(context, section, "path", _("the driver file needs a path"));
     else
         impl = directory_file_open(path, &error);
     if (error != NULL)
@@ -184,7 +183,7 @@ directories_bind_directories(Directories *self, SettingsContext *context)
         if (!settings_bind(context, section, NULL, directory_settings, sizeof(BaridSetting), &read))
             ;
         else if (name == NULL)
-            report(context, section, NULL, "write [directory NAME]");
+            report(context, section, NULL, _("write [directory NAME]"));
         else if (read.driver == DRIVER_FILE)
             directories_open_file(self, context, section, read.path);
         else
@@ -200,15 +199,15 @@ domain_check(DirectoryDomain *domain, SettingsContext *context, ConfigSection *s
              const Host *host)
 {
     g_autofree gchar *reason =
-        g_strdup_printf("\"%s\" is neither a transport of an enabled module nor a [host]: is "
-                        "there a [module ...] with enabled = yes that offers it?",
+        g_strdup_printf(_("\"%s\" is neither a transport of an enabled module nor a [host]: is "
+                          "there a [module ...] with enabled = yes that offers it?"),
                         domain->transport);
     HostModule *module;
 
     if (!domain->enabled)
         return;
     if (domain->directory == NULL)
-        report(context, section, "directory", "there is no working [directory] of that name");
+        report(context, section, "directory", _("there is no working [directory] of that name"));
     if (host != NULL && config_tree_find(context->tree, "host", domain->transport) == NULL &&
         host_find_provider(host, BARID_PROVIDER_TRANSPORT, domain->transport, &module) == NULL)
         report(context, section, "transport", reason);
@@ -227,7 +226,7 @@ directories_add_domain(Directories *self, SettingsContext *context, ConfigSectio
         return;
     }
     if (name == NULL || !mail_domain_is_valid(text)) {
-        report(context, section, NULL, "write [domain NAME] with a domain such as example.org");
+        report(context, section, NULL, _("write [domain NAME] with a domain such as example.org"));
         domain_free(domain);
         return;
     }
@@ -282,7 +281,7 @@ directories_add_user(Directories *self, SettingsContext *context, ConfigSection 
         g_autoptr(GArray) addresses = slices_from_list(read.addresses);
 
         if (table == NULL)
-            report(context, section, "directory", "there is no inline directory of that name");
+            report(context, section, "directory", _("there is no inline directory of that name"));
         else if (!directory_table_add_user(
                      table, barid_slice_from_text(config_section_get_name(section)),
                      barid_slice_from_text(read.password),
@@ -310,8 +309,9 @@ directories_add_alias(Directories *self, SettingsContext *context, ConfigSection
         g_autoptr(GArray) targets = slices_from_list(read.to);
 
         if (table == NULL)
-            report(context, section, NULL,
-                   "write [alias ADDRESS] with an address in a domain whose directory is inline");
+            report(
+                context, section, NULL,
+                _("write [alias ADDRESS] with an address in a domain whose directory is inline"));
         else if (!directory_table_add_alias(table, address,
                                             (const BaridSlice *)(gconstpointer)targets->data,
                                             targets->len, &error))
@@ -332,7 +332,7 @@ directories_add_map(Directories *self, SettingsContext *context, ConfigSection *
         g_autoptr(GArray) targets = slices_from_list(read.to);
 
         if (table == NULL)
-            report(context, section, "directory", "there is no inline directory of that name");
+            report(context, section, "directory", _("there is no inline directory of that name"));
         else if (!directory_table_add_map(table, barid_slice_from_text(read.match),
                                           (const BaridSlice *)(gconstpointer)targets->data,
                                           targets->len, &error))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store-memory.h"
 
+#include "base/i18n.h"
 #include "store/store.h"
 
 enum {
@@ -271,7 +272,7 @@ memory_open(const gchar *name, const void *settings, GError **error)
 
     if (read->max_size_bytes < MEMORY_SIZE_MIN) {
         g_set_error(error, STORE_ERROR, BARID_ERROR_INVALID,
-                    "store %s: max-size must be at least 64K", name);
+                    _("store %s: max-size must be at least 64K"), name);
         return NULL;
     }
     self = g_new0(StoreMemory, 1);

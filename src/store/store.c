@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "conf/rule-language.h"
 #include "host/hook-call.h"
 #include "store/store-memory.h"
@@ -282,12 +283,12 @@ store_set_add_section(StoreSet *self, SettingsContext *context, ConfigSection *s
     BaridStore *store;
 
     if (config_section_get_name(section) == NULL)
-        store_report(context, section, NULL, "write [store NAME]");
+        store_report(context, section, NULL, _("write [store NAME]"));
     else if (settings_bind(context, section, NULL, store_section_settings, sizeof(BaridSetting),
                            &read)) {
         driver = store_find_driver(host, read.driver, &module);
         if (driver == NULL)
-            store_report(context, section, "driver", "no enabled module offers that driver");
+            store_report(context, section, "driver", _("no enabled module offers that driver"));
     }
     settings_clear(store_section_settings, sizeof(BaridSetting), &read);
     if (driver == NULL)
@@ -303,7 +304,7 @@ store_set_resolve(const gchar *text, gpointer data, GError **error)
     BaridStore *store = store_set_find(data, text);
 
     if (store == NULL)
-        g_set_error(error, STORE_ERROR, BARID_ERROR_NOT_FOUND, "there is no [store %s]", text);
+        g_set_error(error, STORE_ERROR, BARID_ERROR_NOT_FOUND, _("there is no [store %s]"), text);
     return store;
 }
 

@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
 #include "base/error-domain.h"
+#include "base/i18n.h"
 #include "queue/spool/scan.h"
 
 #define READER_CHUNK (256 * 1024)
@@ -121,7 +123,7 @@ list_segments(SpoolReader *self, const gchar *path, GError **error)
     fd = self->folder_fd < 0 ? -1 : openat(self->folder_fd, ".", O_RDONLY | O_CLOEXEC);
     folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL) {
-        error_set_errno(error, SPOOL_ERROR, errno, "cannot open the spool \"%s\"", path);
+        error_set_errno(error, SPOOL_ERROR, errno, _("cannot open the spool \"%s\""), path);
         if (fd >= 0)
             (void)close(fd);
         return FALSE;
@@ -343,9 +345,8 @@ read_place(const ReaderPlace *place, guint8 **out_bytes, SpoolRecord *out_record
         !spool_record_open(&header, barid_slice(bytes + SPOOL_RECORD_HEADER,
                                                 size - SPOOL_RECORD_HEADER), out_record)) {
         g_set_error(error, SPOOL_ERROR, BARID_ERROR_INVALID,
-                    "segment %08x: the record at offset %" G_GOFFSET_FORMAT
-                    " can no longer be read",
-                    place->segment->generation, place->offset);
+                    _("segment %08x: the record at offset %" PRId64 " can no longer be read"),
+                    place->segment->generation, (gint64)place->offset);
         return FALSE;
     }
     *out_bytes = g_steal_pointer(&bytes);
@@ -439,12 +440,12 @@ open_file(SpoolReader *self, const ReaderMessage *message, GError **error)
     spool_file_name_format(message->id, name);
     fd = openat(self->folder_fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        error_set_errno(error, SPOOL_ERROR, errno, "cannot open the content \"%s\"", name);
+        error_set_errno(error, SPOOL_ERROR, errno, _("cannot open the content \"%s\""), name);
         return -1;
     }
     if (walk_file(fd, header->file_bytes, NULL, NULL, &crc) && crc == header->file_crc)
         return fd;
-    g_set_error(error, SPOOL_ERROR, BARID_ERROR_INVALID, "the content \"%s\" is damaged", name);
+    g_set_error(error, SPOOL_ERROR, BARID_ERROR_INVALID, _("the content \"%s\" is damaged"), name);
     (void)close(fd);
     return -1;
 }
@@ -461,7 +462,7 @@ spool_reader_copy_content(SpoolReader *self, QueueId id, SpoolReaderSink sink, g
     int fd = -1;
 
     if (message == NULL) {
-        g_set_error(error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND, "no such message in the spool");
+        g_set_error(error, SPOOL_ERROR, BARID_ERROR_NOT_FOUND, _("no such message in the spool"));
         return FALSE;
     }
     if (!read_place(&message->add, &bytes, &record, error))
@@ -472,7 +473,8 @@ spool_reader_copy_content(SpoolReader *self, QueueId id, SpoolReaderSink sink, g
         (record.body.len == 0 || sink(record.body, data)) && fd >= 0)
         ok = walk_file(fd, record.header.file_bytes, sink, data, &crc);
     if (!ok)
-        g_set_error(error, SPOOL_ERROR, BARID_ERROR_IO, "cannot read the content of the message");
+        g_set_error(error, SPOOL_ERROR, BARID_ERROR_IO,
+                    _("cannot read the content of the message"));
     if (fd >= 0)
         (void)close(fd);
     return ok;
