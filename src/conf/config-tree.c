@@ -485,6 +485,8 @@ config_tree_find(ConfigTree *self, const gchar *kind, const gchar *name)
 ConfigSection *
 config_tree_get_nth(ConfigTree *self, const gchar *kind, guint index)
 {
+    /* Somebody knows such sections, though there may be none: it is what a slip is near to. */
+    config_tree_declare(self, kind, NULL);
     for (guint i = 0; i < self->sections->len; i++) {
         ConfigSection *section = g_ptr_array_index(self->sections, i);
 

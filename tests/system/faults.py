@@ -167,6 +167,15 @@ mail-from = if is-tls then strict else relaxd
     assert "none or N/PERIOD" in found[7, 43], found
 
 
+def test_misspelt_sections():
+    """The kind that was meant is known, though no section of it is there."""
+    for kind, meant in (("listner", "listener"), ("hosst", "host"), ("aliass", "alias"),
+                        ("certifcate", "certificate"), ("stroe", "store"), ("outbund", "outbound")):
+        status, out = check_config(f"[{kind} x]\n")
+        problems = [problem["message"] for problem in out["problems"]]
+        assert status == 1 and any(f"did you mean [{meant}]?" in each for each in problems), problems
+
+
 def test_misspelt_policies():
     """Each module that takes a policy's word knows which there are."""
     status, out = check_config("""[module dkim]
