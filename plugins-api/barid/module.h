@@ -155,7 +155,8 @@ typedef struct {
     const BaridCommand *commands;
     const gchar *const *findings; /* names this module records */
     /* Called once with checked settings. The returned state is given to every hook;
-     * a module without "start" gets its settings struct as state. */
+     * a module without "start" gets its settings struct as state. A check of the configuration
+     * calls it as well, in a process that ends then, as whoever checks: it leaves no trace. */
     gboolean (*start)(BaridStart *start, const void *settings, gpointer *out_state,
                       GError **error);
     void (*stop)(gpointer state);

@@ -65,18 +65,20 @@ typedef struct {
 } ConfigCheck;
 
 static Generation *
-config_make_generation(const Options *options, const ConfigFiles *files, ConfigProblems *problems)
+config_make_generation(const Options *options, const ConfigFiles *files, gboolean tries_modules,
+                       ConfigProblems *problems)
 {
     g_autofree gchar *state = options_has(options, "state")
                                   ? g_canonicalize_filename(options_get(options, "state"), NULL)
                                   : paths_dup_state_dir();
-    GenerationOptions generation = {.state_dir = state, .files = files};
+    GenerationOptions generation = {.state_dir = state, .files = files,
+                                    .tries_modules = tries_modules};
 
     return generation_new(&generation, problems);
 }
 
 static void
-config_check_init(ConfigCheck *self, const Options *options)
+config_check_init(ConfigCheck *self, const Options *options, gboolean tries_modules)
 {
     g_autoptr(ConfigFiles) files = NULL;
 
@@ -85,13 +87,13 @@ config_check_init(ConfigCheck *self, const Options *options)
     if (files == NULL)
         return;
     config_drop_absent(files, NULL);
-    self->generation = config_make_generation(options, files, self->problems);
+    self->generation = config_make_generation(options, files, tries_modules, self->problems);
 }
 
 void
 config_check_files(const Options *options, const ConfigFiles *files, ConfigProblems *problems)
 {
-    generation_free(config_make_generation(options, files, problems));
+    generation_free(config_make_generation(options, files, TRUE, problems));
 }
 
 static void
@@ -139,7 +141,7 @@ offline_config_check(const Options *options, const gchar *const *args G_GNUC_UNU
 {
     g_auto(ConfigCheck) check = {0};
 
-    config_check_init(&check, options);
+    config_check_init(&check, options, TRUE);
     return config_report(options, check.problems);
 }
 
@@ -157,7 +159,7 @@ offline_config_show(const Options *options, const gchar *const *args)
         selection.choice = SETTINGS_CHANGED;
     else if (options_has(options, "defaults"))
         selection.choice = SETTINGS_DEFAULTS;
-    config_check_init(&check, options);
+    config_check_init(&check, options, FALSE);
     if (check.generation == NULL)
         return config_report(options, check.problems);
     json_writer_init(&writer, out);
@@ -177,7 +179,7 @@ offline_config_diff(const Options *options, const gchar *const *args G_GNUC_UNUS
     static const SettingsSelection all = {.choice = SETTINGS_ALL};
     JsonWriter writer;
 
-    config_check_init(&check, options);
+    config_check_init(&check, options, FALSE);
     if (check.generation == NULL)
         return config_report(options, check.problems);
     json_writer_init(&writer, out);

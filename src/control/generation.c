@@ -120,6 +120,8 @@ generation_new(const GenerationOptions *options, ConfigProblems *problems)
     self->context.open_file_data = options->open_file_data;
     generation_bind_all(self, options);
     config_tree_report_unknown(tree, problems);
+    if (options->tries_modules && config_problems_get_count(problems) == 0)
+        host_try_start(self->host, &self->context, self->server.watchdog_ms);
     if (config_problems_get_count(problems) > 0)
         return NULL;
     return g_steal_pointer(&self);

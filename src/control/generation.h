@@ -30,6 +30,7 @@ typedef struct {
     const void *store_settings;
     gboolean copies_stores; /* with a scratch_dir: they hold what they hold now */
     const gchar *module_dir; /* where modules are looked for first, or NULL */
+    gboolean tries_modules; /* for a check: they are started, too, in a process of their own */
 } GenerationOptions;
 
 /* [server] and [log]. */

@@ -23,6 +23,7 @@ src_host_libhost_la_SOURCES = \
 	src/host/session-api.c \
 	src/host/shadow.c \
 	src/host/variables.c \
+	src/host/try-start.c \
 	src/host/verdict.c
 HOST_LIBS = src/host/libhost.la $(LTDL_LIBS) $(MIME_LIBS) $(DNS_LIBS)
 

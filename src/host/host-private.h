@@ -102,6 +102,8 @@ HostModule *host_module_new_linked(const BaridModule *module, GError **error);
 void host_module_stop(HostModule *self);
 void host_module_free(HostModule *self);
 
+gboolean host_start_module(HostModule *self, GError **error);
+
 /* order.c: fills the stages from the modules. */
 gboolean host_order_hooks(Host *self, GError **error);
 void host_clear_hooks(Host *self);

@@ -277,7 +277,7 @@ host_register_key_counters(HostModule *self)
         host_module_register_key_counters(self);
 }
 
-static gboolean
+gboolean
 host_start_module(HostModule *self, GError **error)
 {
     BaridStart start = {self};
@@ -293,12 +293,8 @@ host_start_module(HostModule *self, GError **error)
     if (self->module->start != NULL)
         ok = self->module->start(&start, self->settings, &self->state, error);
     host_module_leave(outer);
-    if (!ok) {
-        g_prefix_error(error, _("module %s: "), self->module->name);
-        return FALSE;
-    }
-    self->started = TRUE;
-    return TRUE;
+    self->started = ok;
+    return ok;
 }
 
 guint32
@@ -347,8 +343,12 @@ gboolean
 host_start(Host *self, GError **error)
 {
     for (guint i = 0; i < self->modules->len; i++) {
-        if (!host_start_module(g_ptr_array_index(self->modules, i), error))
+        HostModule *module = g_ptr_array_index(self->modules, i);
+
+        if (!host_start_module(module, error)) {
+            g_prefix_error(error, _("module %s: "), module->module->name);
             return FALSE;
+        }
     }
     self->started = TRUE;
     return TRUE;

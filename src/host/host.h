@@ -35,6 +35,10 @@ void host_set_resolver(Host *self, DnsResolver *resolver);
 DnsResolver *host_get_resolver(const Host *self);
 /* Calls every module's start. FALSE with the failing module named. */
 gboolean host_start(Host *self, GError **error);
+/* For a check: does the same in a process that ends right after, and adds what is wrong as
+ * problems of the modules' sections; one that takes longer than (patience_ms) is wrong. The caller
+ * has no other threads. */
+void host_try_start(Host *self, SettingsContext *context, gint64 patience_ms);
 /* Calls stop in reverse order. No hook may be running. What modules provide is still there:
  * stores are closed between this and host_free(). */
 void host_stop(Host *self);

@@ -409,7 +409,8 @@ worker_start(Worker *self, gboolean only_check)
     g_autoptr(GString) failures = g_string_new(NULL);
     g_autoptr(ConfigProblems) problems = config_problems_new();
     g_autoptr(GError) error = NULL;
-    GenerationOptions options = {.open_file = worker_open_file, .open_file_data = self};
+    GenerationOptions options = {.open_file = worker_open_file, .open_file_data = self,
+                                 .tries_modules = only_check};
     gboolean ok;
 
     if (!worker_receive_all(self, &error))

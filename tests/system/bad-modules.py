@@ -3,6 +3,7 @@
 """Modules that cannot be used, asked for by a reload of a server that is at work: each is
 refused with one clear line, the worker that serves stays, and mail goes on. What a module does
 to a running server is in blame.py and hung.py. A module of an older version works."""
+import json
 import os
 import shutil
 import smtplib
@@ -106,6 +107,23 @@ def test_crashes_at_start(world):
 def test_never_returns_from_start(world):
     world.refuses(PROBE + "hang-at-start = yes\n[server]\nwatchdog = 4s\n", "ended at its start",
                   "because of module probe: it did not come back")
+
+
+def test_check_starts_modules(world):
+    """As a start would, so that a check is not content with what a start refuses."""
+    for extra, wanted in (
+            (PROBE + "crash-at-start = yes\n", "it crashes at its start (signal 6)"),
+            (PROBE + "hang-at-start = yes\n[server]\nwatchdog = 1s\n",
+             "it does not come back from its start"),
+            (PROBE + "[module limit]\nenabled = yes\n[limit x]\nkey = remote-ip\n",
+             '[limit x] needs "concurrency", "rate" or both')):
+        with open(world.server.config, "w", encoding="utf-8") as file:
+            file.write(world.config + extra)
+        done = world.server.ctl_raw("config", "check", "--config", world.server.config, "--json")
+        found = [problem for problem in json.loads(done.stdout)["problems"]
+                 if problem["message"] == wanted and problem["line"] is not None]
+        assert done.returncode == 1 and len(found) == 1, (wanted, done)
+        assert found[0]["section"] == ("module limit" if "limit" in wanted else "module probe"), found
 
 
 def test_never_returns_at_all(world):

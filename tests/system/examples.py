@@ -43,8 +43,11 @@ def check(text):
             with open(path, encoding="utf-8") as file:
                 files["conf.d/" + os.path.basename(path)] = re.sub(
                     r"^enabled = no$", "enabled = yes", file.read(), flags=re.MULTILINE)
-        files["conf.d/zz-example.conf"] = (text.replace("/etc/barid/tls/chain.pem", chain)
-                                           .replace("/etc/barid/tls/key.pem", key))
+        signing = os.path.join(folder, "signing.pem")
+        subprocess.run(["openssl", "genrsa", "-out", signing, "2048"], check=True,
+                       capture_output=True)
+        text = text.replace("/etc/barid/tls/chain.pem", chain).replace("/etc/barid/tls/key.pem", key)
+        files["conf.d/zz-example.conf"] = re.sub(r"/etc/barid/(arc|dkim)\.pem", signing, text)
         for name, content in files.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(content)
