@@ -61,7 +61,8 @@ def test_depends():
 
 
 def test_modules_are_on():
-    """Their files say so, are conffiles, and differ from those in the tree by nothing else."""
+    """Their files say so, unless they need settings first, are conffiles, and differ from those in
+    the tree by nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         for name in modules():
             package = f"barid-module-{name}"
@@ -69,8 +70,11 @@ def test_modules_are_on():
             given = packages.read(f"{folder}/etc/barid/conf.d/{name}.conf")
             ours = packages.read(f"{TOP}/conf.d/{name}.conf")
             head = f"[module {name}]\nenabled = "
-            assert f"{head}yes\n" in given, name
-            assert given == ours.replace(f"{head}no\n", f"{head}yes\n"), name
+            if "\nEnabled: no\n" in packages.read(f"{TOP}/modules/{name}/module.pkg"):
+                assert given == ours and "\nenabled = no\n" in given, name
+            else:
+                assert f"{head}yes\n" in given, name
+                assert given == ours.replace(f"{head}no\n", f"{head}yes\n"), name
             listed = packages.run("dpkg-deb", "-I", MADE[package], "conffiles").split()
             assert f"/etc/barid/conf.d/{name}.conf" in listed, (name, listed)
 
