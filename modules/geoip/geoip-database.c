@@ -222,8 +222,8 @@ database_check_content(const GeoipDatabase *self, const GeoipPath *paths, GError
     }
     type = database_dup_printable(self->mmdb.metadata.database_type, -1);
     wanted = database_join_paths(paths);
-    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID, _("%s: this database (%s) has nowhere: %s"),
-                self->path, type, wanted);
+    g_set_error(error, BARID_ERROR, BARID_ERROR_INVALID,
+                _("%s: this database (%s) has nowhere: %s"), self->path, type, wanted);
     return FALSE;
 }
 

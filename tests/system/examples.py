@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
+from mmdb_writer import make_database
 from outbound import make_certificate
 from server import BUILD, TOP
 from tap import run_rows
@@ -19,7 +20,10 @@ GIVEN = """
 [list offices]
 type = networks
 entries = 192.0.2.0/24
+[module geoip]
+country-database = /var/lib/GeoIP/GeoLite2-Country.mmdb
 """
+KNOWN = {"192.0.2.0/24": {"country": {"iso_code": "DE"}, "autonomous_system_number": 64500}}
 
 
 def find_examples():
@@ -38,7 +42,12 @@ def check(text):
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(os.path.join(folder, "conf.d"))
         chain, key = make_certificate(folder, "mx.example.org", "DNS:mx.example.org")
-        files = {"barid.conf": GIVEN}
+        database = os.path.join(folder, "geoip.mmdb")
+        with open(database, "wb") as file:
+            file.write(make_database(KNOWN, "example"))
+        given = re.sub(r"/var/lib/GeoIP/\S+", database, GIVEN)
+        text = re.sub(r"/var/lib/GeoIP/\S+", database, text)
+        files = {"barid.conf": given}
         for path in glob.glob(f"{TOP}/conf.d/*.conf"):
             with open(path, encoding="utf-8") as file:
                 files["conf.d/" + os.path.basename(path)] = re.sub(
