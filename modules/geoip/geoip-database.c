@@ -47,7 +47,7 @@ database_refuse(const GeoipDatabase *self, const gchar *ip, gint status, GError 
     return FALSE;
 }
 
-/* The value is one of another type when the record has no such path: that is no damage. */
+/* A record without such a path is not damaged: then there is a value without data. */
 static gint
 database_get(MMDB_entry_s *entry, GeoipPath path, MMDB_entry_data_s *out_value)
 {

@@ -615,6 +615,12 @@ START_TEST(test_query)
 }
 END_TEST
 
+static guint
+get_number(const guint8 *bytes)
+{
+    return (guint)bytes[0] << 8 | bytes[1];
+}
+
 /* RFC 7830: an option of zeros, so that all lengths are multiples of 128. */
 START_TEST(test_padded_query)
 {
@@ -639,9 +645,9 @@ START_TEST(test_padded_query)
         ck_assert_uint_le(got, DNS_QUERY_MAX);
         ck_assert_uint_lt(got - end - 4, 128);
         /* The length of the data, the option, its length; and zeros. */
-        ck_assert_uint_eq(query[end - 2] << 8 | query[end - 1], got - end);
-        ck_assert_uint_eq(query[end] << 8 | query[end + 1], 12);
-        ck_assert_uint_eq(query[end + 2] << 8 | query[end + 3], got - end - 4);
+        ck_assert_uint_eq(get_number(query + end - 2), got - end);
+        ck_assert_uint_eq(get_number(query + end), 12);
+        ck_assert_uint_eq(get_number(query + end + 2), got - end - 4);
         for (gsize i = end + 4; i < got; i++)
             ck_assert_uint_eq(query[i], 0);
     }
