@@ -152,18 +152,24 @@ check_domain_look_up_text(CheckDomain *self, const gchar *below, const gchar *do
     return dns_lookup(self->resolver, name, DNS_TYPE_TXT, error);
 }
 
+/* The record (found) of (answer), or null where there is none. */
+static void
+check_domain_put_text(CheckDomain *self, const gchar *key, const DnsAnswer *answer, gint found)
+{
+    if (found >= 0)
+        json_writer_slice(&self->writer, key, answer->records[found].as.text);
+    else
+        json_writer_text(&self->writer, key, NULL);
+}
+
 /* The policy below the domain, or null. */
 static void
 check_domain_put_policy(CheckDomain *self, const gchar *key, const gchar *below,
                         const gchar *prefix)
 {
     g_autoptr(DnsAnswer) answer = check_domain_look_up_text(self, below, self->domain, NULL);
-    gint found = check_domain_find_text(answer, prefix);
 
-    if (found >= 0)
-        json_writer_slice(&self->writer, key, answer->records[found].as.text);
-    else
-        json_writer_text(&self->writer, key, NULL);
+    check_domain_put_text(self, key, answer, check_domain_find_text(answer, prefix));
 }
 
 /* Whether the (destination) of reports about the domain wants them (RFC 7489 section 7.1): one
@@ -202,14 +208,15 @@ check_domain_put_destinations(CheckDomain *self, BaridSlice uris)
     }
 }
 
-/* Where reports by DMARC would be mailed to. */
+/* The policy, and where reports by it would be mailed to. */
 static void
-check_domain_put_reports(CheckDomain *self)
+check_domain_put_dmarc(CheckDomain *self)
 {
     g_autoptr(DnsAnswer) answer = check_domain_look_up_text(self, "_dmarc.", self->domain, NULL);
     gint found = check_domain_find_text(answer, "v=DMARC1");
     BaridTagList tags;
 
+    check_domain_put_text(self, "dmarc", answer, found);
     json_writer_begin_array(&self->writer, "dmarc_reports");
     if (found >= 0 &&
         barid_tag_list_parse(answer->records[found].as.text, &tags) == BARID_TAG_LIST_OK) {
@@ -238,8 +245,7 @@ check_domain_run(gpointer data)
     json_writer_text(&self->writer, "domain", self->domain);
     check_domain_put_hosts(self);
     check_domain_put_policy(self, "spf", "", "v=spf1");
-    check_domain_put_policy(self, "dmarc", "_dmarc.", "v=DMARC1");
-    check_domain_put_reports(self);
+    check_domain_put_dmarc(self);
     check_domain_put_policy(self, "mta_sts", "_mta-sts.", "v=STSv1");
     check_domain_put_policy(self, "tls_rpt", "_smtp._tls.", "v=TLSRPTv1");
     json_writer_text(&self->writer, "result", self->result);

@@ -197,9 +197,9 @@ START_TEST(test_newer_layout_is_refused)
 }
 END_TEST
 
-START_TEST(test_no_database_is_refused)
+static void
+set_up_no_database(void)
 {
-    g_autoptr(GError) error = NULL;
     g_autofree gchar *folder = NULL;
 
     set_up();
@@ -207,6 +207,13 @@ START_TEST(test_no_database_is_refused)
     g_mkdir_with_parents(folder, 0700);
     ck_assert(g_file_set_contents(test_settings.path, "This is no database, it is a text file.",
                                   -1, NULL));
+}
+
+START_TEST(test_no_database_is_refused)
+{
+    g_autoptr(GError) error = NULL;
+
+    set_up_no_database();
     ck_assert_ptr_null(store_new("test", get_driver(), &test_settings, &error));
     ck_assert_msg(strstr(error->message, test_settings.path) != NULL, "%s", error->message);
     clean_up();
@@ -331,13 +338,8 @@ END_TEST
 START_TEST(test_copy_of_no_database)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree gchar *folder = NULL;
 
-    set_up();
-    folder = g_path_get_dirname(test_settings.path);
-    g_mkdir_with_parents(folder, 0700);
-    ck_assert(g_file_set_contents(test_settings.path, "This is no database, it is a text file.",
-                                  -1, NULL));
+    set_up_no_database();
     ck_assert_ptr_null(copy_again(&error));
     ck_assert_msg(strstr(error->message, test_settings.path) != NULL, "%s", error->message);
     clean_up();
