@@ -122,6 +122,7 @@ class Tests:
             self.env["UBSAN_OPTIONS"] = "print_stacktrace=1"
             self.env["LSAN_OPTIONS"] = f"suppressions={SOURCE}/tests/leaks.supp:print_suppressions=0"
             self.env["CK_TIMEOUT_MULTIPLIER"] = "8"
+            self.env["G_SLICE"] = "always-malloc"  # what is freed must not be used
         self.tally = Tally()
 
     # Building

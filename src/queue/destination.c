@@ -63,7 +63,7 @@ destination_free(gpointer data)
         for (Waiter *waiter = self->lines[i].first; waiter != NULL;) {
             Waiter *next = waiter->next;
 
-            g_free(waiter);
+            g_slice_free(Waiter, waiter);
             waiter = next;
         }
     }
@@ -217,7 +217,7 @@ static void
 destinations_stand_in_line(Destinations *self, Destination *destination,
                            const DestinationJob *job)
 {
-    Waiter *waiter = g_new0(Waiter, 1);
+    Waiter *waiter = g_slice_new0(Waiter);
     WaiterLine *line = &destination->lines[job->priority > 0   ? LINE_HIGH
                                            : job->priority < 0 ? LINE_LOW
                                                                : LINE_NORMAL];
@@ -336,7 +336,7 @@ destinations_call(Destinations *self, Destination *destination, DestinationJob *
     destination->n_waiting--;
     g_hash_table_remove(self->waiting, waiter);
     *out_job = waiter->job;
-    g_free(waiter);
+    g_slice_free(Waiter, waiter);
 }
 
 gboolean

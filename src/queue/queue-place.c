@@ -66,7 +66,7 @@ place_open(Queue *self, const gchar *folder, gboolean is_side, guint *out_index,
     }
     place = g_new0(QueuePlace, 1);
     place->folder = g_strdup(folder);
-    place->ghosts = g_ptr_array_new_with_free_func(g_free);
+    place->ghosts = g_ptr_array_new_with_free_func((GDestroyNotify)queue_entry_free);
     place->doubtful = g_ptr_array_new();
     place->spool = spool_open(self->options.disk, folder, &options, error);
     self->places[index] = place;
@@ -533,7 +533,7 @@ move_finish(Queue *self, PlaceMove *move)
         schedule_put(&self->schedule, &fresh->item, old->item.due_ms, fresh->priority);
     schedule_remove(&self->schedule, &old->item);
     g_hash_table_replace(self->index, &fresh->ref.id, fresh);
-    g_free(old);
+    queue_entry_free(old);
 }
 
 /* TRUE when something was moved. */
@@ -560,7 +560,7 @@ place_move_some(Queue *self, QueuePlace *place)
         /* A copy that is durable already is linked in the home spool and stays there, so
          * that the next start finds both. */
         if (move->add.error != NULL)
-            g_free(move->fresh);
+            queue_entry_free(move->fresh);
         else
             g_ptr_array_add(self->left_entries, move->fresh);
     }

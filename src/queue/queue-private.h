@@ -110,7 +110,9 @@ struct Queue {
 /* A change that lives until the turn's commit. */
 SpoolChange *queue_add_change(Queue *self, SpoolChangeKind kind, QueueEntry *entry);
 QueueEntry *queue_find(Queue *self, QueueId id);
+/* Every entry is made and freed by these two: it is not from the heap. */
 QueueEntry *queue_entry_new(QueueId id);
+void queue_entry_free(QueueEntry *entry);
 void queue_entry_set_state(QueueEntry *entry, BaridSlice state);
 /* Puts the entry where its state says. */
 void queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,

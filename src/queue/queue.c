@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -35,28 +36,34 @@ queue_id_equal(gconstpointer a, gconstpointer b)
     return *(const QueueId *)a == *(const QueueId *)b;
 }
 
+/* Entries come from slices, not from the heap: many that stay would leave it in pieces, and
+ * everything that comes and goes would look for room between them. */
 QueueEntry *
 queue_entry_new(QueueId id)
 {
-    QueueEntry *entry = g_new0(QueueEntry, 1);
+    QueueEntry *entry = g_slice_new0(QueueEntry);
 
     entry->ref.id = id;
     return entry;
 }
 
-static void
+void
 queue_entry_free(QueueEntry *entry)
 {
-    g_free(entry->state);
-    g_free(entry);
+    g_slice_free1(entry->state_len, entry->state);
+    g_slice_free(QueueEntry, entry);
 }
 
 void
 queue_entry_set_state(QueueEntry *entry, BaridSlice state)
 {
-    g_free(entry->state);
-    entry->state = g_memdup2(state.data, state.len);
-    entry->state_len = (guint32)state.len;
+    if (entry->state_len != state.len) {
+        g_slice_free1(entry->state_len, entry->state);
+        entry->state = g_slice_alloc(state.len);
+        entry->state_len = (guint32)state.len;
+    }
+    if (state.len > 0)
+        memcpy(entry->state, state.data, state.len);
 }
 
 QueueEntry *
