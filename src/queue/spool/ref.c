@@ -48,6 +48,23 @@ spool_detach(Spool *self, SpoolRef *ref)
     ref->segment = ref->offset = ref->size = 0;
 }
 
+/* With more states than these a segment waits until they are replaced, as each retry does. */
+enum { STATES_FEW = 256 };
+
+static void
+note_state(SpoolSegment *segment, SpoolRef *ref)
+{
+    if (segment->has_many_states)
+        return;
+    if (segment->states == NULL)
+        segment->states = g_ptr_array_new();
+    g_ptr_array_add(segment->states, ref);
+    if (segment->states->len <= STATES_FEW)
+        return;
+    g_clear_pointer(&segment->states, g_ptr_array_unref);
+    segment->has_many_states = TRUE;
+}
+
 void
 spool_clear_state(Spool *self, SpoolRef *ref)
 {
@@ -58,6 +75,8 @@ spool_clear_state(Spool *self, SpoolRef *ref)
     segment = spool_find_segment(self, ref->state_segment);
     g_assert(segment != NULL);
     count_live(self, segment, -(gint64)ref->state_size * SPOOL_ALIGN);
+    if (segment->states != NULL)
+        g_ptr_array_remove_fast(segment->states, ref);
     ref->state_segment = ref->state_offset = ref->state_size = 0;
 }
 
@@ -69,6 +88,7 @@ spool_set_state(Spool *self, SpoolRef *ref, SpoolSegment *segment, goffset offse
     ref->state_offset = to_units((guint64)offset);
     ref->state_size = to_units(size) & G_MAXINT32;
     count_live(self, segment, (gint64)ref->state_size * SPOOL_ALIGN);
+    note_state(segment, ref);
 }
 
 void

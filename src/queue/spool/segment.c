@@ -23,6 +23,8 @@ spool_segment_free(SpoolSegment *segment)
         (void)close(segment->fd);
     if (segment->guards != NULL)
         g_array_unref(segment->guards);
+    if (segment->states != NULL)
+        g_ptr_array_unref(segment->states);
     g_free(segment);
 }
 

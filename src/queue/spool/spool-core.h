@@ -9,7 +9,8 @@
  * speaks about, and compaction copies a message to the young end while it lives: the oldest
  * segment may always leave. So that messages that stay long do not keep all the log behind
  * them, others may leave before it: each knows which of its records end a message of an
- * older segment that is still there (SpoolGuard), and these are written again first. A
+ * older segment that is still there (SpoolGuard), and these are written again first; so are
+ * the newest states of messages of other segments, while they are few. A
  * segment with a copy or a VOID is bound to stay longer than what it replaces.
  */
 #ifndef SPOOL_CORE_H
@@ -41,6 +42,8 @@ typedef struct {
     gboolean is_void;  /* records from (end) on were reported as failed */
     GArray *guards;    /* of SpoolGuard; NULL when there never was one */
     guint32 guards_seen; /* Spool.n_left when (guards) were looked through last */
+    GPtrArray *states; /* of SpoolRef *: whose newest state is here; NULL without, or with many */
+    gboolean has_many_states;
     guint32 bound_to;  /* leaves after all segments up to this generation; 0: none */
 } SpoolSegment;
 

@@ -8,9 +8,11 @@
  *
  * Mail that waits for days would keep the log of all mail behind it; so a younger segment in
  * which nothing lives leaves, too, as soon as it guards nothing. The few messages that ended
- * here but began in an older segment are ended once more at the young end.
+ * here but began in an older segment are ended once more at the young end, and the few whose
+ * newest state is here have it written again there.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/error-domain.h"
 #include "queue/spool/spool-core.h"
@@ -203,6 +205,44 @@ carry_guards(Spool *self, SpoolSegment *segment)
     return ok;
 }
 
+/* Writes the newest states of a segment again at the young end, from where on they are there. */
+static gboolean
+carry_states(Spool *self, const SpoolSegment *segment)
+{
+    TidyCopy copies[TIDY_RECORDS] = {{NULL, NULL}};
+    SpoolRef *refs[TIDY_RECORDS];
+    guint n = MIN(segment->states->len, TIDY_RECORDS);
+    GError *failed = NULL;
+    gboolean ok = TRUE;
+
+    memcpy(refs, segment->states->pdata, n * sizeof refs[0]);
+    for (guint i = 0; i < n && ok && failed == NULL; i++) {
+        g_autoptr(GError) error = NULL;
+        SpoolRecord state = {.state = BARID_SLICE_EMPTY};
+        SpoolDraft draft = {
+            .header = {.id = refs[i]->id, .type = SPOOL_RECORD_STATE},
+            .ref = refs[i],
+            .error = &failed,
+        };
+
+        ok = find_state(self, refs[i], &copies[i], &state, &error);
+        if (!ok)
+            continue;
+        if (copies[i].state_bytes == NULL) {
+            spool_clear_state(self, refs[i]); /* damaged, and set aside */
+            continue;
+        }
+        draft.parts[1] = state.state;
+        draft.header.state_len = (guint32)state.state.len;
+        spool_log_append(self, &draft);
+    }
+    ok = spool_log_flush(self) && ok && failed == NULL;
+    for (guint i = 0; i < n; i++)
+        clear_copy(&copies[i]);
+    g_clear_error(&failed);
+    return ok;
+}
+
 /* One step towards the leaving of a segment that is not the oldest; FALSE when none can. */
 static gboolean
 leave_early(Spool *self)
@@ -212,9 +252,12 @@ leave_early(Spool *self)
     for (guint i = 1; i < self->segments->len; i++) {
         SpoolSegment *segment = g_ptr_array_index(self->segments, i);
 
-        if (segment == self->active || segment->refs != NULL || segment->live_bytes > 0 ||
-            segment->bound_to >= oldest->generation)
+        if (segment == self->active || segment->refs != NULL ||
+            segment->bound_to >= oldest->generation ||
+            (segment->live_bytes > 0 && segment->has_many_states))
             continue;
+        if (segment->states != NULL && segment->states->len > 0)
+            return carry_states(self, segment);
         prune_guards(self, segment);
         if (segment->guards == NULL || segment->guards->len == 0)
             return spool_reclaim(self, i);

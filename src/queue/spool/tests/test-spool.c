@@ -337,6 +337,46 @@ START_TEST(test_dead_segments_leave_early)
 }
 END_TEST
 
+/* The same when messages that stay are tried now and then: their newest states move on. */
+START_TEST(test_few_states_move_on)
+{
+    Fixture *fixture = fixture_new(NULL);
+    FixtureEntry *keepers[20];
+    SpoolStats stats;
+    guint n_keeping, n_most = 0;
+
+    fixture->options.compact_percent = 0;
+    fixture_reopen(fixture);
+    for (guint i = 0; i < G_N_ELEMENTS(keepers); i++) {
+        SpoolChange *add = fixture_make_add(fixture, 10, 10, 2000);
+
+        keepers[i] = (FixtureEntry *)(void *)add->ref;
+        fixture_do(fixture, add);
+    }
+    spool_get_stats(fixture->spool, &stats);
+    n_keeping = stats.n_segments;
+    for (guint i = 0; i < 300; i++) {
+        SpoolChange *add = fixture_make_add(fixture, 10, 10, 2000);
+        FixtureEntry *entry = (FixtureEntry *)(void *)add->ref;
+
+        fixture_do(fixture, add);
+        fixture_do(fixture, fixture_make_remove(entry));
+        if (i % 20 == 0)
+            fixture_do(fixture, fixture_make_state(keepers[i / 20], 30));
+        while (spool_tidy(fixture->spool))
+            continue;
+        spool_get_stats(fixture->spool, &stats);
+        n_most = MAX(n_most, stats.n_segments);
+    }
+    ck_assert_uint_le(n_most, n_keeping + 3);
+    fixture_check(fixture);
+    fixture_reopen(fixture);
+    ck_assert_uint_eq(fixture->n_given, G_N_ELEMENTS(keepers));
+    fixture_check(fixture);
+    fixture_free(fixture);
+}
+END_TEST
+
 static gboolean
 append_piece(BaridSlice piece, gpointer data)
 {
@@ -664,6 +704,7 @@ make_suite(void)
     tcase_add_test(tcase, test_commit_during_replay);
     tcase_add_test(tcase, test_tidy_reclaims);
     tcase_add_test(tcase, test_dead_segments_leave_early);
+    tcase_add_test(tcase, test_few_states_move_on);
     tcase_add_test(tcase, test_reader);
     tcase_add_loop_test(tcase, test_damaged_file, 0, G_N_ELEMENTS(file_rows));
     tcase_add_test(tcase, test_left_over_file);
