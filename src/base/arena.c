@@ -143,6 +143,17 @@ arena_dup_text(Arena *self, const gchar *text)
 }
 
 gchar *
+arena_dup_slice_text(Arena *self, BaridSlice slice)
+{
+    gchar *copy = arena_alloc_raw(self, slice.len + 1);
+
+    if (slice.len > 0)
+        memcpy(copy, slice.data, slice.len);
+    copy[slice.len] = '\0';
+    return copy;
+}
+
+gchar *
 arena_printf(Arena *self, const gchar *format, ...)
 {
     ArenaChunk *chunk = self->chunks;

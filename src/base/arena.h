@@ -27,6 +27,8 @@ void *arena_alloc(Arena *self, gsize size_bytes);
 /* Copies that live as long as the arena. */
 BaridSlice arena_dup_slice(Arena *self, BaridSlice slice);
 gchar *arena_dup_text(Arena *self, const gchar *text);
+/* With a NUL behind it; "" when it is empty. A NUL inside ends the text there. */
+gchar *arena_dup_slice_text(Arena *self, BaridSlice slice);
 gchar *arena_printf(Arena *self, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
 /* The slice with ASCII letters lower-cased. */
 BaridSlice arena_dup_lower(Arena *self, BaridSlice slice);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/text.h"
 
 void
 json_writer_init(JsonWriter *self, GString *out)
@@ -169,17 +170,8 @@ json_writer_slice(JsonWriter *self, const gchar *key, BaridSlice value)
 void
 json_writer_integer(JsonWriter *self, const gchar *key, gint64 value)
 {
-    gchar digits[20];
-    gsize start = sizeof digits;
-    guint64 rest = value < 0 ? -(guint64)value : (guint64)value;
-
     json_writer_lead(self, key);
-    do
-        digits[--start] = (gchar)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0)
-        digits[--start] = '-';
-    g_string_append_len(self->out, digits + start, (gssize)(sizeof digits - start));
+    text_append_integer(self->out, value);
 }
 
 void

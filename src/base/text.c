@@ -161,3 +161,36 @@ text_nearest(const gchar *text, const gchar *const *candidates)
     }
     return nearest;
 }
+
+/* FNV-1a. */
+guint
+text_slice_hash(gconstpointer slice)
+{
+    const BaridSlice *text = slice;
+    guint32 hash = 2166136261u;
+
+    for (gsize i = 0; i < text->len; i++)
+        hash = (hash ^ text->data[i]) * 16777619u;
+    return hash;
+}
+
+gboolean
+text_slice_equal(gconstpointer a, gconstpointer b)
+{
+    return barid_slice_equal(*(const BaridSlice *)a, *(const BaridSlice *)b);
+}
+
+void
+text_append_integer(GString *out, gint64 value)
+{
+    gchar digits[20];
+    gsize start = sizeof digits;
+    guint64 rest = value < 0 ? -(guint64)value : (guint64)value;
+
+    do
+        digits[--start] = (gchar)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        digits[--start] = '-';
+    g_string_append_len(out, digits + start, (gssize)(sizeof digits - start));
+}

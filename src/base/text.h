@@ -19,9 +19,17 @@ BaridSlice text_trim(BaridSlice slice);
 /* Only bytes 0..127. */
 gboolean text_is_ascii(BaridSlice slice);
 
+/* In decimal, as "%d" would; for what is written so often that a format costs too much. */
+void text_append_integer(GString *out, gint64 value);
+
 /* Printable ASCII of at most (limit) bytes: other bytes become "\xNN", an overlong text
  * ends with "...". Caller owns it. For logs, replies and people. */
 gchar *text_escape(BaridSlice slice, gsize limit);
+
+/* For hash tables whose keys are BaridSlice *. Who chooses the texts can make hashes equal: the
+ * number of keys must be bounded. */
+guint text_slice_hash(gconstpointer slice);
+gboolean text_slice_equal(gconstpointer a, gconstpointer b);
 
 /* Number of edits between two texts (Damerau-Levenshtein, adjacent swaps count one), or
  * G_MAXUINT past 64 bytes; for "did you mean". */

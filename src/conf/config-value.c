@@ -176,7 +176,7 @@ config_value_resolve(const ConfigValue *self, ConfigProblems *problems, gsize st
             return NULL;
         }
         text = arena_dup_slice(self->arena, part);
-        return text.len == 0 ? "" : arena_printf(self->arena, "%.*s", (gint)text.len, text.data);
+        return text.len == 0 ? "" : arena_dup_slice_text(self->arena, text);
     }
     result = config_quote_parse(part, &offset, self->arena, &text);
     if (result != CONFIG_QUOTE_OK) {

@@ -76,7 +76,7 @@ items_add_text(ItemsReader *self, BaridSlice item, gsize offset)
         }
         item = inside;
     }
-    text = arena_printf(arena, "%.*s", (int)item.len, (const gchar *)item.data);
+    text = arena_dup_slice_text(arena, item);
     if (self->bounds != NULL && self->bounds->words != NULL)
         text = items_find_word(self, text, offset, item.len);
     if (text != NULL)

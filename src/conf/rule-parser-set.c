@@ -30,8 +30,7 @@ rule_parser_set_kind(RuleType type)
 static void
 rule_parser_refuse_word(RuleParser *self, const RuleToken *token)
 {
-    const gchar *name = arena_printf(self->lexer.arena, "%.*s", (gint)token->text.len,
-                                     token->text.data);
+    const gchar *name = arena_dup_slice_text(self->lexer.arena, token->text);
 
     rule_parser_report(self, token->offset, token->width,
                        rule_lists_find(self->lists, name) != NULL
@@ -189,7 +188,7 @@ rule_parser_take_name(RuleParser *self, const gchar *what, RuleToken *out_token)
     }
     rule_lexer_next(&self->lexer);
     *out_token = token;
-    return arena_printf(self->lexer.arena, "%.*s", (gint)token.text.len, token.text.data);
+    return arena_dup_slice_text(self->lexer.arena, token.text);
 }
 
 static RuleNode *
@@ -238,7 +237,7 @@ rule_parser_take_list(RuleParser *self, RuleExpr *left)
 gpointer
 rule_parser_find_store(RuleParser *self, BaridSlice name, gsize offset, gsize width)
 {
-    const gchar *text = arena_printf(self->lexer.arena, "%.*s", (gint)name.len, name.data);
+    const gchar *text = arena_dup_slice_text(self->lexer.arena, name);
     g_autoptr(GError) error = NULL;
     gpointer store;
 

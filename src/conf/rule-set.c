@@ -24,27 +24,10 @@ struct RuleSet {
     GPtrArray *globs;         /* of BaridSlice *: the others */
 };
 
-static guint
-rule_set_hash(gconstpointer key)
-{
-    const BaridSlice *text = key;
-    guint32 hash = 2166136261u;
-
-    for (gsize i = 0; i < text->len; i++)
-        hash = (hash ^ text->data[i]) * 16777619u;
-    return hash;
-}
-
-static gboolean
-rule_set_equal(gconstpointer a, gconstpointer b)
-{
-    return barid_slice_equal(*(const BaridSlice *)a, *(const BaridSlice *)b);
-}
-
 static void
 rule_affixes_init(RuleAffixes *self)
 {
-    self->texts = g_hash_table_new(rule_set_hash, rule_set_equal);
+    self->texts = g_hash_table_new(text_slice_hash, text_slice_equal);
     self->lengths = g_array_new(FALSE, FALSE, sizeof(gsize));
 }
 
@@ -62,7 +45,7 @@ rule_set_new(RuleSetKind kind)
 
     self->kind = kind;
     self->arena = arena_new(256);
-    self->texts = g_hash_table_new(rule_set_hash, rule_set_equal);
+    self->texts = g_hash_table_new(text_slice_hash, text_slice_equal);
     self->ranges = g_array_new(FALSE, FALSE, sizeof(RuleRange));
     self->networks = g_array_new(FALSE, FALSE, sizeof(Network));
     self->patterns = g_ptr_array_new_with_free_func((GDestroyNotify)rule_regex_free);

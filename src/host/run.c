@@ -279,8 +279,7 @@ run_keep_changes(HookCall *call, BaridVerdict verdict)
 static const gchar *
 run_dup_subject(const HookCall *call)
 {
-    return arena_printf(call->scope->arena, "%.*s", (int)call->recipient->address.len,
-                        (const gchar *)call->recipient->address.data);
+    return arena_dup_slice_text(call->scope->arena, call->recipient->address);
 }
 
 static Decision *

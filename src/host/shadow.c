@@ -50,8 +50,7 @@ shadow_dup_subject(BaridScope *scope)
 
     return txn == NULL || txn->current == NULL
                ? NULL
-               : arena_printf(scope->arena, "%.*s", (int)txn->current->address.len,
-                              (const gchar *)txn->current->address.data);
+               : arena_dup_slice_text(scope->arena, txn->current->address);
 }
 
 static void

@@ -5,16 +5,39 @@
 
 #include "base/text.h"
 
-static const BaridRecipient *
-rcpt_find(Session *self, const BaridRecipient *wanted)
+/* So many recipients are looked through as fast as a table of them is made. */
+enum { RCPT_FEW = 8 };
+
+static gboolean
+rcpt_is_known(const Session *self, const BaridRecipient *wanted)
 {
-    for (guint i = 0; i < self->txn.facts.recipients->len; i++) {
-        const BaridRecipient *rcpt = g_ptr_array_index(self->txn.facts.recipients, i);
+    const GPtrArray *recipients = self->txn.facts.recipients;
+
+    if (self->txn.known != NULL)
+        return g_hash_table_contains(self->txn.known, &wanted->key);
+    for (guint i = 0; i < recipients->len; i++) {
+        const BaridRecipient *rcpt = g_ptr_array_index(recipients, i);
 
         if (barid_slice_equal(rcpt->key, wanted->key))
-            return rcpt;
+            return TRUE;
     }
-    return NULL;
+    return FALSE;
+}
+
+static void
+rcpt_keep(Session *self, BaridRecipient *rcpt)
+{
+    GPtrArray *recipients = self->txn.facts.recipients;
+
+    g_ptr_array_add(recipients, rcpt);
+    if (self->txn.known != NULL) {
+        g_hash_table_add(self->txn.known, &rcpt->key);
+    } else if (recipients->len > RCPT_FEW) {
+        self->txn.known = g_hash_table_new(text_slice_hash, text_slice_equal);
+        for (guint i = 0; i < recipients->len; i++)
+            g_hash_table_add(self->txn.known,
+                             &((BaridRecipient *)g_ptr_array_index(recipients, i))->key);
+    }
 }
 
 static SessionStep
@@ -57,7 +80,7 @@ rcpt_refuse_by(Session *self, const BaridRecipient *rcpt, const RuleReasons *why
                                      code >= 500 ? BARID_REJECT : BARID_DEFER, code, reason, text);
 
     if (entry != NULL)
-        entry->subject = session_dup_shown(self->txn.arena, rcpt->address);
+        entry->subject = arena_dup_slice_text(self->txn.arena, rcpt->address);
     session_decide_by(entry, &self->txn.facts.scope, why);
     self->n_refusals++;
     counter_add(self->inbound->n_refused, 1);
@@ -116,14 +139,14 @@ rcpt_decide(Session *self, const BaridRecipient *rcpt, const DirectoryResult *re
 
     if (entry == NULL)
         return;
-    entry->subject = session_dup_shown(scope->arena, rcpt->address);
+    entry->subject = arena_dup_slice_text(scope->arena, rcpt->address);
     if (result->answer == DIRECTORY_MAILBOX) {
         decision_add_input(entry, scope->arena, "user", result->user);
         decision_add_input(entry, scope->arena, "transport", result->transport);
     } else if (result->answer == DIRECTORY_ALIAS) {
         for (guint i = 0; i < MIN(result->n_targets, 5); i++)
             decision_add_input(entry, scope->arena, "target",
-                               session_dup_shown(scope->arena, result->targets[i]));
+                               arena_dup_slice_text(scope->arena, result->targets[i]));
     } else if (self->facts.user != NULL) {
         decision_add_input(entry, scope->arena, "authenticated-as", self->facts.user);
     } else {
@@ -191,7 +214,7 @@ rcpt_add(Session *self, const SmtpRcpt *parsed)
     SessionStep step;
 
     /* Taken once, whatever the spelling of its case (FEATURES RC10). */
-    if (rcpt_find(self, rcpt) != NULL)
+    if (rcpt_is_known(self, rcpt))
         return session_reply(self, 250, "2.1.5", "recipient accepted");
     if (txn->recipients->len >= (guint)self->txn.max_recipients)
         return rcpt_refuse_by(self, rcpt, self->txn.why_max_recipients, 452, "4.5.3",
@@ -206,7 +229,7 @@ rcpt_add(Session *self, const SmtpRcpt *parsed)
         txn->current = previous;
         return session_reply_outcome(self, &outcome);
     }
-    g_ptr_array_add(txn->recipients, rcpt);
+    rcpt_keep(self, rcpt);
     return session_reply(self, 250, "2.1.5", "recipient accepted");
 }
 

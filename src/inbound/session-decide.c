@@ -24,13 +24,6 @@ session_decide_by(Decision *entry, BaridScope *scope, const RuleReasons *reasons
         decision_set_reasons(entry, scope->arena, reasons);
 }
 
-const gchar *
-session_dup_shown(Arena *arena, BaridSlice bytes)
-{
-    return arena_printf(arena, "%.*s", (int)bytes.len,
-                        bytes.len > 0 ? (const gchar *)bytes.data : "");
-}
-
 SessionStep
 session_close_by(Session *self, const gchar *source, const RuleReasons *reasons,
                  const gchar *enhanced, const gchar *reason, const gchar *text)

@@ -23,8 +23,6 @@ Decision *session_decide(BaridScope *scope, BaridStage stage, const gchar *sourc
                          const gchar *text);
 /* Notes that the rule of (reasons) decided; (entry) and (reasons) may be NULL. */
 void session_decide_by(Decision *entry, BaridScope *scope, const RuleReasons *reasons);
-/* The bytes as text for the record, in (arena). */
-const gchar *session_dup_shown(Arena *arena, BaridSlice bytes);
 /* Ends the session with 421 because of a limit that (reasons) set: it is in the record. (source) is
  * the area of the limit, such as "session". */
 BARID_SUSPENDS SessionStep session_close_by(Session *self, const gchar *source,

@@ -63,9 +63,11 @@ session_reply(Session *self, guint code, const gchar *enhanced, const gchar *for
     SessionStep step;
 
     va_start(args, format);
-    g_vsnprintf(text, sizeof text, format, args);
+    /* Most replies are fixed texts, in which there is nothing to format. */
+    if (strchr(format, '%') != NULL)
+        g_vsnprintf(text, sizeof text, format, args);
+    step = session_put_reply(self, code, enhanced, strchr(format, '%') != NULL ? text : format);
     va_end(args);
-    step = session_put_reply(self, code, enhanced, text);
     if (step != SESSION_GOES_ON || code < 500)
         return step;
     /* Errors, not commands, are counted: a long honest session must not run into the

@@ -98,6 +98,7 @@ struct Session {
         BaridTransaction facts;
         Arena *arena;
         gboolean open;
+        GHashTable *known; /* the keys of more than a few recipients, or NULL */
         SmtpMail mail;
         gint64 max_size, max_recipients;
         const RuleReasons *why_max_size, *why_max_recipients;

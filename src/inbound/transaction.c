@@ -56,7 +56,7 @@ remember_decision(Session *self, const Decision *entry)
         return;
     /* The transaction is gone then: whose mail it was must stand here. */
     decision_add_input(copy, self->arena, "sender",
-                       session_dup_shown(self->arena, self->txn.facts.sender));
+                       arena_dup_slice_text(self->arena, self->txn.facts.sender));
     copy->verdict = entry->verdict;
     copy->code = entry->code;
     copy->enhanced = remember_text(self, entry->enhanced);
@@ -120,6 +120,7 @@ transaction_end(Session *self)
         arrival_clear(&self->txn.arrival);
     g_ptr_array_free(self->txn.facts.recipients, TRUE);
     self->txn.facts.recipients = NULL;
+    g_clear_pointer(&self->txn.known, g_hash_table_unref);
     arena_reset(self->txn.arena);
     self->txn.open = FALSE;
     self->txn.has_arrival = FALSE;

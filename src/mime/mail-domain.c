@@ -16,7 +16,7 @@ mail_domain_dup_ascii(BaridSlice domain, Arena *arena)
     if (text_is_ascii(domain) || domain.len > MAIL_ADDRESS_DOMAIN_MAX ||
         memchr(domain.data, '\0', domain.len) != NULL)
         return arena_dup_lower(arena, domain);
-    text = arena_printf(arena, "%.*s", (int)domain.len, (const gchar *)domain.data);
+    text = arena_dup_slice_text(arena, domain);
     /* Non-transitional mapping folds case and width, as people expect it of what they type. */
     if (idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
         return arena_dup_lower(arena, domain);

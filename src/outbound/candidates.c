@@ -225,8 +225,7 @@ static void
 candidates_find_domain(Candidates *self, BaridSlice domain)
 {
     gint64 limit = barid_rule_get_integer(self->settings->mx_limit, self->attempt);
-    const gchar *text = arena_printf(self->arena, "%.*s", (int)domain.len,
-                                     domain.len > 0 ? (const gchar *)domain.data : "");
+    const gchar *text = arena_dup_slice_text(self->arena, domain);
     Address literal;
 
     if (domain.len > 0 && domain.data[0] == '[') {

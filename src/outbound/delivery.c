@@ -80,7 +80,9 @@ barid_attempt_get_content(BaridAttempt *attempt, BaridSlice out_pieces[2])
 static const gchar *
 attempt_dup_text(QueueJob *job, const gchar *text)
 {
-    return text == NULL ? "" : arena_printf(job->arena, "%.*s", DELIVERY_TEXT_MAX, text);
+    return text == NULL ? ""
+                        : arena_dup_slice_text(job->arena,
+                                               barid_slice(text, strnlen(text, DELIVERY_TEXT_MAX)));
 }
 
 void

@@ -31,6 +31,8 @@ typedef void (*SmtpClientLineFunc)(guint number, BaridSlice text, gpointer data)
 /* Buffers one command; (format) without line end. FALSE when sending failed. */
 gboolean smtp_client_put(SmtpClient *self, SmtpClientFailure *out_failure, const gchar *format,
                          ...) G_GNUC_PRINTF(3, 4);
+/* The same of a text as it is. */
+gboolean smtp_client_put_line(SmtpClient *self, SmtpClientFailure *out_failure, BaridSlice line);
 /* The same for a text that must not be seen; (shown) stands in the transcript. */
 gboolean smtp_client_put_secret(SmtpClient *self, const gchar *shown, const gchar *text,
                                 SmtpClientFailure *out_failure);

@@ -63,7 +63,7 @@ smtp_client_failure_set_error(SmtpClientFailure *out_failure, const gchar *what,
 /* --- sending --- */
 
 static gboolean
-client_put_line(SmtpClient *self, BaridSlice line, SmtpClientFailure *out_failure)
+client_send_line(SmtpClient *self, BaridSlice line, SmtpClientFailure *out_failure)
 {
     g_autoptr(GError) error = NULL;
 
@@ -76,22 +76,32 @@ client_put_line(SmtpClient *self, BaridSlice line, SmtpClientFailure *out_failur
 }
 
 gboolean
+smtp_client_put_line(SmtpClient *self, SmtpClientFailure *out_failure, BaridSlice line)
+{
+    /* Nothing that stands in it becomes a command of its own. */
+    if (line.len > COMMAND_LEN_MAX || text_find(line, '\n') >= 0) {
+        self->is_closing = TRUE;
+        smtp_client_failure_set(out_failure, TRUE, "5.6.0",
+                                line.len > COMMAND_LEN_MAX ? "a command would be too long"
+                                                           : "a command would be two lines");
+        return FALSE;
+    }
+    transcript_quote(self->transcript, "C: ", line);
+    return client_send_line(self, line, out_failure);
+}
+
+gboolean
 smtp_client_put(SmtpClient *self, SmtpClientFailure *out_failure, const gchar *format, ...)
 {
-    gchar line[COMMAND_LEN_MAX + 1];
+    gchar line[COMMAND_LEN_MAX + 2]; /* one more shows that there is too much */
     va_list args;
     gint len;
 
     va_start(args, format);
     len = g_vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    if (len < 0 || (gsize)len >= sizeof line) {
-        self->is_closing = TRUE;
-        smtp_client_failure_set(out_failure, TRUE, "5.6.0", "a command would be too long");
-        return FALSE;
-    }
-    transcript_quote(self->transcript, "C: ", barid_slice(line, (gsize)len));
-    return client_put_line(self, barid_slice(line, (gsize)len), out_failure);
+    return smtp_client_put_line(self, out_failure,
+                                barid_slice(line, MIN((gsize)MAX(len, 0), sizeof line - 1)));
 }
 
 gboolean
@@ -99,7 +109,7 @@ smtp_client_put_secret(SmtpClient *self, const gchar *shown, const gchar *text,
                        SmtpClientFailure *out_failure)
 {
     transcript_quote(self->transcript, "C: ", barid_slice_from_text(shown));
-    return client_put_line(self, barid_slice_from_text(text), out_failure);
+    return client_send_line(self, barid_slice_from_text(text), out_failure);
 }
 
 gboolean

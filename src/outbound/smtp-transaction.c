@@ -122,7 +122,7 @@ transaction_put_mail(Transaction *self)
     if (self->client->options.user != NULL && smtp_peer_offers(peer, SMTP_PEER_AUTH))
         g_string_append(line, " AUTH=<>");
     mail_add_dsn(self, line);
-    return smtp_client_put(self->client, &self->failure, "%s", line->str);
+    return smtp_client_put_line(self->client, &self->failure, barid_slice(line->str, line->len));
 }
 
 static void
@@ -174,7 +174,7 @@ transaction_put_rcpt(Transaction *self, const SmtpClientRecipient *rcpt)
         rcpt_add_notify(line, rcpt->notify);
         rcpt_add_orcpt(self, rcpt, line);
     }
-    return smtp_client_put(self->client, &self->failure, "%s", line->str);
+    return smtp_client_put_line(self->client, &self->failure, barid_slice(line->str, line->len));
 }
 
 /* RFC 5321 section 4.5.3.1.10: the peer takes no more recipients at a time, and has some. */
@@ -315,21 +315,46 @@ content_send_chunk(Transaction *self)
     return smtp_client_flush(self->client, OUTBOUND_TIMEOUT_DATA, &self->failure);
 }
 
+/* All who were accepted share one answer. */
+static void
+transaction_settle_accepted(Transaction *self, const SmtpClientReply *reply)
+{
+    SmtpClientRecipient *first = NULL;
+
+    for (guint i = 0; i < self->n_recipients; i++) {
+        SmtpClientRecipient *rcpt = self->recipients[i];
+
+        if (self->answers[i] != RCPT_ACCEPTED)
+            continue;
+        if (first == NULL) {
+            transaction_settle_reply(self, rcpt, reply);
+            first = rcpt;
+            continue;
+        }
+        rcpt->outcome = first->outcome;
+        rcpt->is_reply = first->is_reply;
+        memcpy(rcpt->status, first->status, sizeof rcpt->status);
+        rcpt->text = first->text;
+    }
+}
+
 /* The answer to the content: one for all, or one for each with LMTP (RFC 2033 section 4.2). */
 static gboolean
 content_read_answers(Transaction *self)
 {
     gboolean each = self->client->options.protocol == HOST_LMTP;
     SmtpClientReply reply;
-    gboolean has_reply = FALSE;
 
-    for (guint i = 0; i < self->n_recipients; i++) {
+    if (!each) {
+        if (!transaction_read(self, OUTBOUND_TIMEOUT_DATA, "the content", &reply))
+            return FALSE;
+        transaction_settle_accepted(self, &reply);
+    }
+    for (guint i = 0; i < self->n_recipients && each; i++) {
         if (self->answers[i] != RCPT_ACCEPTED)
             continue;
-        if ((each || !has_reply) &&
-            !transaction_read(self, OUTBOUND_TIMEOUT_DATA, "the content", &reply))
+        if (!transaction_read(self, OUTBOUND_TIMEOUT_DATA, "the content", &reply))
             return FALSE;
-        has_reply = TRUE;
         transaction_settle_reply(self, self->recipients[i], &reply);
     }
     self->client->needs_reset = FALSE;

@@ -18,9 +18,11 @@ transcript_begin_line(Transcript *self)
             g_string_append(self->text, mark);
         return FALSE;
     }
-    g_string_append_printf(self->text, "%s+%" G_GINT64_FORMAT "ms ",
-                           self->text->len > 0 ? "\n" : "",
-                           (clock_monotonic_us() - self->started_us) / 1000);
+    if (self->text->len > 0)
+        g_string_append_c(self->text, '\n');
+    g_string_append_c(self->text, '+');
+    text_append_integer(self->text, (clock_monotonic_us() - self->started_us) / 1000);
+    g_string_append_len(self->text, "ms ", 3);
     return TRUE;
 }
 
@@ -49,14 +51,18 @@ void
 transcript_quote(Transcript *self, const gchar *prefix, BaridSlice text)
 {
     gsize shown = MIN(text.len, TRANSCRIPT_LINE_MAX);
+    gsize start;
 
     if (!transcript_begin_line(self))
         return;
     g_string_append(self->text, prefix);
-    for (gsize i = 0; i < shown; i++) {
-        guint8 byte = text.data[i];
+    start = self->text->len;
+    g_string_append_len(self->text, shown > 0 ? (const gchar *)text.data : "", (gssize)shown);
+    for (gsize i = start; i < self->text->len; i++) {
+        guint8 byte = (guint8)self->text->str[i];
 
-        g_string_append_c(self->text, byte >= 0x20 && byte < 0x7f ? (gchar)byte : '?');
+        if (byte < 0x20 || byte >= 0x7f)
+            self->text->str[i] = '?';
     }
     if (shown < text.len)
         g_string_append(self->text, "...");

@@ -76,7 +76,7 @@ envelope_group_domains(Envelope *self, Arena *arena)
         domain = arena_dup_lower(arena, domain);
         if (seen == NULL)
             seen = g_hash_table_new(g_str_hash, g_str_equal);
-        key = arena_printf(arena, "%.*s", (int)domain.len, (const gchar *)domain.data);
+        key = arena_dup_slice_text(arena, domain);
         if (g_hash_table_lookup_extended(seen, key, NULL, &found)) {
             self->recipients[i].domain = (guint16)GPOINTER_TO_UINT(found);
             continue;

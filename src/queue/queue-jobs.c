@@ -42,8 +42,7 @@ state_note_expiry(const Envelope *envelope, guint domain, gint64 expire_ms,
         return;
     expire = units_format_duration(expire_ms);
     if (why->value != NULL)
-        entry.subject = arena_printf(arena, "%.*s", (int)envelope->domains[domain].len,
-                                     (const gchar *)envelope->domains[domain].data);
+        entry.subject = arena_dup_slice_text(arena, envelope->domains[domain]);
     decision_add_input(&entry, arena, "expire", expire);
     decision_set_reasons(&entry, arena, why);
     if (decisions->len > 0)
@@ -117,8 +116,7 @@ static const gchar *
 job_dup_text(QueueJob *job, BaridSlice text)
 {
     return text.len == 0 ? NULL
-                         : arena_printf(job->arena, "%.*s", (int)text.len,
-                                        (const gchar *)text.data);
+                         : arena_dup_slice_text(job->arena, text);
 }
 
 void
@@ -130,8 +128,7 @@ queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState *sta
     DestinationState known;
 
     *out_limits = (DestinationLimits){
-        .key = arena_printf(self->turn, "%.*s", (int)name.len,
-                            name.len > 0 ? (const gchar *)name.data : ""),
+        .key = arena_dup_slice_text(self->turn, name),
     };
     /* A suspended domain keeps its mail back whatever the next hop, but for what an
      * administrator sends another way. */

@@ -78,8 +78,8 @@ step_find_without_detail(Step *step, BaridSlice local, Arena *arena, BaridSlice 
     if (at < 0)
         return TRUE;
     *out_base = barid_slice(local.data, (gsize)at);
-    step->detail = arena_printf(arena, "%.*s", (int)(local.len - (gsize)at - 1),
-                                (const gchar *)local.data + at + 1);
+    step->detail = arena_dup_slice_text(arena, barid_slice(local.data + at + 1,
+                                                           local.len - (gsize)at - 1));
     return step_find(step, *out_base, arena, error);
 }
 
@@ -173,8 +173,7 @@ expansion_add(Expansion *self, BaridSlice target, const MailAddress *address, GE
 {
     BaridSlice key = directory_key(address, self->arena);
 
-    if (!g_hash_table_add(self->listed, arena_printf(self->arena, "%.*s", (int)key.len,
-                                                     (const gchar *)key.data)))
+    if (!g_hash_table_add(self->listed, arena_dup_slice_text(self->arena, key)))
         return TRUE;
     if (self->targets->len >= DIRECTORY_TARGETS_MAX) {
         g_set_error(error, DIRECTORY_ERROR, BARID_ERROR_TOO_LARGE,
@@ -208,8 +207,7 @@ expansion_visit(Expansion *self, BaridSlice target, guint depth, GError **error)
         return TRUE;
     }
     key = directory_key(&address, self->arena);
-    if (!g_hash_table_add(self->seen, arena_printf(self->arena, "%.*s", (int)key.len,
-                                                   (const gchar *)key.data)))
+    if (!g_hash_table_add(self->seen, arena_dup_slice_text(self->arena, key)))
         return TRUE;
     return expansion_follow(self, &step.entry, depth + 1, error);
 }
@@ -239,7 +237,7 @@ resolve_alias(Directories *self, const MailAddress *address, const Step *step, A
     Expansion expansion = {self, arena, seen, listed, targets};
     BaridSlice key = directory_key(address, arena);
 
-    g_hash_table_add(seen, arena_printf(arena, "%.*s", (int)key.len, (const gchar *)key.data));
+    g_hash_table_add(seen, arena_dup_slice_text(arena, key));
     if (!expansion_follow(&expansion, &step->entry, 1, error))
         return FALSE;
     /* An alias that leads nowhere but to itself takes no mail. */

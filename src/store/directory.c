@@ -243,8 +243,7 @@ directories_add_domain(Directories *self, SettingsContext *context, ConfigSectio
     g_ptr_array_add(self->domains, domain);
     if (domain->enabled && domain->directory != NULL)
         g_hash_table_insert(self->by_domain,
-                            arena_printf(self->arena, "%.*s", (int)domain->key.len,
-                                         (const gchar *)domain->key.data),
+                            arena_dup_slice_text(self->arena, domain->key),
                             domain);
 }
 
@@ -441,8 +440,7 @@ directories_find_domain(const Directories *self, BaridSlice domain, Arena *arena
     if (domain.len > MAIL_ADDRESS_DOMAIN_MAX)
         return NULL;
     key = mail_domain_dup_ascii(domain, arena);
-    return g_hash_table_lookup(self->by_domain, arena_printf(arena, "%.*s", (int)key.len,
-                                                             (const gchar *)key.data));
+    return g_hash_table_lookup(self->by_domain, arena_dup_slice_text(arena, key));
 }
 
 BaridSlice
