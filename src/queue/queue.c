@@ -110,8 +110,12 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
     }
     schedule_remove(&self->schedule, &entry->item);
     entry->item.is_retry = is_retry;
-    schedule_put(&self->schedule, &entry->item,
-                 state->held || entry->n_jobs > 0 ? SCHEDULE_NEVER : due_ms, entry->priority);
+    if (state->held || entry->n_jobs > 0)
+        return;
+    if (due_ms <= clock_wall_ms())
+        schedule_put_due(&self->schedule, &entry->item, due_ms, entry->priority);
+    else
+        schedule_put(&self->schedule, &entry->item, due_ms, entry->priority);
 }
 
 void

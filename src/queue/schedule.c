@@ -132,17 +132,31 @@ schedule_remove(Schedule *self, ScheduleItem *item)
         schedule_leave_heap(self, item);
 }
 
+static void
+schedule_set_due(ScheduleItem *item, gint64 due_ms, gint priority)
+{
+    item->due_ms = due_ms;
+    item->priority = (gint8)CLAMP(priority, SCHEDULE_PRIORITY_MIN, SCHEDULE_PRIORITY_MAX);
+}
+
 void
 schedule_put(Schedule *self, ScheduleItem *item, gint64 due_ms, gint priority)
 {
     schedule_remove(self, item);
     if (due_ms == SCHEDULE_NEVER)
         return;
-    item->due_ms = due_ms;
-    item->priority = (gint8)CLAMP(priority, SCHEDULE_PRIORITY_MIN, SCHEDULE_PRIORITY_MAX);
+    schedule_set_due(item, due_ms, priority);
     g_ptr_array_add(self->heap, item);
     item->heap_index = self->heap->len - 1;
     schedule_sift_up(self, item);
+}
+
+void
+schedule_put_due(Schedule *self, ScheduleItem *item, gint64 due_ms, gint priority)
+{
+    schedule_remove(self, item);
+    schedule_set_due(item, due_ms, priority);
+    schedule_enter_line(self, item);
 }
 
 void

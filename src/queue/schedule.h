@@ -40,6 +40,8 @@ void schedule_init(Schedule *self);
 void schedule_clear(Schedule *self);
 /* Puts (item) at (due_ms), moving it when it is there already; SCHEDULE_NEVER takes it out. */
 void schedule_put(Schedule *self, ScheduleItem *item, gint64 due_ms, gint priority);
+/* The same of what is due already: it goes into the line at once, past all that waits. */
+void schedule_put_due(Schedule *self, ScheduleItem *item, gint64 due_ms, gint priority);
 void schedule_remove(Schedule *self, ScheduleItem *item);
 /* Moves what is due at (now_ms) into the line. */
 void schedule_advance(Schedule *self, gint64 now_ms);

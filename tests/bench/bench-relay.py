@@ -25,7 +25,7 @@ PARTS = ["relay", "large", "many", "tls", "beside", "restart"]
 LARGE = 100 * 1024
 KEPT = 1000  # messages a connection
 PLACES = 1000  # hosts that refuse
-TURNS = 7  # of the server alone and the one beside deferred mail
+TURNS = 15  # of the server alone and the one beside deferred mail
 RESTART_RETRY = 10  # seconds
 
 
@@ -116,13 +116,13 @@ def bench_tls(table, sources, options):
 # --- beside deferred mail ---
 
 def measure_beside(alone, laden, sources, sinks, messages):
-    """(ratio of rates, ratio of CPU seconds, laden to alone). They take turns, so that what
-    else the machine does touches both."""
+    """(ratio of rates, ratio of CPU seconds, laden to alone), medians of what each turn gave:
+    what else the machine does touches both halves of it."""
     rounds = [[run_relay(peer, sources, sink, messages, KEPT, (), 4096)
                for peer, sink in zip((alone, laden), sinks)] for _ in range(TURNS + 1)][1:]
-    cpus, rates = ([statistics.median(pair[who][column] for pair in rounds) for who in (0, 1)]
-                   for column in (0, 1))
-    return rates[1] / rates[0], cpus[1] / cpus[0]
+    cpus, rates = (statistics.median(with_them[column] / without[column]
+                                     for without, with_them in rounds) for column in (0, 1))
+    return rates, cpus
 
 
 def compare_beside(peer_class, sources, options, messages, count):

@@ -33,6 +33,26 @@ START_TEST(test_schedule_order)
 }
 END_TEST
 
+/* What is due already does not wait for the clock, and can be put elsewhere. */
+START_TEST(test_schedule_due_already)
+{
+    Schedule schedule;
+    ScheduleItem items[2] = {0};
+
+    schedule_init(&schedule);
+    schedule_put(&schedule, &items[0], 100, 0);
+    schedule_put(&schedule, &items[1], 90, 0);
+    schedule_put_due(&schedule, &items[1], 40, 0);
+    ck_assert_int_eq(schedule_get_next_ms(&schedule), 100);
+    ck_assert_ptr_eq(schedule_pop(&schedule, SCHEDULE_ANY), &items[1]);
+    schedule_put_due(&schedule, &items[1], 40, 0);
+    schedule_put(&schedule, &items[1], 90, 0);
+    ck_assert(!schedule_has_due(&schedule, SCHEDULE_ANY));
+    ck_assert_int_eq(schedule_get_next_ms(&schedule), 90);
+    schedule_clear(&schedule);
+}
+END_TEST
+
 START_TEST(test_schedule_priority)
 {
     Schedule schedule;
@@ -93,6 +113,7 @@ main(void)
     int failed;
 
     tcase_add_test(cases, test_schedule_order);
+    tcase_add_test(cases, test_schedule_due_already);
     tcase_add_test(cases, test_schedule_priority);
     tcase_add_test(cases, test_schedule_fresh_first);
     suite_add_tcase(suite, cases);
