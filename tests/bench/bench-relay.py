@@ -117,12 +117,16 @@ def bench_tls(table, sources, options):
 
 def measure_beside(alone, laden, sources, sinks, messages):
     """(ratio of rates, ratio of CPU seconds, laden to alone), medians of what each turn gave:
-    what else the machine does touches both halves of it."""
-    rounds = [[run_relay(peer, sources, sink, messages, KEPT, (), 4096)
-               for peer, sink in zip((alone, laden), sinks)] for _ in range(TURNS + 1)][1:]
-    cpus, rates = (statistics.median(with_them[column] / without[column]
-                                     for without, with_them in rounds) for column in (0, 1))
-    return rates, cpus
+    what else the machine does touches both halves of it, and each goes first in every other."""
+    pairs = list(zip((alone, laden), sinks))
+    rates, cpus = [], []
+    for turn in range(TURNS + 1):
+        order = pairs if turn % 2 == 0 else pairs[::-1]
+        took = {peer: run_relay(peer, sources, sink, messages, KEPT, (), 4096)
+                for peer, sink in order}
+        cpus.append(took[laden][0] / took[alone][0])
+        rates.append(took[laden][1] / took[alone][1])
+    return statistics.median(rates[1:]), statistics.median(cpus[1:])
 
 
 def compare_beside(peer_class, sources, options, messages, count):
