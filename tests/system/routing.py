@@ -48,6 +48,8 @@ equal IN MX 10 mx.example.org.
 equal IN MX 10 mx2
 loop IN MX 10 loop-host
 loop-host IN A 0.0.0.0
+mapped IN MX 10 mapped-host
+mapped-host IN AAAA ::ffff:127.0.0.2
 cname IN CNAME good
 both IN MX 10 dual
 dual IN AAAA ::1
@@ -108,6 +110,7 @@ ROWS = [
     ("equal.example", "failed", "5.4.6", "best mail exchanger", None),
     ("backup.example", "delivered", "2.0.0", "", 2),
     ("loop.example", "failed", "5.4.4", "no mail is sent", None),
+    ("mapped.example", "failed", "5.4.4", "no mail is sent", None),
     ("[127.0.0.1]", "failed", "5.4.6", "this host", None),
     ("[0.0.0.0]", "failed", "5.4.4", "no mail is sent", None),
     ("many.example", "failed", "5.4.4", "no address", None),
