@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,7 +43,7 @@ typedef struct {
     Scheduler *scheduler;
     BaridRule *retry, *notify, *expire, *dsn_return;
     QueueOptions options;
-    guint n_jobs;
+    guint n_jobs, n_notices;
     guint fail_first; /* attempts that are deferred */
     guint n_lines;    /* of each attempt's transcript */
     RecipientStatus then;
@@ -122,6 +123,7 @@ fixture_dispatch(QueueJob *job, gpointer data)
     if (job->envelope.sender.len == 0) {
         BaridSlice body = spool_content_get_body(job->content);
 
+        fixture->n_notices++;
         g_mutex_lock(&fixture->lock);
         g_string_append_len(fixture->dsns, (const gchar *)body.data, (gssize)body.len);
         g_mutex_unlock(&fixture->lock);
@@ -485,6 +487,93 @@ START_TEST(test_failure_is_told_once)
 }
 END_TEST
 
+/* A disk with room for small files alone. */
+static gint disk_is_full, n_refused; /* atomic */
+
+static int
+full_disk_allocate(SpoolDisk *self G_GNUC_UNUSED, int fd, goffset len)
+{
+    if (!g_atomic_int_get(&disk_is_full) || len < 1 << 20)
+        return spool_disk_get_system()->allocate(spool_disk_get_system(), fd, len);
+    g_atomic_int_inc(&n_refused);
+    errno = ENOSPC;
+    return -1;
+}
+
+static void
+body_fail_on_full_disk(gpointer data)
+{
+    Fixture *fixture = data;
+    g_autoptr(Arena) arena = arena_new(100);
+    Envelope envelope = make_envelope(arena, "s@example.com", three, 0);
+    g_autoptr(GString) body = g_string_new("Subject: hello\r\n\r\n");
+    QueueSubmission submission = {.envelope = &envelope, .held = TRUE, .body_fd = -1};
+    QueueFilter all = {.limit = 0};
+
+    /* So large that there is no room for it twice in a segment. */
+    for (guint i = 0; i < 60000; i++)
+        g_string_append(body, "a line ..\r\n");
+    submission.body = barid_slice(body->str, body->len);
+    ck_assert(queue_submit(fixture->queue, &submission, NULL));
+    g_atomic_int_set(&disk_is_full, TRUE);
+    ck_assert_uint_eq(queue_act(fixture->queue, QUEUE_RELEASE, &all), 1);
+    while (g_atomic_int_get(&n_refused) < 2)
+        ck_assert(barid_sleep(1, NULL));
+    ck_assert_uint_eq(queue_count(fixture->queue, &all), 1);
+    g_atomic_int_set(&disk_is_full, FALSE);
+}
+
+static void
+body_wait(gpointer data)
+{
+    Fixture *fixture = data;
+
+    __atomic_fetch_add(&jumped_us, 61 * G_USEC_PER_SEC, __ATOMIC_SEQ_CST);
+    while (fixture->n_notices == 0) {
+        wait_until_empty(fixture); /* which wakes the queue */
+        ck_assert(barid_sleep(1, NULL));
+    }
+    wait_until_empty(fixture);
+}
+
+/* What failed is not tried again, nor forgotten: its sender is told once there is room. */
+START_TEST(test_failure_is_told_later)
+{
+    static const ClockSource jumping = {.monotonic_us = jumping_monotonic_us,
+                                        .wall_us = jumping_wall_us};
+    SpoolDisk disk = *spool_disk_get_system();
+    Fixture fixture;
+    const gchar *first;
+
+    fixture_set_up(&fixture);
+    queue_stop(fixture.queue);
+    queue_free(fixture.queue);
+    clock_set_source(&jumping);
+    rule_free(fixture.dsn_return);
+    disk.allocate = full_disk_allocate;
+    fixture.options.disk = &disk;
+    fixture.options.spool.spare_segments = 0;
+    fixture.options.dsn_return = fixture.dsn_return = make_rule("10000000", BARID_TYPE_RULE_SIZE);
+    fixture.then = RECIPIENT_FAILED;
+    fixture_open(&fixture);
+    fixture_run(&fixture, body_fail_on_full_disk);
+    if (_i == 1) {
+        queue_stop(fixture.queue);
+        queue_free(fixture.queue);
+        fixture_open(&fixture);
+    }
+    scheduler_free(fixture.scheduler);
+    fixture.scheduler = scheduler_new(NULL);
+    fixture_run(&fixture, body_wait);
+    first = strstr(fixture.dsns->str, "Final-Recipient: rfc822; a@Example.org");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "Final-Recipient: rfc822; a@Example.org"));
+    ck_assert_ptr_nonnull(strstr(fixture.dsns->str, "Final-Recipient: rfc822; b@example.net"));
+    ck_assert_uint_eq(fixture.n_jobs - fixture.n_notices, 2);
+    fixture_tear_down(&fixture);
+}
+END_TEST
+
 static void
 body_success(gpointer data)
 {
@@ -767,6 +856,7 @@ START_TEST(test_act_on_many)
     queue_stop(fixture.queue);
     queue_free(fixture.queue);
     fixture.options.disk = &disk;
+    fixture.options.spool.spare_segments = 0;
     fixture_open(&fixture);
     fixture_run(&fixture, body_act_on_many);
     fixture_tear_down(&fixture);
@@ -822,6 +912,7 @@ main(void)
     tcase_add_test(cases, test_attempts_bound);
     tcase_add_test(cases, test_many_results);
     tcase_add_test(cases, test_failure_is_told_once);
+    tcase_add_loop_test(cases, test_failure_is_told_later, 0, 2);
     tcase_add_test(cases, test_success_is_told);
     tcase_add_test(cases, test_delay_is_told_once);
     tcase_add_test(cases, test_expire);
