@@ -21,6 +21,7 @@ EIGHT = ("Subject: eight\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; chars
          "Content-Transfer-Encoding: 8bit\r\n\r\nk\u00e4se\r\n").encode()
 SIGNED = ("Subject: signed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n"
           "--b\r\n\r\nk\u00e4se\r\n--b--\r\n").encode()
+LARGE = b"Subject: large\r\n\r\n" + b"a line of it\r\n" * 600000
 BINARY = (b"Subject: binary\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
           b"Content-Transfer-Encoding: binary\r\n\r\na\nb\0c\rd\r\n")
 
@@ -136,6 +137,9 @@ CASES = [
          "spam"),
     Case("bdat 452", [{"BDAT": "452 4.3.1 full"}], "pending", "4.3.1", "full"),
     Case("bdat 554", [{"BDAT": "554 5.7.1 spam"}], "failed", "5.7.1", "spam"),
+    Case("closes in the content", [{"CONTENT": CLOSE, "extensions": without("CHUNKING")}],
+         "pending", "4.4.2", "content", content=LARGE),
+    Case("closes in a chunk", [{"CONTENT": CLOSE}], "pending", "4.4.2", "content", content=LARGE),
     Case("quit closes", [{"QUIT": CLOSE}], "delivered", "2.0.0"),
     Case("no enhanced code", [{"RCPT": "550 nobody"}], "failed", "5.0.0", "550 nobody"),
     Case("several lines", [{"RCPT": b"550-5.1.1 first\r\n550-5.1.1 second\r\n550 5.1.1 third\r\n"}],
@@ -227,6 +231,18 @@ CASES = [
          "pending", "4.7.5", "454", host="tls = required"),
     Case("tls broken", [{"extensions": ALL + ["STARTTLS"], "HANDSHAKE": b"nonsense\r\n"}],
          "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
+    Case("tls, closes at STARTTLS", [{"extensions": ALL + ["STARTTLS"], "STARTTLS": CLOSE}],
+         "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
+    Case("tls, closes at STARTTLS, required", [{"extensions": ALL + ["STARTTLS"],
+                                                "STARTTLS": CLOSE}], "pending", "4.4.2", "STARTTLS",
+         host="tls = required",
+         check=lambda case, peers: assert_equal(peers[0].connections, 1)),
+    Case("tls, 421 at STARTTLS", [{"extensions": ALL + ["STARTTLS"], "STARTTLS": "421 4.3.2 bye"}],
+         "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
+    # With TLS 1.3 a server's objection to the handshake comes behind it.
+    Case("tls, closes behind it", [{"extensions": ALL + ["STARTTLS"], "certificate": True,
+                                    "EHLO": [None, CLOSE, None]}],
+         "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
     Case("tls broken, required", [{"extensions": ALL + ["STARTTLS"], "HANDSHAKE": b"nonsense\r\n"}],
          "pending", "4.7.5", "TLS", host="tls = required",
          check=lambda case, peers: assert_equal(peers[0].connections, 1)),
@@ -267,6 +283,8 @@ CASES = [
          host="user = me\npassword = secret", check=said("!AUTH")),
     Case("auth refused", [{"extensions": ALL + ["AUTH PLAIN"], "AUTH": "535 5.7.8 wrong"}], "pending",
          "4.7.8", "wrong", host="user = me\npassword = secret\ntls = none"),
+    Case("auth closes", [{"extensions": ALL + ["AUTH PLAIN"], "AUTH": CLOSE}], "pending",
+         "4.4.2", "AUTH", host="user = me\npassword = secret\ntls = none"),
     Case("auth unknown", [{"extensions": ALL + ["AUTH GSSAPI"]}], "failed", "5.7.4",
          host="user = me\npassword = secret\ntls = none"),
 ]
