@@ -278,6 +278,23 @@ def test_rate(names):
         assert 0.8 < took < 5, took
 
 
+def test_rate_of_host(_):
+    """A smart host with a limit of its own; who goes elsewhere is not concerned."""
+    with ScriptedPeer() as slow, ScriptedPeer() as fast, Server(
+            "[rcpt]\nrelay = yes\n[outbound]\nnext-hop = ${rcpt-domain}\nrate = 1/1h\n"
+            f"[host slow.example]\naddress = {slow.address}:{slow.port}\nrate = 2/1s\n"
+            f"[host fast.example]\naddress = {fast.address}:{fast.port}\n") as server:
+        start = time.monotonic()
+        for number in range(4):
+            send(server, f"x{number}@slow.example")
+            send(server, f"x{number}@fast.example")
+        fast.wait(lambda peer: len(peer.messages) == 4)
+        assert len(slow.messages) < 4, "the host got all at once"
+        slow.wait(lambda peer: len(peer.messages) == 4)
+        took = time.monotonic() - start
+        assert 0.8 < took < 5, took
+
+
 def wait_count(server, count):
     """The peer has a message before the queue has heard so."""
     end = time.monotonic() + 10
