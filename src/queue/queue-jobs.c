@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "queue/attempt-facts.h"
 #include "queue/queue-doubt.h"
-#include "queue/queue-private.h"
+#include "queue/queue-notify.h"
 
 enum {
     JOB_UNREADABLE_RETRY_MS = 60000,

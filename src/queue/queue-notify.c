@@ -10,7 +10,7 @@
 #include "mime/dsn-language.h"
 #include "mime/mail-address.h"
 #include "queue/attempt-facts.h"
-#include "queue/queue-private.h"
+#include "queue/queue-notify.h"
 #include "smtp/command.h"
 
 enum { NOTIFY_TRANSCRIPT_LINES = 8, NOTIFY_AGAIN_MS = 60000 };

@@ -58,15 +58,6 @@ struct QueueEntry {
     guint8 place; /* index of the folder it is in */
 };
 
-/* A notification made in this turn, and what it tells about. */
-typedef struct {
-    QueueEntry *entry;
-    QueueEntry *about;
-    SpoolChange *change;
-    const guint *told; /* recipients of whom it tells */
-    guint n_told;
-} QueueNotice;
-
 struct Queue {
     QueueOptions options;
     gchar *folder;
@@ -147,16 +138,6 @@ void queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState
 /* Fills in a fresh state; why it expires is added to (decisions), JSON objects, unless NULL. */
 void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
                       GString *decisions, DeliveryState *out_state);
-
-/* queue-notify.c: adds a DSN for what became final or late, and marks it as told. Changes of
- * the message must come after queue_get_notice(). */
-typedef enum { NOTIFY_FINAL = 1 << 0, NOTIFY_LATE = 1 << 1 } QueueNotifyWhat;
-void queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
-                  const SpoolContent *content, guint what);
-/* The change that makes the last notice of this turn about (entry), or NULL. */
-const SpoolChange *queue_get_notice(const Queue *self, const QueueEntry *entry);
-/* After the commit. Those that could not be written are made again later. */
-void queue_settle_notices(Queue *self);
 
 /* queue-history.c */
 void queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state,

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/error-domain.h"
-#include "queue/queue-private.h"
+#include "queue/queue-notify.h"
 
 ERROR_DOMAIN_DEFINE(queue_error_quark, "barid-queue-error")
 
