@@ -6,12 +6,14 @@
 #include "base/json-writer.h"
 #include "baridctl/check.h"
 #include "dns/dns-name.h"
+#include "outbound/mx.h"
 
 enum { CHECK_HOSTS_MAX = 20 };
 
 typedef struct {
     DnsResolver *resolver;
     const gchar *domain;
+    const gchar *selectors; /* of DKIM keys, with commas between them; or NULL */
     JsonWriter writer;
     const gchar *result; /* "ok" when mail can be delivered */
     gboolean has_address;
@@ -38,7 +40,9 @@ check_domain_put_addresses(CheckDomain *self, const gchar *host)
             continue;
         }
         for (guint i = 0; i < answer->n_records; i++) {
-            self->has_address = TRUE;
+            /* To loopback and the like nobody sends. */
+            self->has_address = self->has_address ||
+                                !mx_address_is_refused(&answer->records[i].as.address);
             json_writer_text(&self->writer, NULL,
                              address_format_ip(&answer->records[i].as.address, text));
         }
@@ -226,6 +230,27 @@ check_domain_put_dmarc(CheckDomain *self)
     json_writer_end_array(&self->writer);
 }
 
+/* The keys that are asked for; nobody can list the others. */
+static void
+check_domain_put_dkim(CheckDomain *self)
+{
+    g_auto(GStrv) selectors = g_strsplit(self->selectors, ",", CHECK_HOSTS_MAX);
+
+    json_writer_begin_array(&self->writer, "dkim");
+    for (guint i = 0; selectors[i] != NULL; i++) {
+        g_autofree gchar *below = g_strconcat(g_strstrip(selectors[i]), "._domainkey.", NULL);
+        g_autoptr(DnsAnswer) answer =
+            check_domain_look_up_text(self, below, self->domain, NULL);
+
+        json_writer_begin_object(&self->writer, NULL);
+        json_writer_text(&self->writer, "selector", selectors[i]);
+        /* RFC 6376 section 3.6.1: the version may be left out. */
+        check_domain_put_text(self, "record", answer, check_domain_find_text(answer, ""));
+        json_writer_end_object(&self->writer);
+    }
+    json_writer_end_array(&self->writer);
+}
+
 static const struct {
     const gchar *result, *action;
 } check_domain_actions[] = {
@@ -245,6 +270,8 @@ check_domain_run(gpointer data)
     json_writer_text(&self->writer, "domain", self->domain);
     check_domain_put_hosts(self);
     check_domain_put_policy(self, "spf", "", "v=spf1");
+    if (self->selectors != NULL)
+        check_domain_put_dkim(self);
     check_domain_put_dmarc(self);
     check_domain_put_policy(self, "mta_sts", "_mta-sts.", "v=STSv1");
     check_domain_put_policy(self, "tls_rpt", "_smtp._tls.", "v=TLSRPTv1");
@@ -262,7 +289,7 @@ check_domain(const Options *options, const gchar *const *args)
     g_auto(CheckRuntime) runtime = {.files = NULL};
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
-    CheckDomain check = {.domain = args[0]};
+    CheckDomain check = {.domain = args[0], .selectors = options_get(options, "selector")};
 
     if (!check_runtime_init(&runtime, options, "", &error))
         return ctl_fail(options, CTL_NO, "invalid", error->message);

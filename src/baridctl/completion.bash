@@ -2,11 +2,13 @@
 # bash completion for baridctl: verbs and options as "baridctl --help" tells them.
 _baridctl()
 {
-    local cur=${COMP_WORDS[COMP_CWORD]} before="" word line verb
+    local cur=${COMP_WORDS[COMP_CWORD]} before="" option="-" with_value word line
     local -a words=() candidates=()
 
+    with_value=$(LC_ALL=C "${COMP_WORDS[0]}" --help | sed -n 's/^  \(--[a-z-]*\) [A-Z].*/\1/p')
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        [[ $word == -* ]] || before+="$word "
+        [[ $word == -* || $'\n'$with_value$'\n' == *$'\n'"$option"$'\n'* ]] || before+="$word "
+        option=$word
     done
     if [[ $before == "genkey dkim "* && ${COMP_WORDS[COMP_CWORD-1]} == --algorithm ]]; then
         candidates=(rsa-2048 rsa-3072 rsa-4096 ed25519)

@@ -370,7 +370,7 @@ const CtlVerb offline_verbs[] = {
      "check dmarc --ip ADDRESS --helo NAME --mail-from ADDRESS FILE [--dns HOST:PORT] "
      "[--now TIME] [--explain]",
      N_("Check a message by the policy of its author's domain."), check_dmarc},
-    {"check domain", "check domain NAME [--dns HOST:PORT]",
+    {"check domain", "check domain NAME [--selector NAME] [--dns HOST:PORT]",
      N_("Show what a sender finds out about a domain."), check_domain},
     {"check dsn", "check dsn FILE",
      N_("Show what a delivery status notification says."), check_dsn},

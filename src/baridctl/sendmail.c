@@ -36,6 +36,7 @@ typedef struct {
     gboolean from_header;  /* -t: recipients are in the header */
     gboolean ignores_dots; /* -i */
     const gchar *sender;   /* NULL: the user */
+    gchar *bare_sender;    /* what (sender) has between brackets */
     const gchar *full_name;
     const gchar *notify, *ret, *envid;
     const gchar *state, *socket;
@@ -61,22 +62,32 @@ sendmail_complain(int status, const gchar *format, ...)
 
 /* --- the command line --- */
 
-/* The value of an option letter: the rest of the word, or the next word. */
+/* A word of options, such as -ti or -fname@example.com. */
+typedef struct {
+    const gchar *const *argv;
+    guint index;
+    const gchar *letter; /* at hand; behind it are others, or its value */
+} OptionWord;
+
+/* The value of the option: the rest of the word, or the next word. The word is used up. */
 static const gchar *
-sendmail_take_value(const gchar *const *argv, guint *index)
+sendmail_take_value(OptionWord *word)
 {
-    if (argv[*index][2] != '\0')
-        return argv[*index] + 2;
-    return argv[*index + 1] == NULL ? "" : argv[++*index];
+    const gchar *value = word->letter + 1;
+
+    word->letter += strlen(word->letter) - 1;
+    if (*value != '\0')
+        return value;
+    return word->argv[word->index + 1] == NULL ? "" : word->argv[++word->index];
 }
 
 /* -oi and the like; those that no longer mean anything are taken silently. */
 static void
-sendmail_take_old_option(Sendmail *self, const gchar *word)
+sendmail_take_old_option(Sendmail *self, const gchar *value)
 {
-    if (strcmp(word, "-oi") == 0)
+    if (strcmp(value, "i") == 0)
         self->ignores_dots = TRUE;
-    else if (strcmp(word, "-ot") == 0)
+    else if (strcmp(value, "t") == 0)
         self->from_header = TRUE;
 }
 
@@ -102,47 +113,68 @@ sendmail_take_mode(Sendmail *self, gchar letter)
 }
 
 static gboolean
-sendmail_take_option(Sendmail *self, const gchar *const *argv, guint *index)
+sendmail_take_option(Sendmail *self, OptionWord *word)
 {
-    switch (argv[*index][1]) {
+    switch (*word->letter) {
     case 'b':
-        return sendmail_take_mode(self, argv[*index][2]);
+        return sendmail_take_mode(self, *sendmail_take_value(word));
     case 'i':
         self->ignores_dots = TRUE;
         return TRUE;
     case 't':
         self->from_header = TRUE;
         return TRUE;
-    case 'q':
+    case 'q': /* an interval or a choice may stand behind it */
         self->mode = MODE_RETRY;
+        word->letter += strlen(word->letter) - 1;
+        return TRUE;
+    case 'I':
+        self->mode = MODE_NOTHING;
         return TRUE;
     case 'o':
-        sendmail_take_old_option(self, argv[*index]);
+        sendmail_take_old_option(self, sendmail_take_value(word));
         return TRUE;
     case 'f':
     case 'r':
-        self->sender = sendmail_take_value(argv, index);
+        self->sender = sendmail_take_value(word);
         return TRUE;
     case 'F':
-        self->full_name = sendmail_take_value(argv, index);
+        self->full_name = sendmail_take_value(word);
         return TRUE;
     case 'N':
-        self->notify = sendmail_take_value(argv, index);
+        self->notify = sendmail_take_value(word);
         return TRUE;
     case 'R':
-        self->ret = sendmail_take_value(argv, index);
+        self->ret = sendmail_take_value(word);
         return TRUE;
     case 'V':
-        self->envid = sendmail_take_value(argv, index);
+        self->envid = sendmail_take_value(word);
         return TRUE;
-    case 'B': case 'C': case 'D': case 'd': case 'h': case 'L': case 'O': case 'p': case 'X':
-        (void)sendmail_take_value(argv, index);
+    case 'A': case 'B': case 'C': case 'D': case 'd': case 'e': case 'h': case 'L': case 'O':
+    case 'p': case 'X':
+        (void)sendmail_take_value(word);
         return TRUE;
-    case 'G': case 'm': case 'n': case 'U': case 'v':
+    case 'c': case 'G': case 'm': case 'n': case 'U': case 'v': case 'x':
         return TRUE;
     default:
         return FALSE;
     }
+}
+
+/* One word, in which options without a value may stand together. */
+static gboolean
+sendmail_take_options(Sendmail *self, const gchar *const *argv, guint *index)
+{
+    OptionWord word = {.argv = argv, .index = *index, .letter = argv[*index] + 1};
+
+    for (; *word.letter != '\0'; word.letter++) {
+        if (!sendmail_take_option(self, &word)) {
+            sendmail_complain(0, _("the option %s is not known"), argv[*index]);
+            return FALSE;
+        }
+    }
+    *index = word.index;
+    return TRUE;
 }
 
 static void
@@ -184,8 +216,7 @@ sendmail_parse(Sendmail *self, const gchar *const *argv)
             self->state = argv[++i];
         } else if (strcmp(argv[i], "--socket") == 0 && argv[i + 1] != NULL) {
             self->socket = argv[++i];
-        } else if (!sendmail_take_option(self, argv, &i)) {
-            sendmail_complain(0, _("the option %s is not known"), argv[i]);
+        } else if (!sendmail_take_options(self, argv, &i)) {
             return FALSE;
         }
     }
@@ -573,6 +604,21 @@ sendmail_submit(Sendmail *self)
     return status;
 }
 
+/* The sender may be written as in a field, too: with brackets, and with a name before them. */
+static void
+sendmail_bare_sender(Sendmail *self)
+{
+    BaridSlice rest, address;
+
+    if (self->sender == NULL || strchr(self->sender, '<') == NULL)
+        return;
+    rest = barid_slice_from_text(self->sender);
+    if (strcmp(self->sender, "<>") == 0)
+        self->sender = "";
+    else if (barid_address_list_next(&rest, &address) && text_trim(rest).len == 0)
+        self->sender = self->bare_sender = barid_slice_dup_text(text_trim(address), NULL);
+}
+
 static int
 sendmail_deliver(Sendmail *self)
 {
@@ -587,8 +633,7 @@ sendmail_deliver(Sendmail *self)
         sendmail_take_recipients(self);
     if (self->recipients->len == 0)
         return sendmail_complain(EX_USAGE, _("there are no recipients"));
-    if (self->sender != NULL && strcmp(self->sender, "<>") == 0)
-        self->sender = "";
+    sendmail_bare_sender(self);
     for (guint i = 0; i < self->recipients->len; i++) {
         if (!sendmail_is_address(g_ptr_array_index(self->recipients, i)))
             return sendmail_complain(EX_DATAERR, _("not an address: %s"),
@@ -645,6 +690,7 @@ sendmail_clear(Sendmail *self)
     g_ptr_array_free(self->recipients, TRUE);
     g_string_free(self->message, TRUE);
     g_free(self->hostname);
+    g_free(self->bare_sender);
 }
 
 /* What the verbs of baridctl end with, in the words of <sysexits.h>. */

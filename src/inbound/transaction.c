@@ -287,9 +287,11 @@ submit_fill_recipient(const BaridRecipient *rcpt, BaridSlice target, EnvelopeRec
         .orcpt_address = rcpt->orcpt_address,
         .notify = (guint8)rcpt->notify,
     };
-    /* RFC 3461 section 5.2.7: an alias keeps the address that the sender knew. */
+    /* RFC 3461 section 5.2.7: an alias keeps the address that the sender knew; RFC 6533 section 3
+     * for its type. */
     if (out->orcpt_type.len == 0 && !barid_slice_equal(target, rcpt->address)) {
-        out->orcpt_type = BARID_SLICE_LITERAL("rfc822");
+        out->orcpt_type = text_is_ascii(rcpt->address) ? BARID_SLICE_LITERAL("rfc822")
+                                                       : BARID_SLICE_LITERAL("utf-8");
         out->orcpt_address = rcpt->address;
     }
 }

@@ -212,6 +212,7 @@ outbound_describe(const Envelope *envelope, guint domain, BaridSlice route, Aren
     if (host != NULL) {
         out_limits->key = host->name;
         out_limits->concurrency = (guint)host->concurrency;
+        out_limits->rate = host->rate;
         return;
     }
     /* Own mailboxes are limited by what their transports can bear. */

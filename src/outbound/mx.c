@@ -105,9 +105,12 @@ gboolean
 mx_address_is_refused(const Address *address)
 {
     static const guint8 zeros[15] = {0};
+    static const guint8 mapped[12] = {[10] = 0xff, [11] = 0xff};
 
     if (!address->is_v6)
         return mx_is_v4_refused(address->bytes);
-    return address->bytes[0] == 0xff ||
+    /* An IPv4 address in an AAAA record (RFC 4291 section 2.5.5.2) would be reached over IPv4,
+     * past what is looked at there: whether it is loopback, or our own. */
+    return address->bytes[0] == 0xff || memcmp(address->bytes, mapped, sizeof mapped) == 0 ||
            (memcmp(address->bytes, zeros, sizeof zeros) == 0 && address->bytes[15] <= 1);
 }

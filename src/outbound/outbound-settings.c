@@ -137,6 +137,8 @@ static const BaridSetting host_settings[] = {
                        N_("Own address to connect from; empty leaves it to the system.")),
     BARID_SETTING_INTEGER("concurrency", OutboundHost, concurrency, "20",
                           N_("Deliveries to it at once; 0 means no limit."), 0, 100000),
+    BARID_SETTING_RATE("rate", OutboundHost, rate, "none",
+                       N_("Deliveries to it in a period, such as 100/1h.")),
     BARID_SETTING_END,
 };
 

@@ -32,6 +32,7 @@ typedef struct {
     gboolean lookup_mx;
     gchar *local_ip;
     gint64 concurrency;
+    BaridRate rate;
     /* From these: */
     GArray *targets; /* of HostTarget */
     gboolean has_source;

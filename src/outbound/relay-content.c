@@ -94,7 +94,7 @@ static gboolean
 content_fail_conversion(DowngradeResult result, SmtpClientFailure *out_failure)
 {
     if (result == DOWNGRADE_HEADER_8BIT)
-        smtp_client_failure_set(out_failure, TRUE, "5.6.7",
+        smtp_client_failure_set(out_failure, TRUE, "5.6.9",
                                 "the header needs 8 bits, which the host does not take");
     else if (result == DOWNGRADE_SEALED)
         smtp_client_failure_set(out_failure, TRUE, "5.6.3",
@@ -148,7 +148,8 @@ relay_content_prepare(RelayContent *self, const SmtpPeer *peer, SmtpClientMessag
     gboolean needs_utf8 = self->has_utf8_address || self->has_utf8_header;
 
     if (needs_utf8 && !smtp_peer_offers(peer, SMTP_PEER_SMTPUTF8)) {
-        smtp_client_failure_set(out_failure, TRUE, "5.6.7",
+        /* RFC 6531 section 3.5 has a code for each. */
+        smtp_client_failure_set(out_failure, TRUE, self->has_utf8_address ? "5.6.7" : "5.6.9",
                                 "the host does not take internationalised mail (SMTPUTF8)");
         return FALSE;
     }

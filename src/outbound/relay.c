@@ -226,7 +226,7 @@ relay_open(Relay *self, SmtpClientFailure *failure)
     SmtpClient *client = smtp_client_open(&self->options, &self->transcript, failure);
     SmtpClientOptions plain = self->options;
 
-    if (client != NULL || !failure->tls_failed ||
+    if (client != NULL || !failure->tls_failed || failure->is_cancelled ||
         self->options.tls != SMTP_CLIENT_TLS_OPPORTUNISTIC || self->options.trust != NULL ||
         !barid_rule_get_bool(self->settings->tls_fallback, &self->attempt->facts))
         return client;

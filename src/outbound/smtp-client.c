@@ -104,6 +104,19 @@ client_handshake(SmtpClient *self, SmtpClientFailure *out_failure)
     return FALSE;
 }
 
+/* With TLS 1.3 a server objects to a handshake only when it is over for us: a connection that
+ * breaks then is one whose handshake failed. */
+static gboolean
+client_begin_tls(SmtpClient *self, SmtpClientFailure *out_failure)
+{
+    if (!client_handshake(self, out_failure))
+        return FALSE;
+    if (client_ehlo(self, out_failure))
+        return TRUE;
+    out_failure->tls_failed = !out_failure->is_reply;
+    return FALSE;
+}
+
 /* Nothing is sent behind STARTTLS before its answer (RFC 3207 section 4.2), and what the
  * peer said in the clear is forgotten. */
 static gboolean
@@ -120,17 +133,21 @@ client_starttls(SmtpClient *self, SmtpClientFailure *out_failure)
                                     "TLS is required, and the host does not offer it");
         return !required;
     }
-    if (!client_command(self, "STARTTLS", &reply, out_failure))
+    if (!client_command(self, "STARTTLS", &reply, out_failure)) {
+        out_failure->tls_failed = TRUE;
         return FALSE;
-    if (reply.code != 220) {
-        if (required) {
-            smtp_client_failure_set(out_failure, FALSE, "4.7.5",
-                                    "TLS is required, and the host answered: %.400s", reply.text);
-            return FALSE;
-        }
-        return !self->is_closing;
     }
-    return client_handshake(self, out_failure) && client_ehlo(self, out_failure);
+    if (reply.code == 220)
+        return client_begin_tls(self, out_failure);
+    if (!required && !self->is_closing)
+        return TRUE;
+    if (required)
+        smtp_client_failure_set(out_failure, FALSE, "4.7.5",
+                                "TLS is required, and the host answered: %.400s", reply.text);
+    else
+        smtp_client_failure_set_reply(out_failure, &reply);
+    out_failure->tls_failed = self->is_closing;
+    return FALSE;
 }
 
 /* --- AUTH (RFC 4954) --- */

@@ -46,7 +46,7 @@ typedef struct {
     gboolean permanent;
     gboolean is_reply;     /* (text) is the peer's */
     gboolean is_cancelled; /* by ourselves: there is no use in going on */
-    gboolean tls_failed;   /* the handshake: another connection without TLS may do */
+    gboolean tls_failed;   /* or broke off at it: another connection without TLS may do */
     gchar status[16];      /* "4.4.1" */
     gchar text[SMTP_CLIENT_TEXT_MAX];
 } SmtpClientFailure;

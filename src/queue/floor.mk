@@ -60,7 +60,8 @@ src_queue_libqueue_la_SOURCES = \
 	src/queue/queue-history.c \
 	src/queue/queue-jobs.c \
 	src/queue/queue-look.c src/queue/queue-scan.h src/queue/queue-stats.h \
-	src/queue/queue-notify.c src/queue/queue-place.c src/queue/queue-place.h \
+	src/queue/queue-notify.c src/queue/queue-notify.h \
+	src/queue/queue-place.c src/queue/queue-place.h \
 	src/queue/queue-settings.c src/queue/queue-settings.h \
 	src/queue/queue-suspended.c \
 	src/queue/queue-walk.c src/queue/queue-walk.h \
@@ -76,7 +77,8 @@ src_queue_tests_test_schedule_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 src_queue_tests_test_queue_place_SOURCES = src/queue/tests/test-queue-place.c src/sim/folder.c
 src_queue_tests_test_queue_place_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_place_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
-src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c src/sim/folder.c
+src_queue_tests_test_queue_SOURCES = src/queue/tests/test-queue.c \
+	src/queue/tests/queue-fixture.c src/queue/tests/queue-fixture.h src/sim/folder.c
 src_queue_tests_test_queue_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 src_queue_tests_test_queue_LDADD = $(QUEUE_LIBS) $(HOST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += src/queue/tests/test-envelope

@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "queue/attempt-facts.h"
 #include "queue/queue-doubt.h"
-#include "queue/queue-private.h"
+#include "queue/queue-notify.h"
 
 enum {
     JOB_UNREADABLE_RETRY_MS = 60000,
@@ -243,7 +243,19 @@ job_store_state(Queue *self, QueueEntry *entry, const Envelope *envelope,
     change = queue_add_change(self, SPOOL_STATE, entry);
     /* The entry may change again before the commit. */
     change->state = arena_dup_slice(self->turn, buffer_get_slice(&bytes));
+    change->after = queue_get_notice(self, entry);
     queue_entry_schedule(self, entry, envelope, state);
+}
+
+/* In case that the notice cannot be written, and the message has to stay. */
+static void
+job_keep_state(QueueEntry *entry, const Envelope *envelope, const DeliveryState *state)
+{
+    g_auto(Buffer) bytes = {0};
+
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    if (delivery_state_write(state, envelope, &bytes))
+        queue_entry_set_state(entry, buffer_get_slice(&bytes));
 }
 
 static gboolean
@@ -272,13 +284,20 @@ static void
 job_settle(Queue *self, QueueEntry *entry, const Envelope *envelope, DeliveryState *state,
            const SpoolContent *content, guint what)
 {
+    const SpoolChange *notice;
+
     queue_notify(self, envelope, state, content, what);
     if (!job_all_final(envelope, state)) {
         job_store_state(self, entry, envelope, state);
         return;
     }
-    queue_remember(self, envelope, state, content, "finished");
-    queue_add_change(self, SPOOL_REMOVE, entry);
+    notice = queue_get_notice(self, entry);
+    if (notice != NULL)
+        job_keep_state(entry, envelope, state);
+    if (!entry->is_remembered)
+        queue_remember(self, envelope, state, content, "finished");
+    entry->is_remembered = 1;
+    queue_add_change(self, SPOOL_REMOVE, entry)->after = notice;
     queue_entry_remove(self, entry);
 }
 
@@ -342,8 +361,9 @@ job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *
          DeliveryState *state, guint unused G_GNUC_UNUSED)
 {
     gint64 now_ms = clock_wall_ms();
-    guint what = 0;
+    guint what = entry->is_untold || job_all_final(envelope, state) ? NOTIFY_FINAL : 0;
 
+    entry->is_untold = 0;
     for (guint i = 0; i < envelope->n_domains; i++) {
         DomainState *domain = &state->domains[i];
 

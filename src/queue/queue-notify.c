@@ -10,10 +10,10 @@
 #include "mime/dsn-language.h"
 #include "mime/mail-address.h"
 #include "queue/attempt-facts.h"
-#include "queue/queue-private.h"
+#include "queue/queue-notify.h"
 #include "smtp/command.h"
 
-enum { NOTIFY_TRANSCRIPT_LINES = 8 };
+enum { NOTIFY_TRANSCRIPT_LINES = 8, NOTIFY_AGAIN_MS = 60000 };
 
 /* FEATURES QU18: without NOTIFY, failures and delays are told. */
 static guint
@@ -139,9 +139,22 @@ notify_get_content(Queue *self, const SpoolContent *content)
     return barid_slice(joined, prefix.len + body.len);
 }
 
-static void
+const SpoolChange *
+queue_get_notice(const Queue *self, const QueueEntry *entry)
+{
+    for (guint i = self->born->len; i > 0; i--) {
+        const QueueNotice *notice = g_ptr_array_index(self->born, i - 1);
+
+        if (notice->about == entry)
+            return notice->change;
+    }
+    return NULL;
+}
+
+static QueueNotice *
 notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean global)
 {
+    QueueNotice *notice = arena_new0(self->turn, QueueNotice);
     EnvelopeRecipient *rcpt = arena_new0(self->turn, EnvelopeRecipient);
     Envelope envelope = {
         .id = queue_id_new(),
@@ -157,9 +170,9 @@ notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean g
     SpoolChange *change = queue_add_change(self, SPOOL_ADD, entry);
     DeliveryState state;
     g_auto(Buffer) bytes = {0};
-    gchar new_id[QUEUE_ID_TEXT_LEN + 1];
-    gchar about_id[QUEUE_ID_TEXT_LEN + 1];
 
+    *notice = (QueueNotice){
+        .entry = entry, .about = queue_find(self, about->id), .change = change};
     rcpt->address = about->sender;
     rcpt->notify = SMTP_NOTIFY_NEVER;
     envelope_group_domains(&envelope, self->turn);
@@ -172,14 +185,14 @@ notify_submit(Queue *self, const Envelope *about, BaridSlice message, gboolean g
     change->state = arena_dup_slice(self->turn, buffer_get_slice(&bytes));
     queue_entry_set_state(entry, buffer_get_slice(&bytes));
     change->body = message;
-    g_ptr_array_add(self->born, entry);
-    counter_add(self->n_dsns, 1);
-    barid_log(BARID_LOG_INFO, "dsn.queued", "queue-id", queue_id_format(envelope.id, new_id),
-              "about", queue_id_format(about->id, about_id), NULL);
+    change->takes_reserve = TRUE;
+    change->after = queue_get_notice(self, notice->about);
+    g_ptr_array_add(self->born, notice);
+    return notice;
 }
 
-/* (domain) is that of the first recipient, which rules see. */
-static void
+/* (domain) is that of the first recipient, which rules see. NULL when it cannot be made. */
+static QueueNotice *
 notify_build(Queue *self, const Envelope *envelope, guint domain, const SpoolContent *content,
              const DsnRecipient *rows, guint n_rows)
 {
@@ -189,6 +202,7 @@ notify_build(Queue *self, const Envelope *envelope, guint domain, const SpoolCon
     g_autofree gchar *language = NULL;
     g_autofree gchar *name = NULL;
     g_autofree gchar *from = NULL;
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
     MailAddress parsed;
     BaridAttempt facts;
     Dsn dsn = {
@@ -221,9 +235,16 @@ notify_build(Queue *self, const Envelope *envelope, guint domain, const SpoolCon
     dsn.message_id = arena_printf(self->turn, "%016" G_GINT64_MODIFIER "x.dsn@%s",
                                   random[0] ^ random[1], self->options.hostname);
     buffer_init(&message, SPOOL_RECORD_MAX / 2);
-    if (dsn_build(&dsn, &message))
-        notify_submit(self, envelope, arena_dup_slice(self->turn, buffer_get_slice(&message)),
-                      dsn_is_global(&dsn));
+    if (!dsn_build(&dsn, &message)) {
+        dsn.returned = DSN_RETURN_HEADERS;
+        if (!dsn_build(&dsn, &message)) {
+            barid_log(BARID_LOG_ERROR, "dsn.too-large", "about",
+                      queue_id_format(envelope->id, id), NULL);
+            return NULL;
+        }
+    }
+    return notify_submit(self, envelope, arena_dup_slice(self->turn, buffer_get_slice(&message)),
+                         dsn_is_global(&dsn));
 }
 
 /* RFC 5321 section 6.1: about a notification nobody is told, whatever was wished. */
@@ -253,8 +274,10 @@ void
 queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
              const SpoolContent *content, guint what)
 {
+    QueueNotice *notice;
     DsnRecipient *rows;
-    guint n_rows = 0;
+    guint *told;
+    guint n_rows = 0, n_told = 0;
     guint n_failed = 0;
     guint domain = 0;
 
@@ -265,6 +288,7 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
         return;
     }
     rows = arena_alloc(self->turn, sizeof(DsnRecipient) * MAX(envelope->n_recipients, 1));
+    told = arena_alloc(self->turn, sizeof(guint) * MAX(envelope->n_recipients, 1));
     for (guint i = 0; i < envelope->n_recipients; i++) {
         DsnAction action;
 
@@ -278,9 +302,100 @@ queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
             self->settling->domain == envelope->recipients[i].domain)
             rows[n_rows - 1].transcript = notify_get_transcript(self);
         n_failed += action == DSN_FAILED ? 1 : 0;
-        if (action != DSN_DELAYED)
-            state->recipients[i].dsn_sent = TRUE;
+        if (action == DSN_DELAYED)
+            continue;
+        state->recipients[i].dsn_sent = TRUE;
+        told[n_told++] = i;
     }
-    if (n_rows > 0)
-        notify_build(self, envelope, domain, content, rows, n_rows);
+    if (n_rows == 0)
+        return;
+    notice = notify_build(self, envelope, domain, content, rows, n_rows);
+    if (notice != NULL) {
+        notice->told = told;
+        notice->n_told = n_told;
+    }
+}
+
+/* --- after the commit --- */
+
+static gboolean
+notify_read(Queue *self, QueueEntry *entry, Envelope *envelope, DeliveryState *state,
+            SpoolContent **out_content)
+{
+    *out_content = queue_entry_read(self, entry, NULL);
+    return *out_content != NULL &&
+           envelope_parse(spool_content_get_envelope(*out_content), self->turn, envelope) &&
+           delivery_state_parse(barid_slice(entry->state, entry->state_len), envelope, self->turn,
+                                state);
+}
+
+/* Such as on a full disk. The message stays with all that is known of it, but for that its
+ * sender was told, and is looked at again soon. */
+static void
+notify_keep_untold(Queue *self, const QueueNotice *notice)
+{
+    QueueEntry *about = notice->about;
+    g_autoptr(SpoolContent) content = NULL;
+    g_auto(Buffer) bytes = {0};
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    DeliveryState state;
+    Envelope envelope;
+
+    barid_log(BARID_LOG_ERROR, "dsn.failed", "about", queue_id_format(about->ref.id, id), "error",
+              notice->change->error->message, NULL);
+    buffer_init(&bytes, SPOOL_ENVELOPE_MAX);
+    if (!notify_read(self, about, &envelope, &state, &content))
+        return;
+    for (guint i = 0; i < notice->n_told; i++)
+        state.recipients[notice->told[i]].dsn_sent = FALSE;
+    if (!delivery_state_write(&state, &envelope, &bytes))
+        return;
+    queue_entry_set_state(about, buffer_get_slice(&bytes));
+    queue_add_change(self, SPOOL_STATE, about)->state =
+        arena_dup_slice(self->turn, buffer_get_slice(&bytes));
+    if (g_ptr_array_remove_fast(self->gone, about)) {
+        about->held = 0; /* it is counted again */
+        queue_entry_insert(self, about, &envelope, &state);
+    }
+    about->is_untold = 1;
+    schedule_remove(&self->schedule, &about->item);
+    schedule_put(&self->schedule, &about->item, clock_wall_ms() + NOTIFY_AGAIN_MS,
+                 about->priority);
+}
+
+static void
+notify_schedule(Queue *self, const QueueNotice *notice)
+{
+    gchar id[QUEUE_ID_TEXT_LEN + 1];
+    gchar about_id[QUEUE_ID_TEXT_LEN + 1];
+    g_autoptr(SpoolContent) content = NULL;
+    DeliveryState state;
+    Envelope envelope;
+
+    if (!notify_read(self, notice->entry, &envelope, &state, &content)) {
+        queue_entry_free(notice->entry);
+        return;
+    }
+    counter_add(self->n_dsns, 1);
+    barid_log(BARID_LOG_INFO, "dsn.queued", "queue-id",
+              queue_id_format(notice->entry->ref.id, id), "about",
+              queue_id_format(notice->about->ref.id, about_id), NULL);
+    queue_entry_insert(self, notice->entry, &envelope, &state);
+}
+
+void
+queue_settle_notices(Queue *self)
+{
+    for (guint i = 0; i < self->born->len; i++) {
+        QueueNotice *notice = g_ptr_array_index(self->born, i);
+
+        if (notice->change->error == NULL) {
+            notify_schedule(self, notice);
+            continue;
+        }
+        notify_keep_untold(self, notice);
+        queue_entry_free(notice->entry);
+        g_clear_error(&notice->change->error);
+    }
+    g_ptr_array_set_size(self->born, 0);
 }

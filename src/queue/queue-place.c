@@ -158,7 +158,9 @@ place_get_entry(SpoolRef *ref)
 void
 queue_places_commit(Queue *self, GPtrArray *changes)
 {
-    for (guint i = 0; i < QUEUE_PLACES_MAX && changes->len > 0; i++) {
+    /* Home comes first: notices go there, and must be there before what they tell about ends. */
+    for (guint n_done = 0; n_done < QUEUE_PLACES_MAX && changes->len > 0; n_done++) {
+        guint i = n_done == 0 ? self->home : n_done <= self->home ? n_done - 1 : n_done;
         g_autoptr(GPtrArray) own = NULL;
         GPtrArray *batch = changes;
 

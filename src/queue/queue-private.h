@@ -51,7 +51,9 @@ struct QueueEntry {
     guint32 size_kib;
     guint16 n_jobs;
     guint16 n_waiting; /* domains in a destination's line */
-    guint8 held;
+    guint held : 1;
+    guint is_untold : 1;     /* a notice about it could not be written */
+    guint is_remembered : 1; /* it is in the history, though it is still here */
     gint8 priority;
     guint8 place; /* index of the folder it is in */
 };
@@ -104,7 +106,7 @@ struct Queue {
     GPtrArray *gone;    /* of QueueEntry *: to be freed when their removal is durable */
     GPtrArray *stuck;   /* of QueueEntry *: whose removal could not be written */
     GPtrArray *marks;   /* of SpoolMark *: of jobs whose results are in the commit */
-    GPtrArray *born;    /* of QueueEntry *: DSNs to be scheduled when durable */
+    GPtrArray *born;    /* of QueueNotice *: to be scheduled when durable */
 };
 
 /* A change that lives until the turn's commit. */
@@ -136,11 +138,6 @@ void queue_get_limits(Queue *self, const Envelope *envelope, const DeliveryState
 /* Fills in a fresh state; why it expires is added to (decisions), JSON objects, unless NULL. */
 void queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboolean held,
                       GString *decisions, DeliveryState *out_state);
-
-/* queue-notify.c: adds a DSN for what became final or late, and marks it as told. */
-typedef enum { NOTIFY_FINAL = 1 << 0, NOTIFY_LATE = 1 << 1 } QueueNotifyWhat;
-void queue_notify(Queue *self, const Envelope *envelope, DeliveryState *state,
-                  const SpoolContent *content, guint what);
 
 /* queue-history.c */
 void queue_remember(Queue *self, const Envelope *envelope, const DeliveryState *state,

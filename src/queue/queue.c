@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/error-domain.h"
-#include "queue/queue-private.h"
+#include "queue/queue-notify.h"
 
 ERROR_DOMAIN_DEFINE(queue_error_quark, "barid-queue-error")
 
@@ -108,6 +108,9 @@ queue_entry_schedule(Queue *self, QueueEntry *entry, const Envelope *envelope,
         if (domain->notify_ms != 0)
             due_ms = MIN(due_ms, domain->notify_ms);
     }
+    /* Nobody is left to be tried: what is missing is a notice. */
+    if (due_ms == SCHEDULE_NEVER && entry->n_waiting == 0)
+        due_ms = clock_wall_ms();
     schedule_remove(&self->schedule, &entry->item);
     entry->item.is_retry = is_retry;
     if (state->held || entry->n_jobs > 0)
@@ -374,6 +377,8 @@ queue_check_changes(Queue *self)
         /* A submitter's error is the submitter's to report. */
         if (change->error != NULL && change->kind != SPOOL_ADD)
             barid_log(BARID_LOG_ERROR, "spool.failed", "error", change->error->message, NULL);
+        if (change->kind != SPOOL_ADD)
+            g_clear_error(&change->error);
     }
 }
 
@@ -401,27 +406,6 @@ queue_retry_stuck(Queue *self)
         g_ptr_array_add(self->gone, g_ptr_array_index(self->stuck, i));
     }
     g_ptr_array_set_size(self->stuck, 0);
-}
-
-static void
-queue_schedule_born(Queue *self)
-{
-    for (guint i = 0; i < self->born->len; i++) {
-        QueueEntry *entry = g_ptr_array_index(self->born, i);
-        Envelope envelope;
-        DeliveryState state;
-        g_autoptr(SpoolContent) content = queue_entry_read(self, entry, NULL);
-
-        if (content == NULL ||
-            !envelope_parse(spool_content_get_envelope(content), self->turn, &envelope) ||
-            !delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
-                                  self->turn, &state)) {
-            queue_entry_free(entry);
-            continue;
-        }
-        queue_entry_insert(self, entry, &envelope, &state);
-    }
-    g_ptr_array_set_size(self->born, 0);
 }
 
 static void
@@ -463,7 +447,12 @@ queue_commit(Queue *self, QueueTask *submits)
      * are gone after that. */
     g_ptr_array_set_size(self->changes, 0);
     queue_signal(self);
-    queue_schedule_born(self);
+    queue_settle_notices(self);
+    if (self->changes->len > 0) {
+        queue_places_commit(self, self->changes);
+        queue_check_changes(self);
+        g_ptr_array_set_size(self->changes, 0);
+    }
     queue_free_gone(self);
     g_ptr_array_set_size(self->marks, 0);
 }

@@ -54,6 +54,26 @@ def test_install():
         assert not files_below(root), files_below(root)
 
 
+def complete(*words):
+    """What bash offers for the last of the words."""
+    script = (f". {TOP}/src/baridctl/completion.bash; COMP_WORDS=(\"$@\"); "
+              "COMP_CWORD=$(($# - 1)); _baridctl; echo \"${COMPREPLY[*]}\"")
+    tool = os.path.join(BUILD, "src/baridctl/baridctl")
+    return subprocess.run(["bash", "-c", script, "bash", tool, *words], check=True,
+                          capture_output=True, text=True).stdout.split()
+
+
+def test_completion():
+    """Verbs, behind options and their values, too; options; words of some options."""
+    rows = [(("queue", "re"), ["release", "reroute", "retry"]),
+            (("--json", "--state", "/queue", "queue", "li"), ["list"]),
+            (("queue", "list", "--sender", "a@b.example", "--stat"), ["--state", "--status"]),
+            (("genkey", "dkim", "--algorithm", "ed"), ["ed25519"]),
+            (("nothing", ""), [])]
+    for words, wanted in rows:
+        assert complete(*words) == wanted, (words, complete(*words))
+
+
 def test_another_sendmail():
     """It is another mail system's, and stays."""
     with tempfile.TemporaryDirectory(prefix="barid-install-") as root:

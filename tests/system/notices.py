@@ -178,6 +178,19 @@ def test_long_original_recipient():
         assert "ORCPT" not in line, line
 
 
+def test_alias():
+    """The address that the sender knew goes with the message, by its own type (RFC 6533)."""
+    aliases = "".join(f"[alias {name}@example.org]\nto = x@there.example\n"
+                      for name in ("plain", "k\u00e4se"))
+    with World(host=aliases) as world:
+        world.send(["SMTPUTF8"], recipients=["plain@example.org"])
+        world.send(["SMTPUTF8"], recipients=["k\u00e4se@example.org"])
+        world.there.wait(lambda peer: len(peer.messages) == 2)
+        lines = sorted(message.recipients[0] for message in world.there.messages)
+        assert lines == ["RCPT TO:<x@there.example> ORCPT=rfc822;plain@example.org",
+                         "RCPT TO:<x@there.example> ORCPT=utf-8;k\u00e4se@example.org"], lines
+
+
 def test_not_asked_for():
     with World(extensions=without("DSN")) as world:
         world.send()

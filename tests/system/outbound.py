@@ -21,6 +21,8 @@ EIGHT = ("Subject: eight\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; chars
          "Content-Transfer-Encoding: 8bit\r\n\r\nk\u00e4se\r\n").encode()
 SIGNED = ("Subject: signed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n"
           "--b\r\n\r\nk\u00e4se\r\n--b--\r\n").encode()
+UTF8_HEADER = "Subject: k\u00e4se\r\n\r\nbody\r\n".encode()
+LARGE = b"Subject: large\r\n\r\n" + b"a line of it\r\n" * 600000
 BINARY = (b"Subject: binary\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
           b"Content-Transfer-Encoding: binary\r\n\r\na\nb\0c\rd\r\n")
 
@@ -34,11 +36,12 @@ class Case:
     becomes of the (last) recipient, (code) its enhanced code, (text) a part of its text."""
 
     def __init__(self, name, peers, status, code, text="", content=ASCII, recipients=1, check=None,
-                 options="", host="", mail_options=(), rcpt_options=(), bdat=False):
+                 options="", host="", mail_options=(), rcpt_options=(), bdat=False, local="r"):
         self.name, self.peers, self.status, self.code = name, peers, status, code
         self.text, self.content, self.recipients, self.check = text, content, recipients, check
         self.options, self.host = options, host
         self.mail_options, self.rcpt_options, self.bdat = mail_options, rcpt_options, bdat
+        self.local = local
 
 
 def taken_by(index, by=None):
@@ -81,6 +84,7 @@ def never_two(case, peers):
 
 
 GOOD = {}
+UTF8 = ["SMTPUTF8", "BODY=8BITMIME"]
 MEGABYTE = b"250-" + b"x" * 1048576 + b"\r\n250 ok\r\n"
 MANY_LINES = b"250-more\r\n" * 100000 + b"250 ok\r\n"
 
@@ -136,6 +140,9 @@ CASES = [
          "spam"),
     Case("bdat 452", [{"BDAT": "452 4.3.1 full"}], "pending", "4.3.1", "full"),
     Case("bdat 554", [{"BDAT": "554 5.7.1 spam"}], "failed", "5.7.1", "spam"),
+    Case("closes in the content", [{"CONTENT": CLOSE, "extensions": without("CHUNKING")}],
+         "pending", "4.4.2", "content", content=LARGE),
+    Case("closes in a chunk", [{"CONTENT": CLOSE}], "pending", "4.4.2", "content", content=LARGE),
     Case("quit closes", [{"QUIT": CLOSE}], "delivered", "2.0.0"),
     Case("no enhanced code", [{"RCPT": "550 nobody"}], "failed", "5.0.0", "550 nobody"),
     Case("several lines", [{"RCPT": b"550-5.1.1 first\r\n550-5.1.1 second\r\n550 5.1.1 third\r\n"}],
@@ -209,6 +216,25 @@ CASES = [
          content=BINARY, bdat=True, check=both(said("!BINARYMIME"), content_ends(
              b"Content-Transfer-Encoding: base64\r\n\r\n" +
              base64.b64encode(b"a\nb\0c\rd\r\n") + b"\r\n"))),
+    Case("binary in 7 bits", [{"extensions": without("BINARYMIME", "8BITMIME")}], "delivered",
+         "2.0.0", content=BINARY, bdat=True, check=both(said("!BODY"), content_ends(
+             b"Content-Transfer-Encoding: base64\r\n\r\n" +
+             base64.b64encode(b"a\nb\0c\rd\r\n") + b"\r\n"))),
+    # RFC 6531 section 3.5: what is not allowed is the address, or the header.
+    Case("utf-8 in the header", [GOOD], "delivered", "2.0.0", content=UTF8_HEADER,
+         mail_options=UTF8, check=said("SMTPUTF8")),
+    Case("utf-8 in the header, not taken", [{"extensions": without("SMTPUTF8")}], "failed",
+         "5.6.9", "SMTPUTF8", content=UTF8_HEADER, mail_options=UTF8, check=said("!MAIL")),
+    Case("utf-8 in the header, another takes it", [{"extensions": without("SMTPUTF8")}, GOOD],
+         "delivered", "2.0.0", content=UTF8_HEADER, mail_options=UTF8, check=taken_by(1)),
+    Case("utf-8 in the header, 7 bits", [{"extensions": without("8BITMIME", "BINARYMIME")}],
+         "failed", "5.6.9", content=UTF8_HEADER, mail_options=UTF8, check=said("!MAIL")),
+    Case("utf-8 in an address", [GOOD], "delivered", "2.0.0", mail_options=UTF8, local="k\u00e4se",
+         check=said("SMTPUTF8", "RCPT TO:<k\u00e4se0@")),
+    Case("utf-8 in an address, not taken", [{"extensions": without("SMTPUTF8")}], "failed",
+         "5.6.7", "SMTPUTF8", mail_options=UTF8, local="k\u00e4se", check=said("!MAIL")),
+    Case("utf-8 announced but not used", [{"extensions": without("SMTPUTF8")}], "delivered",
+         "2.0.0", mail_options=UTF8, check=said("!SMTPUTF8")),
     # LMTP.
     Case("lmtp", [{"lmtp": True}], "delivered", "2.0.0", recipients=2, host="protocol = lmtp",
          check=said("LHLO")),
@@ -226,6 +252,18 @@ CASES = [
     Case("tls required, refused", [{"extensions": ALL + ["STARTTLS"], "STARTTLS": "454 4.7.0 no"}],
          "pending", "4.7.5", "454", host="tls = required"),
     Case("tls broken", [{"extensions": ALL + ["STARTTLS"], "HANDSHAKE": b"nonsense\r\n"}],
+         "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
+    Case("tls, closes at STARTTLS", [{"extensions": ALL + ["STARTTLS"], "STARTTLS": CLOSE}],
+         "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
+    Case("tls, closes at STARTTLS, required", [{"extensions": ALL + ["STARTTLS"],
+                                                "STARTTLS": CLOSE}], "pending", "4.4.2", "STARTTLS",
+         host="tls = required",
+         check=lambda case, peers: assert_equal(peers[0].connections, 1)),
+    Case("tls, 421 at STARTTLS", [{"extensions": ALL + ["STARTTLS"], "STARTTLS": "421 4.3.2 bye"}],
+         "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
+    # With TLS 1.3 a server's objection to the handshake comes behind it.
+    Case("tls, closes behind it", [{"extensions": ALL + ["STARTTLS"], "certificate": True,
+                                    "EHLO": [None, CLOSE, None]}],
          "delivered", "2.0.0", check=lambda case, peers: assert_equal(peers[0].connections, 2)),
     Case("tls broken, required", [{"extensions": ALL + ["STARTTLS"], "HANDSHAKE": b"nonsense\r\n"}],
          "pending", "4.7.5", "TLS", host="tls = required",
@@ -267,6 +305,8 @@ CASES = [
          host="user = me\npassword = secret", check=said("!AUTH")),
     Case("auth refused", [{"extensions": ALL + ["AUTH PLAIN"], "AUTH": "535 5.7.8 wrong"}], "pending",
          "4.7.8", "wrong", host="user = me\npassword = secret\ntls = none"),
+    Case("auth closes", [{"extensions": ALL + ["AUTH PLAIN"], "AUTH": CLOSE}], "pending",
+         "4.4.2", "AUTH", host="user = me\npassword = secret\ntls = none"),
     Case("auth unknown", [{"extensions": ALL + ["AUTH GSSAPI"]}], "failed", "5.7.4",
          host="user = me\npassword = secret\ntls = none"),
 ]
@@ -330,7 +370,8 @@ def make_config(cases, folder):
 def send(server, case, number):
     client = smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example.com")
     client.ehlo()
-    recipients = [f"r{n}@c{number}.example" for n in range(case.recipients)]
+    client.command_encoding = "utf-8"
+    recipients = [f"{case.local}{n}@c{number}.example" for n in range(case.recipients)]
     options = list(case.mail_options)
     if case.bdat:
         options.append("BODY=BINARYMIME")

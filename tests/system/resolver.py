@@ -28,6 +28,9 @@ ZONES = {
 @ IN TXT "v=spf1 -all"
 _dmarc IN TXT "v=DMARC1; p=none; rua=mailto:a@example.net,mailto:b@in.example.net!10m,mailto:c@other.example; ruf=mailto:d@client.example,mailto:e@broken.example,https://x.example/"
 _smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:tls@example.net"
+s1._domainkey IN TXT "v=DKIM1; p=abc"
+loopback IN A 127.0.0.1
+loopback IN AAAA ::1
 mx1 IN A 192.0.2.1
 mx1 IN AAAA 2001:db8::1
 mx2 IN A 192.0.2.2
@@ -149,6 +152,10 @@ def test_domain():
             ("d@client.example", "no"), ("e@broken.example", "unknown")], found
         assert found["mta_sts"] is None and found["tls_rpt"].startswith("v=TLSRPTv1"), found
         assert not found["implicit_mx"] and not found["secure"], found
+        assert "dkim" not in found, found
+        found = check(nsd.port, "domain", "example.net", "--selector", "s1, s2")[1]
+        assert found["dkim"] == [{"selector": "s1", "record": "v=DKIM1; p=abc"},
+                                 {"selector": "s2", "record": None}], found
 
 
 def test_answers():
@@ -156,6 +163,7 @@ def test_answers():
         ("null.example.net", 1, "null-mx", []),
         ("implicit.example.net", 0, "ok", [["192.0.2.9"]]),
         ("onlytext.example.net", 1, "no-address", [[]]),
+        ("loopback.example.net", 1, "no-address", [["127.0.0.1", "::1"]]),
         ("nothing.example.net", 1, "no-domain", []),
         ("alias.example.net", 0, "ok", [["192.0.2.1", "2001:db8::1"], ["192.0.2.2"]]),
         # The chain leaves the zone; the server tells the rest when it is asked again.

@@ -48,6 +48,8 @@ equal IN MX 10 mx.example.org.
 equal IN MX 10 mx2
 loop IN MX 10 loop-host
 loop-host IN A 0.0.0.0
+mapped IN MX 10 mapped-host
+mapped-host IN AAAA ::ffff:127.0.0.2
 cname IN CNAME good
 both IN MX 10 dual
 dual IN AAAA ::1
@@ -108,6 +110,7 @@ ROWS = [
     ("equal.example", "failed", "5.4.6", "best mail exchanger", None),
     ("backup.example", "delivered", "2.0.0", "", 2),
     ("loop.example", "failed", "5.4.4", "no mail is sent", None),
+    ("mapped.example", "failed", "5.4.4", "no mail is sent", None),
     ("[127.0.0.1]", "failed", "5.4.6", "this host", None),
     ("[0.0.0.0]", "failed", "5.4.4", "no mail is sent", None),
     ("many.example", "failed", "5.4.4", "no address", None),
@@ -271,6 +274,23 @@ def test_rate(names):
         for number in range(4):
             send(server, f"x{number}@good.example")
         two.wait(lambda peer: len(peer.messages) == 4)
+        took = time.monotonic() - start
+        assert 0.8 < took < 5, took
+
+
+def test_rate_of_host(_):
+    """A smart host with a limit of its own; who goes elsewhere is not concerned."""
+    with ScriptedPeer() as slow, ScriptedPeer() as fast, Server(
+            "[rcpt]\nrelay = yes\n[outbound]\nnext-hop = ${rcpt-domain}\nrate = 1/1h\n"
+            f"[host slow.example]\naddress = {slow.address}:{slow.port}\nrate = 2/1s\n"
+            f"[host fast.example]\naddress = {fast.address}:{fast.port}\n") as server:
+        start = time.monotonic()
+        for number in range(4):
+            send(server, f"x{number}@slow.example")
+            send(server, f"x{number}@fast.example")
+        fast.wait(lambda peer: len(peer.messages) == 4)
+        assert len(slow.messages) < 4, "the host got all at once"
+        slow.wait(lambda peer: len(peer.messages) == 4)
         took = time.monotonic() - start
         assert 0.8 < took < 5, took
 

@@ -61,6 +61,20 @@ def test_header_recipients():
         assert all(f"Return-Path: <{USER}@mx.example.org>" in mail for mail in mails), mails[0]
 
 
+def test_letters_together():
+    """As with getopt(3): -ti is -t -i, and the last may have a value."""
+    with Server(CONFIG) as server:
+        for words in (["-ti"], ["-it"], ["-i", "-tfbob@example.com"], ["-tivf", "bob@example.com"],
+                      ["-em", "-Am", "-tif", "Bob <bob@example.com>"], ["-oit", "-t", "-oi"]):
+            done = sendmail(server, *words, text="To: alice@example.org\n\nhi\n.\nthere\n")
+            assert (done.returncode, done.stderr) == (0, b""), (words, done)
+        mails = delivered(server, 6)
+        assert all(mail.endswith("\n\nhi\n.\nthere\n") for mail in mails), mails
+        assert sum("Return-Path: <bob@example.com>" in mail for mail in mails) == 3, mails
+        assert sendmail(server, "-f", "<bob@example.com>, x", "alice@example.org",
+                        text="\nhi\n").returncode == 64
+
+
 def test_sent_on():
     """RFC 5322 section 3.6.6: those of the first sending do not get it again."""
     with Server(CONFIG) as server:

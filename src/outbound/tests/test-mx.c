@@ -94,6 +94,16 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* As it comes in an AAAA record: text is read as the IPv4 address that is meant. */
+START_TEST(test_mapped_refused)
+{
+    const Address address = {.is_v6 = TRUE,
+                             .bytes = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1}};
+
+    ck_assert(mx_address_is_refused(&address));
+}
+END_TEST
+
 START_TEST(test_transcript)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -122,6 +132,7 @@ main(void)
     tcase_add_test(cases, test_sort);
     tcase_add_loop_test(cases, test_order, 0, G_N_ELEMENTS(order_rows));
     tcase_add_loop_test(cases, test_refused, 0, G_N_ELEMENTS(refused_rows));
+    tcase_add_test(cases, test_mapped_refused);
     tcase_add_test(cases, test_transcript);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);

@@ -20,7 +20,8 @@ check_add(const Spool *self, const SpoolChange *change, GError **error)
         g_set_error(error, SPOOL_ERROR, BARID_ERROR_INVALID, "the message is added twice");
         return FALSE;
     }
-    if (atomic_load(&self->free_bytes) < self->options.reserve_bytes) {
+    if (!change->takes_reserve &&
+        atomic_load(&self->free_bytes) < self->options.reserve_bytes) {
         g_set_error(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE, "the spool's disk is nearly full");
         return FALSE;
     }
@@ -115,6 +116,7 @@ append_change(Spool *self, SpoolChange *change, guint32 file_crc)
         .header = {.id = change->ref->id, .type = types[change->kind]},
         .ref = change->ref,
         .error = &change->error,
+        .after = change->after != NULL ? &change->after->error : NULL,
     };
 
     if (change->kind != SPOOL_REMOVE)

@@ -280,9 +280,14 @@ spool_log_append(Spool *self, SpoolDraft *draft)
     for (guint i = 0; i < G_N_ELEMENTS(draft->parts); i++)
         crc = crc32c_update(crc, draft->parts[i].data, draft->parts[i].len);
     draft->header.payload_crc = crc;
+    /* What comes before may fail only while room is made, and shares the batch's fate later. */
     if (make_room(self, draft->header.type,
-                  spool_align(spool_record_get_size(&draft->header), SPOOL_ALIGN), &error))
+                  spool_align(spool_record_get_size(&draft->header), SPOOL_ALIGN), &error) &&
+        (draft->after == NULL || *draft->after == NULL))
         push_draft(self, draft);
+    else if (error == NULL)
+        g_set_error_literal(draft->error, SPOOL_ERROR, BARID_ERROR_FAILED,
+                            "what must come before it could not be written");
     else if (draft->error != NULL && *draft->error == NULL)
         *draft->error = g_steal_pointer(&error);
 }

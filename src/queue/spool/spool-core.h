@@ -54,6 +54,7 @@ typedef struct {
     guint32 guarded;       /* of the last: generation of the ADD */
     BaridSlice parts[4];   /* envelope, state, prefix, body */
     GError **error;        /* where to report, or NULL */
+    GError *const *after;  /* or NULL: another's, which must not have failed */
     goffset offset;        /* given when it is written */
     guint8 bytes[SPOOL_RECORD_HEADER];
 } SpoolDraft;

@@ -74,6 +74,9 @@ typedef struct SpoolChange {
     BaridSlice body;      /* ADD: the rest; empty when (body_fd) >= 0 */
     int body_fd;          /* ADD: an O_TMPFILE of spool_make_file(), or -1; kept by caller */
     gsize body_fd_bytes;
+    gboolean takes_reserve; /* ADD: what tells of mail that is here may use the last space */
+    /* NULL, or a change made before, in this commit or another: when it failed, so does this */
+    const struct SpoolChange *after;
     GError *error;        /* out: NULL when durable; owned by the caller */
 } SpoolChange;
 

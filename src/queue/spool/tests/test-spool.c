@@ -191,8 +191,11 @@ START_TEST(test_reserve)
     ck_assert_uint_eq(fixture_commit(fixture, &add, 1), 0);
     ck_assert_int_eq(spool_make_file(fixture->spool, &error), -1);
     ck_assert(g_error_matches(error, SPOOL_ERROR, BARID_ERROR_NO_SPACE));
-    /* What frees space goes on. */
+    /* What tells of mail that is here, and what frees space, goes on. */
     fixture_reopen(fixture);
+    add = fixture_make_add(fixture, 10, 10, 10);
+    add->takes_reserve = TRUE;
+    fixture_do(fixture, add);
     fixture_do(fixture, fixture_make_state(fixture_get_any(fixture, 0), 5));
     fixture_do(fixture, fixture_make_remove(fixture_get_any(fixture, 0)));
     fixture_free(fixture);
