@@ -214,13 +214,25 @@ judge_recipients(Session *self, RecipientJudgement *out)
 
 /* --- sealing: what is put in front of the message, and what is cut out of it --- */
 
+/* Of one recipient alone (RFC 5321 section 4.4). An alias beyond ASCII is left out where its
+ * member is not: it would be all that needs SMTPUTF8 from the hosts that come. */
+static BaridSlice
+seal_get_only_recipient(const BaridTransaction *txn)
+{
+    const BaridRecipient *only =
+        txn->recipients->len == 1 ? g_ptr_array_index(txn->recipients, 0) : NULL;
+
+    if (only == NULL || (!text_is_ascii(only->address) && only->n_targets > 0 &&
+                         text_is_ascii(only->targets[0])))
+        return BARID_SLICE_EMPTY;
+    return only->address;
+}
+
 static void
 seal_add_received(Session *self, Buffer *prefix)
 {
     BaridTransaction *txn = &self->txn.facts;
     const TlsInfo *tls = stream_get_tls(self->stream);
-    const BaridRecipient *only =
-        txn->recipients->len == 1 ? g_ptr_array_index(txn->recipients, 0) : NULL;
     TraceReceived received = {
         .client = &self->facts.remote,
         .helo = self->facts.helo,
@@ -233,7 +245,7 @@ seal_add_received(Session *self, Buffer *prefix)
         .tls_version = tls == NULL ? NULL : tls->version,
         .tls_cipher = tls == NULL ? NULL : tls->cipher,
         .tls_bits = tls == NULL ? 0 : tls->bits,
-        .recipient = only == NULL ? BARID_SLICE_EMPTY : only->address,
+        .recipient = seal_get_only_recipient(txn),
         .date_ms = clock_wall_ms(),
     };
 
@@ -296,6 +308,26 @@ submit_fill_recipient(const BaridRecipient *rcpt, BaridSlice target, EnvelopeRec
     }
 }
 
+/* RFC 3461 section 5.2.7: who asked to be told of success learns that the message went on to the
+ * members of a list; they are not told of one by one. RFC 3464 section 2.3.3: of what fails later,
+ * they are. */
+static void
+submit_add_expanded(const BaridRecipient *rcpt, Envelope *envelope)
+{
+    EnvelopeRecipient *list = &envelope->recipients[envelope->n_recipients];
+
+    submit_fill_recipient(rcpt, rcpt->address, list);
+    list->is_expanded = TRUE;
+    for (guint i = 1; i <= rcpt->n_targets; i++) {
+        EnvelopeRecipient *member = list - i;
+
+        member->notify &= (guint8)~SMTP_NOTIFY_SUCCESS;
+        if (member->notify == 0)
+            member->notify = SMTP_NOTIFY_NEVER; /* nothing else was asked for */
+    }
+    envelope->n_recipients++;
+}
+
 static void
 submit_fill_recipients(Session *self, Envelope *envelope)
 {
@@ -303,7 +335,7 @@ submit_fill_recipients(Session *self, Envelope *envelope)
     guint total = 0;
 
     for (guint i = 0; i < txn->recipients->len; i++)
-        total += ((const BaridRecipient *)g_ptr_array_index(txn->recipients, i))->n_targets;
+        total += ((const BaridRecipient *)g_ptr_array_index(txn->recipients, i))->n_targets + 1;
     envelope->recipients =
         arena_alloc(self->txn.arena, sizeof(EnvelopeRecipient) * MAX(total, 1));
     for (guint i = 0; i < txn->recipients->len; i++) {
@@ -312,6 +344,8 @@ submit_fill_recipients(Session *self, Envelope *envelope)
         for (guint n = 0; n < rcpt->n_targets && !rcpt->dropped; n++)
             submit_fill_recipient(rcpt, rcpt->targets[n],
                                   &envelope->recipients[envelope->n_recipients++]);
+        if (rcpt->n_targets > 1 && !rcpt->dropped && (rcpt->notify & SMTP_NOTIFY_SUCCESS) != 0)
+            submit_add_expanded(rcpt, envelope);
     }
 }
 

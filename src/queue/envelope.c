@@ -9,6 +9,9 @@
  * that a release that knows 1 alone can read all other messages. */
 enum { ENVELOPE_VERSION = 1, ENVELOPE_VERSION_SAVED = 2, STATE_VERSION_1 = 1, STATE_VERSION = 2 };
 
+/* In the byte of a recipient's wishes. */
+enum { NOTIFY_EXPANDED = 0x80 };
+
 /* The byte of a recipient's status. */
 enum {
     STATUS_MASK = 0x0f,
@@ -40,7 +43,8 @@ envelope_write(const Envelope *self, Buffer *out)
         const EnvelopeRecipient *rcpt = &self->recipients[i];
 
         ok = wire_put_counted(out, rcpt->address) && wire_put_counted(out, rcpt->orcpt_type) &&
-             wire_put_counted(out, rcpt->orcpt_address) && wire_put_u8(out, rcpt->notify);
+             wire_put_counted(out, rcpt->orcpt_address) &&
+             wire_put_u8(out, (guint8)(rcpt->notify | (rcpt->is_expanded ? NOTIFY_EXPANDED : 0)));
     }
     return ok;
 }
@@ -108,6 +112,8 @@ envelope_parse_recipients(Cursor *cursor, Arena *arena, Envelope *envelope)
             !cursor_take_counted(cursor, &rcpt->orcpt_address) ||
             !cursor_take_u8(cursor, &rcpt->notify))
             return FALSE;
+        rcpt->is_expanded = (rcpt->notify & NOTIFY_EXPANDED) != 0;
+        rcpt->notify &= (guint8)~NOTIFY_EXPANDED;
     }
     return cursor_is_end(cursor);
 }
@@ -207,7 +213,7 @@ delivery_state_parse_recipient(Cursor *cursor, RecipientState *out)
         !cursor_take_counted(cursor, &out->text) || !cursor_take_counted(cursor, &out->remote))
         return FALSE;
     out->status = status & STATUS_MASK;
-    out->manner = MIN(status >> STATUS_MANNER_SHIFT & 3, RECIPIENT_MANNER_HANDED_ON);
+    out->manner = status >> STATUS_MANNER_SHIFT & 3;
     out->in_doubt = (status & STATUS_IN_DOUBT) != 0;
     out->dsn_sent = (status & STATUS_DSN_SENT) != 0;
     out->last_ms = (gint64)last;

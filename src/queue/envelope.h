@@ -32,6 +32,8 @@ typedef struct {
     BaridSlice orcpt_type;    /* "rfc822", "utf-8"; empty without */
     BaridSlice orcpt_address; /* decoded */
     guint8 notify;            /* SmtpNotify bits; 0 means FAILURE and DELAY */
+    gboolean is_expanded;     /* an alias whose members are recipients of their own: nothing is
+                               * delivered to it, but that is told */
     guint16 domain;           /* index in (domains) */
 } EnvelopeRecipient;
 
@@ -62,6 +64,7 @@ typedef enum {
     RECIPIENT_MANNER_FINAL,     /* to a mailbox */
     RECIPIENT_MANNER_RELAYED,   /* to a host that does not know DSN: nobody tells further */
     RECIPIENT_MANNER_HANDED_ON, /* to a host that tells of success itself */
+    RECIPIENT_MANNER_EXPANDED,  /* to the members of an alias */
 } RecipientManner;
 
 typedef struct {

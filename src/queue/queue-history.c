@@ -22,6 +22,12 @@ message_write_recipient(const Envelope *envelope, const DeliveryState *state, gu
                         JsonWriter *writer)
 {
     static const gchar *const statuses[] = {"pending", "delivered", "failed"};
+    static const gchar *const manners[] = {
+        [RECIPIENT_MANNER_FINAL] = NULL,
+        [RECIPIENT_MANNER_RELAYED] = "relayed",
+        [RECIPIENT_MANNER_HANDED_ON] = "handed-on",
+        [RECIPIENT_MANNER_EXPANDED] = "expanded",
+    };
     const EnvelopeRecipient *rcpt = &envelope->recipients[index];
     const RecipientState *said = &state->recipients[index];
     const DomainState *domain = &state->domains[rcpt->domain];
@@ -30,10 +36,8 @@ message_write_recipient(const Envelope *envelope, const DeliveryState *state, gu
     json_writer_slice(writer, "address", rcpt->address);
     message_write_optional(writer, "original", rcpt->orcpt_address);
     json_writer_text(writer, "status", statuses[said->status]);
-    if (said->status == RECIPIENT_DELIVERED && said->manner != RECIPIENT_MANNER_FINAL)
-        json_writer_text(writer, "manner", said->manner == RECIPIENT_MANNER_RELAYED
-                                               ? "relayed"
-                                               : "handed-on");
+    if (said->status == RECIPIENT_DELIVERED && manners[said->manner] != NULL)
+        json_writer_text(writer, "manner", manners[said->manner]);
     if (said->in_doubt) {
         json_writer_bool(writer, "in_doubt", TRUE);
         message_write_optional(writer, "peer", domain->peer);

@@ -78,6 +78,15 @@ queue_state_init(const Queue *self, const Envelope *envelope, Arena *arena, gboo
         if (n_notify > 0 && envelope->sender.len > 0)
             domain->notify_ms = envelope->created_ms + notify_ms[0];
     }
+    for (guint i = 0; i < envelope->n_recipients; i++) {
+        RecipientState *rcpt = &out_state->recipients[i];
+
+        if (!envelope->recipients[i].is_expanded)
+            continue;
+        rcpt->status = RECIPIENT_DELIVERED;
+        rcpt->manner = RECIPIENT_MANNER_EXPANDED;
+        rcpt->last_ms = envelope->created_ms;
+    }
 }
 
 /* --- going out --- */

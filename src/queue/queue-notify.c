@@ -43,9 +43,10 @@ notify_choose(const Envelope *envelope, const DeliveryState *state, guint index,
      * that does not, only the relaying can be told (5.2.2). */
     if (rcpt->status == RECIPIENT_DELIVERED && rcpt->manner == RECIPIENT_MANNER_HANDED_ON)
         return FALSE;
-    *out_action = rcpt->status == RECIPIENT_FAILED               ? DSN_FAILED
-                  : rcpt->manner == RECIPIENT_MANNER_RELAYED ? DSN_RELAYED
-                                                                 : DSN_DELIVERED;
+    *out_action = rcpt->status == RECIPIENT_FAILED            ? DSN_FAILED
+                  : rcpt->manner == RECIPIENT_MANNER_RELAYED  ? DSN_RELAYED
+                  : rcpt->manner == RECIPIENT_MANNER_EXPANDED ? DSN_EXPANDED
+                                                              : DSN_DELIVERED;
     return (wishes & (*out_action == DSN_FAILED ? SMTP_NOTIFY_FAILURE : SMTP_NOTIFY_SUCCESS)) != 0;
 }
 
@@ -58,7 +59,7 @@ notify_set_status(BaridSlice code, DsnAction action, DsnRecipient *row)
     if (code.len < sizeof text)
         memcpy(text, code.data, code.len);
     if (sscanf(text, "%1u.%3u.%3u", &class, &subject, &detail) != 3) {
-        class = action == DSN_DELIVERED || action == DSN_RELAYED ? 2 : action == DSN_FAILED ? 5 : 4;
+        class = action == DSN_FAILED ? 5 : action == DSN_DELAYED ? 4 : 2;
         subject = 0;
         detail = 0;
     }

@@ -188,7 +188,41 @@ def test_alias():
         world.there.wait(lambda peer: len(peer.messages) == 2)
         lines = sorted(message.recipients[0] for message in world.there.messages)
         assert lines == ["RCPT TO:<x@there.example> ORCPT=rfc822;plain@example.org",
-                         "RCPT TO:<x@there.example> ORCPT=utf-8;k\u00e4se@example.org"], lines
+                         r"RCPT TO:<x@there.example> ORCPT=utf-8;k\x{E4}se@example.org"], lines
+
+
+def test_alias_of_ascii():
+    """That the alias is beyond ASCII does not concern the host of its member."""
+    alias = "[alias k\u00e4se@example.org]\nto = x@there.example\n"
+    with World(host=alias, extensions=without("SMTPUTF8")) as world:
+        world.send(["SMTPUTF8"], recipients=["k\u00e4se@example.org"])
+        world.there.wait(lambda peer: len(peer.messages) == 1)
+        (message,) = world.there.messages
+        assert "SMTPUTF8" not in message.mail, message.mail
+        assert message.recipients == [
+            r"RCPT TO:<x@there.example> ORCPT=utf-8;k\x{E4}se@example.org"], message.recipients
+
+
+def test_list():
+    """Who wants to hear of success hears that the list was expanded, and of failures later."""
+    aliases = "[alias list@example.org]\nto = x@there.example, y@there.example\n"
+    with World(host=aliases) as world:
+        world.send([], ["NOTIFY=SUCCESS,FAILURE"], recipients=["list@example.org"])
+        world.there.wait(lambda peer: len(peer.messages) == 1)
+        _, rows, text, _, _ = world.notice()
+        assert [(row["Action"], row["Status"], row["Final-Recipient"].split(";")[1].strip())
+                for row in rows] == [("expanded", "2.0.0", "list@example.org")], rows
+        assert "members of these lists" in text, text
+        lines = world.there.messages[0].recipients
+        assert len(lines) == 2 and all("NOTIFY=FAILURE ORCPT=rfc822;list@example.org" in line
+                                       for line in lines), lines
+        world.server.wait_queue_empty()
+        assert len(world.home.messages) == 1
+    with World(host=aliases, RCPT="550 5.1.1 nobody here") as world:
+        world.send([], ["NOTIFY=SUCCESS"], recipients=["list@example.org"])
+        _, (row,), _, _, _ = world.notice()
+        assert row["Action"] == "expanded", row
+        world.server.wait_queue_empty()
 
 
 def test_not_asked_for():

@@ -7,11 +7,10 @@
  * lives, and whatever ends a message leaves after every copy of the message, so that a
  * removed message can never come back. A STATE or REMOVE is always younger than the ADD it
  * speaks about, and compaction copies a message to the young end while it lives: the oldest
- * segment may always leave. So that messages that stay long do not keep all the log behind
- * them, others may leave before it: each knows which of its records end a message of an
- * older segment that is still there (SpoolGuard), and these are written again first; so are
- * the newest states of messages of other segments, while they are few. A
- * segment with a copy or a VOID is bound to stay longer than what it replaces.
+ * segment may always leave. So that messages that stay long do not keep all the log behind them,
+ * others may leave before it: what in them ends a message of an older segment (SpoolGuard), or is
+ * the newest state of one, is written again first, while it is little. A segment with a copy or a
+ * VOID is bound to stay longer than what it replaces.
  */
 #ifndef SPOOL_CORE_H
 #define SPOOL_CORE_H
@@ -114,12 +113,10 @@ void spool_trim_spares(Spool *self);
 /* Makes a spare ahead of its time; FALSE when none is needed or possible. */
 gboolean spool_prepare_spare(Spool *self);
 void spool_segment_free(SpoolSegment *segment);
-/* Looks at the file system's free space again. */
-guint64 spool_look_at_space(Spool *self);
+guint64 spool_look_at_space(Spool *self); /* of the file system, again */
 
 /* ref.c: where messages are, and what of the log is alive. */
-void spool_attach(Spool *self, SpoolRef *ref, SpoolSegment *segment, goffset offset,
-                  guint64 size);
+void spool_attach(Spool *self, SpoolRef *ref, SpoolSegment *segment, goffset offset, guint64 size);
 void spool_detach(Spool *self, SpoolRef *ref);
 void spool_set_state(Spool *self, SpoolRef *ref, SpoolSegment *segment, goffset offset,
                      guint64 size);
