@@ -9,6 +9,10 @@
  * what is larger waits until it is known that somebody wants it. */
 enum { SEND_AHEAD_BYTES = 32 * 1024 };
 
+/* Commands that go out before answers are read: with more, each side could wait for the other to
+ * read (RFC 2920 section 3.1). */
+enum { PIPELINE_WINDOW = 100 };
+
 enum { RCPT_UNKNOWN, RCPT_ACCEPTED, RCPT_REFUSED, RCPT_PUT_OFF };
 
 typedef struct {
@@ -400,37 +404,50 @@ transaction_sends_ahead(const Transaction *self)
 }
 
 static gboolean
-pipeline_put(Transaction *self, gboolean ahead)
+pipeline_put_mail(Transaction *self)
 {
-    if (self->has_reset && !smtp_client_put(self->client, &self->failure, "RSET"))
+    return (!self->has_reset || smtp_client_put(self->client, &self->failure, "RSET")) &&
+           transaction_put_mail(self);
+}
+
+/* What asks for the content, or brings it. */
+static gboolean
+pipeline_put_content(Transaction *self, gboolean ahead)
+{
+    if (!ahead)
+        return transaction_uses_chunks(self) ||
+               smtp_client_put(self->client, &self->failure, "DATA");
+    if (!content_put_chunk(self))
         return FALSE;
-    if (!transaction_put_mail(self))
+    self->is_sent = TRUE;
+    return TRUE;
+}
+
+/* The recipients from (start) up to (end), and behind the last of all what follows them. */
+static gboolean
+pipeline_put(Transaction *self, guint start, guint end, gboolean ahead)
+{
+    if (start == 0 && !pipeline_put_mail(self))
         return FALSE;
-    for (guint i = 0; i < self->n_recipients; i++) {
+    for (guint i = start; i < end; i++) {
         if (!transaction_put_rcpt(self, self->recipients[i]))
             return FALSE;
     }
-    if (ahead) {
-        if (!content_put_chunk(self))
-            return FALSE;
-        self->is_sent = TRUE;
-    } else if (!transaction_uses_chunks(self) &&
-               !smtp_client_put(self->client, &self->failure, "DATA")) {
+    if (end == self->n_recipients && !pipeline_put_content(self, ahead))
         return FALSE;
-    }
     return smtp_client_flush(self->client, OUTBOUND_TIMEOUT_MAIL, &self->failure);
 }
 
 /* A refused MAIL makes all that was sent behind it void; the answers come nevertheless. */
 static gboolean
-pipeline_skip(Transaction *self, gboolean has_content_answer)
+pipeline_skip(Transaction *self, guint n_sent, gboolean has_content_answer)
 {
     SmtpClientFailure why = self->failure;
     SmtpClientReply reply;
 
     self->is_sent = FALSE;
     transaction_settle_rest(self, &why);
-    for (guint i = 0; i < self->n_recipients && !self->client->is_closing; i++) {
+    for (guint i = 0; i < n_sent && !self->client->is_closing; i++) {
         if (!smtp_client_read(self->client, OUTBOUND_TIMEOUT_RCPT, "RCPT", &reply, &self->failure))
             return FALSE;
     }
@@ -466,18 +483,22 @@ transaction_run_pipelined(Transaction *self)
     gboolean has_content_answer = ahead || !transaction_uses_chunks(self);
     SmtpClientReply reply;
 
-    if (!pipeline_put(self, ahead) || !transaction_read_mail(self, &reply))
-        return FALSE;
-    if (reply.code < 200 || reply.code >= 300)
-        return pipeline_skip(self, has_content_answer);
-    for (guint i = 0; i < self->n_recipients; i++) {
-        if (!transaction_read_rcpt(self, i))
+    for (guint start = 0, end; start < self->n_recipients; start = end) {
+        end = MIN(start + PIPELINE_WINDOW, self->n_recipients);
+        if (!pipeline_put(self, start, end, ahead) ||
+            (start == 0 && !transaction_read_mail(self, &reply)))
             return FALSE;
-    }
-    /* A peer that goes away at RCPT does not look at what was sent behind it. */
-    if (self->client->is_closing) {
-        self->is_sent = FALSE;
-        return FALSE;
+        if (start == 0 && (reply.code < 200 || reply.code >= 300))
+            return pipeline_skip(self, end, has_content_answer && end == self->n_recipients);
+        for (guint i = start; i < end; i++) {
+            if (!transaction_read_rcpt(self, i))
+                return FALSE;
+        }
+        /* A peer that goes away at RCPT does not look at what was sent behind it. */
+        if (self->client->is_closing) {
+            self->is_sent = FALSE;
+            return FALSE;
+        }
     }
     return pipeline_finish(self, ahead);
 }

@@ -182,6 +182,16 @@ CASES = [
          options="recipients-per-transaction", check=lambda case, peers: (
              assert_equal([len(m.recipients) for m in peers[0].messages], [1, 1, 1]),
              assert_equal(peers[0].connections, 1))),
+    Case("more than a window", [GOOD], "delivered", "2.0.0", recipients=250,
+         check=lambda case, peers: assert_equal(
+             [len(m.recipients) for m in peers[0].messages], [250])),
+    Case("more than a window, by DATA", [{"extensions": without("CHUNKING")}], "delivered",
+         "2.0.0", recipients=250, check=lambda case, peers: assert_equal(
+             [len(m.recipients) for m in peers[0].messages], [250])),
+    Case("more than a window, refused at MAIL", [{"MAIL": "550 5.7.1 no"}], "failed", "5.7.1",
+         recipients=250, check=said("r99@", "!r100@", "!BDAT")),
+    Case("more than a window, all refused", [{"RCPT": "550 5.1.1 no"}], "failed", "5.1.1",
+         recipients=250, check=taken_by(None)),
     Case("rcptmax", [{"extensions": ALL + ["LIMITS RCPTMAX=2"]}], "delivered", "2.0.0",
          recipients=3, check=lambda case, peers: assert_equal(
              [len(m.recipients) for m in peers[0].messages], [2, 1])),
@@ -359,7 +369,7 @@ def make_config(cases, folder):
         text += f"{setting} = if rcpt-domain == \"{domain}\" then 300ms else 1min\n"
     domain = [f"c{n}.example" for n, (case, _) in enumerate(cases)
               if case.options == "recipients-per-transaction"][0]
-    text += f"recipients-per-transaction = if rcpt-domain == \"{domain}\" then 1 else 100\n"
+    text += f"recipients-per-transaction = if rcpt-domain == \"{domain}\" then 1 else 1000\n"
     for number, (case, peers) in enumerate(cases):
         addresses = ", ".join(f"{peer.address}:{peer.port}" for peer in peers)
         text += f"[host c{number}.example]\naddress = {addresses}\n"
