@@ -201,6 +201,8 @@ class Tests:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "tap"
             env = dict(self.env, CK_TAP_LOG_FILE_NAME=str(log), TMPDIR=folder)
+            if name.startswith("src/check/"):
+                env.pop("G_SLICE", None)  # what a hook that is given up held is never freed
             status, output = run_program([program], env, TIMEOUT_SECONDS["unit"], self.build)
             tap = log.read_text("utf-8", "replace") if log.exists() else ""
         passed, failed, skipped, text = read_tap(tap or output, status, name)

@@ -300,12 +300,12 @@ job_settle(Queue *self, QueueEntry *entry, const Envelope *envelope, DeliverySta
         job_store_state(self, entry, envelope, state);
         return;
     }
-    notice = queue_get_notice(self, entry);
-    if (notice != NULL)
-        job_keep_state(entry, envelope, state);
     if (!entry->is_remembered)
         queue_remember(self, envelope, state, content, "finished");
     entry->is_remembered = 1;
+    notice = queue_get_notice(self, entry);
+    if (notice != NULL)
+        job_keep_state(entry, envelope, state);
     queue_add_change(self, SPOOL_REMOVE, entry)->after = notice;
     queue_entry_remove(self, entry);
 }
@@ -408,6 +408,13 @@ job_look(Queue *self, QueueEntry *entry, SpoolContent *content, const Envelope *
         queue_entry_schedule(self, entry, envelope, state);
 }
 
+/* What is parsed borrows its texts, and the entry's bytes are replaced on the way. */
+static BaridSlice
+job_copy_state(const QueueEntry *entry, Arena *arena)
+{
+    return arena_dup_slice(arena, barid_slice(entry->state, entry->state_len));
+}
+
 /* Calls (func) with the message read back; what cannot be read is put off. */
 static void
 job_dispatch(Queue *self, QueueEntry *entry, JobLook func, guint domain)
@@ -420,8 +427,8 @@ job_dispatch(Queue *self, QueueEntry *entry, JobLook func, guint domain)
 
     if (content != NULL &&
         envelope_parse(spool_content_get_envelope(content), self->turn, &envelope)) {
-        if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &envelope,
-                                  self->turn, &state))
+        if (!delivery_state_parse(job_copy_state(entry, self->turn), &envelope, self->turn,
+                                  &state))
             queue_state_init(self, &envelope, self->turn, entry->held, NULL, &state);
         func(self, entry, content, &envelope, &state, domain);
         return;
@@ -804,8 +811,8 @@ queue_take_result(Queue *self, QueueJob *job)
         job_put_back(self, job);
         return;
     }
-    if (!delivery_state_parse(barid_slice(entry->state, entry->state_len), &job->envelope,
-                              job->arena, &state))
+    if (!delivery_state_parse(job_copy_state(entry, job->arena), &job->envelope, job->arena,
+                              &state))
         queue_state_init(self, &job->envelope, job->arena, entry->held, NULL, &state);
     job_apply(self, job, &state);
     if (queue_find(self, job->envelope.id) != entry) {
