@@ -464,8 +464,7 @@ rule_parser_new_named(RuleParser *self, const RuleNamed *rule, const RuleToken *
         return inner;
     text = text_escape(text_trim(config_value_get_raw(rule->value)), RULE_REASONS_TEXT_MAX);
     shown = arena_new0(self->arena, RuleNamedShown);
-    shown->name =
-        arena_dup_slice_text(self->arena, name->text);
+    shown->name = arena_dup_slice_text(self->arena, name->text);
     shown->condition = arena_dup_text(self->arena, text);
     shown->position = config_value_locate(rule->value, 0);
     node = rule_parser_new_node(self, RULE_NODE_NAMED, inner);

@@ -58,16 +58,19 @@ session_has_too_many_errors(Session *self)
 SessionStep
 session_reply(Session *self, guint code, const gchar *enhanced, const gchar *format, ...)
 {
-    gchar text[1024];
+    gchar formatted[1024];
+    const gchar *text = format;
     va_list args;
     SessionStep step;
 
-    va_start(args, format);
     /* Most replies are fixed texts, in which there is nothing to format. */
-    if (strchr(format, '%') != NULL)
-        g_vsnprintf(text, sizeof text, format, args);
-    step = session_put_reply(self, code, enhanced, strchr(format, '%') != NULL ? text : format);
-    va_end(args);
+    if (strchr(format, '%') != NULL) {
+        va_start(args, format);
+        g_vsnprintf(formatted, sizeof formatted, format, args);
+        va_end(args);
+        text = formatted;
+    }
+    step = session_put_reply(self, code, enhanced, text);
     if (step != SESSION_GOES_ON || code < 500)
         return step;
     /* Errors, not commands, are counted: a long honest session must not run into the

@@ -124,8 +124,7 @@ job_pick_recipients(QueueJob *job, const DeliveryState *state)
 static const gchar *
 job_dup_text(QueueJob *job, BaridSlice text)
 {
-    return text.len == 0 ? NULL
-                         : arena_dup_slice_text(job->arena, text);
+    return text.len == 0 ? NULL : arena_dup_slice_text(job->arena, text);
 }
 
 void

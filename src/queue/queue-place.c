@@ -155,30 +155,37 @@ place_get_entry(SpoolRef *ref)
     return (QueueEntry *)(void *)((guint8 *)ref - G_STRUCT_OFFSET(QueueEntry, ref));
 }
 
+/* Those of the changes that concern one folder of several. */
+static void
+place_commit(Queue *self, guint index, const GPtrArray *changes)
+{
+    g_autoptr(GPtrArray) own = g_ptr_array_new();
+
+    for (guint i = 0; i < changes->len; i++) {
+        SpoolChange *change = g_ptr_array_index(changes, i);
+
+        if (place_get_entry(change->ref)->place == index)
+            g_ptr_array_add(own, change);
+    }
+    if (own->len > 0)
+        spool_commit(self->places[index]->spool, (SpoolChange *const *)own->pdata, own->len);
+}
+
 void
 queue_places_commit(Queue *self, GPtrArray *changes)
 {
+    if (changes->len == 0)
+        return;
+    if (self->n_guests == 0) {
+        spool_commit(place_get_home(self)->spool, (SpoolChange *const *)changes->pdata,
+                     changes->len);
+        return;
+    }
     /* Home comes first: notices go there, and must be there before what they tell about ends. */
-    for (guint n_done = 0; n_done < QUEUE_PLACES_MAX && changes->len > 0; n_done++) {
-        guint i = n_done == 0 ? self->home : n_done <= self->home ? n_done - 1 : n_done;
-        g_autoptr(GPtrArray) own = NULL;
-        GPtrArray *batch = changes;
-
-        if (self->places[i] == NULL)
-            continue;
-        if (self->n_guests > 0) {
-            own = batch = g_ptr_array_new();
-            for (guint n = 0; n < changes->len; n++) {
-                SpoolChange *change = g_ptr_array_index(changes, n);
-
-                if (place_get_entry(change->ref)->place == i)
-                    g_ptr_array_add(own, change);
-            }
-        } else if (i != self->home) {
-            continue;
-        }
-        if (batch->len > 0)
-            spool_commit(self->places[i]->spool, (SpoolChange *const *)batch->pdata, batch->len);
+    place_commit(self, self->home, changes);
+    for (guint i = 0; i < QUEUE_PLACES_MAX; i++) {
+        if (i != self->home && self->places[i] != NULL)
+            place_commit(self, i, changes);
     }
 }
 

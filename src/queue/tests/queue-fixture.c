@@ -66,18 +66,9 @@ fixture_mark(const Fixture *fixture, const QueueJob *job)
     }
 }
 
-/* Answers on the queue's thread. */
-static void
-fixture_dispatch(QueueJob *job, gpointer data)
+void
+fixture_answer(Fixture *fixture, QueueJob *job)
 {
-    Fixture *fixture = data;
-
-    if (fixture->kept != NULL && job->n_attempts > 0) {
-        g_mutex_lock(&fixture->lock);
-        g_ptr_array_add(fixture->kept, job);
-        g_mutex_unlock(&fixture->lock);
-        return;
-    }
     g_free(fixture->prefer);
     fixture->prefer = g_strdup(job->prefer);
     if (fixture->marks != MARKS_NONE)
@@ -108,6 +99,23 @@ fixture_dispatch(QueueJob *job, gpointer data)
     if (fixture->n_jobs++ == 0)
         __atomic_fetch_add(&jumped_us, fixture->jump_us, __ATOMIC_SEQ_CST);
     queue_job_finish(fixture->queue, job);
+}
+
+/* Answers on the queue's thread. */
+static void
+fixture_dispatch(QueueJob *job, gpointer data)
+{
+    Fixture *fixture = data;
+
+    if (fixture->kept != NULL &&
+        (job->n_attempts > 0 ||
+         barid_slice_equal_text(job->envelope.domains[job->domain], fixture->keeps))) {
+        g_mutex_lock(&fixture->lock);
+        g_ptr_array_add(fixture->kept, job);
+        g_mutex_unlock(&fixture->lock);
+        return;
+    }
+    fixture_answer(fixture, job);
 }
 
 BaridRule *

@@ -23,6 +23,7 @@ typedef struct {
     gint64 jump_us; /* the clock goes on by this after the first job */
     GMutex lock;
     GPtrArray *kept; /* retries that get no answer; NULL: all get one */
+    const gchar *keeps; /* of this domain first attempts do not, either; NULL: they do */
     GString *dsns; /* content of messages with a null sender */
 } Fixture;
 
@@ -43,6 +44,8 @@ void fixture_set_up(Fixture *fixture);
 void fixture_tear_down(Fixture *fixture);
 /* A queue by the options, after the one before was freed. */
 void fixture_open(Fixture *fixture);
+/* What became of an attempt, as the fixture has it. */
+void fixture_answer(Fixture *fixture, QueueJob *job);
 /* Runs (func) with the fixture in a fiber, once for each scheduler. */
 void fixture_run(Fixture *fixture, FiberFunc func);
 void run_with_queue(FiberFunc func);
