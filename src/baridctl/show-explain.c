@@ -263,6 +263,8 @@ explain_put_recipient(const Show *self, JsonObject *recipient)
     explain_put_member(self, recipient, "text", " \"", "\"");
     explain_put_member(self, recipient, "remote", _(", said "), "");
     explain_put_member(self, recipient, "original", _(", written to <"), ">");
+    if (g_strcmp0(show_get_text(recipient, "manner"), "expanded") == 0)
+        fputs(_(", sent on to its members"), self->out);
     fputc('\n', self->out);
     explain_put_member(self, recipient, "route", _("        sent by hand to "), "\n");
     if (show_get_bool(recipient, "in_doubt"))

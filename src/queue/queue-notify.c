@@ -360,7 +360,7 @@ notify_keep_untold(Queue *self, const QueueNotice *notice)
     }
     about->is_untold = 1;
     schedule_remove(&self->schedule, &about->item);
-    /* An attempt under way ends with telling what was not told; what is held, its release. */
+    /* The end of an attempt under way brings the notice, or the release of what is held. */
     if (about->n_jobs > 0 || state.held)
         return;
     schedule_put(&self->schedule, &about->item, clock_wall_ms() + NOTIFY_AGAIN_MS,

@@ -218,6 +218,9 @@ def test_list():
                                        for line in lines), lines
         world.server.wait_queue_empty()
         assert len(world.home.messages) == 1
+        queue_id = world.there.messages[0].content.split(b"\r\n id ")[1].split()[0].decode()
+        shown = world.server.ctl_raw("explain", queue_id).stdout.decode()
+        assert "<list@example.org> delivered, sent on to its members" in shown, shown
     with World(host=aliases, RCPT="550 5.1.1 nobody here") as world:
         world.send([], ["NOTIFY=SUCCESS"], recipients=["list@example.org"])
         _, (row,), _, _, _ = world.notice()
